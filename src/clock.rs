@@ -1,0 +1,127 @@
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// A point in time as InfluxDB keeps it: whole nanoseconds since 1970-01-01 00:00 UTC.
+///
+/// Converts from those nanoseconds as an [`i64`], and from a [`SystemTime`]. What InfluxDB can't
+/// store (it takes ±9,223,372,036,854,775,806) is an error when the measurement is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub(crate) i64);
+
+impl Timestamp {
+    /// This instant, by a clock that never gives one value twice in a process.
+    ///
+    /// InfluxDB overwrites a point that has the series and the timestamp of an earlier one. So two
+    /// requests of one route must not share a stamp, even if the system's clock stood still or was
+    /// set back between them: such a stamp is one nanosecond after the last one given.
+    #[inline]
+    pub fn now() -> Self {
+        Self(CLOCK.next(|| nanoseconds_of(SystemTime::now())))
+    }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    pub fn nanoseconds(self) -> i64 {
+        self.0
+    }
+
+    /// Is this in the range that InfluxDB stores? (seen on 1.6.7: both ends of `i64` are refused)
+    #[inline]
+    pub(crate) fn is_storable(self) -> bool {
+        self.0 > i64::MIN + 1 && self.0 < i64::MAX
+    }
+}
+
+impl From<i64> for Timestamp {
+    fn from(nanoseconds: i64) -> Self {
+        Self(nanoseconds)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(nanoseconds_of(time))
+    }
+}
+
+fn nanoseconds_of(time: SystemTime) -> i64 {
+    let nanoseconds = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => nanoseconds(since),
+        Err(before) => -nanoseconds(before.duration()),
+    }
+}
+
+static CLOCK: Clock = Clock(AtomicI64::new(i64::MIN));
+
+/// The last value that was given.
+struct Clock(AtomicI64);
+
+impl Clock {
+    /// `now`, or the value after the last one given, whichever is later.
+    #[inline]
+    fn next(&self, now: impl FnOnce() -> i64) -> i64 {
+        let now = now();
+        let mut last = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = now.max(last.saturating_add(1));
+            match self
+                .0
+                .compare_exchange_weak(last, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return next,
+                Err(newer) => last = newer,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, thread};
+
+    use super::*;
+
+    #[test]
+    fn eight_threads_that_hammer_the_clock_never_get_one_stamp_twice() {
+        const EACH: usize = 50_000;
+        let threads: Vec<_> = (0..8)
+            .map(|_| thread::spawn(|| (0..EACH).map(|_| Timestamp::now()).collect::<Vec<_>>()))
+            .collect();
+        let stamps: HashSet<_> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect();
+        assert_eq!(stamps.len(), 8 * EACH);
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_is_set_back_goes_on_by_single_nanoseconds() {
+        let clock = Clock(AtomicI64::new(0));
+        let given: Vec<_> = [100, 100, 40, 100, 103, 200]
+            .map(|now| clock.next(|| now))
+            .into();
+        assert_eq!(given, [100, 101, 102, 103, 104, 200]);
+    }
+
+    #[test]
+    fn stamps_follow_the_system_clock() {
+        let before = nanoseconds_of(SystemTime::now());
+        let stamp = Timestamp::now().nanoseconds();
+        // Other tests of this process may have pushed the clock ahead, by a nanosecond each.
+        assert!((before..before + 60_000_000_000).contains(&stamp));
+    }
+
+    #[test]
+    fn times_before_1970_are_negative_and_times_out_of_range_are_not_storable() {
+        let before = UNIX_EPOCH - Duration::from_nanos(5);
+        assert_eq!(Timestamp::from(before), Timestamp(-5));
+        let far = UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 4);
+        assert!(!Timestamp::from(far).is_storable());
+        assert!(!Timestamp(i64::MIN + 1).is_storable());
+        assert!(Timestamp(i64::MIN + 2).is_storable());
+        assert!(Timestamp(i64::MAX - 1).is_storable());
+        assert!(!Timestamp(i64::MAX).is_storable());
+    }
+}

@@ -1,0 +1,240 @@
+use std::{borrow::Cow, time::Instant};
+
+use smallvec::SmallVec;
+
+use crate::{Database, FieldValue, TagValue, Timestamp};
+
+type Str = Cow<'static, str>;
+
+/// One point: a database, a name, tags, fields and a timestamp.
+///
+/// Stamped when it is created, by a [clock that never gives one value twice](Timestamp::now). A
+/// tag or field that is set twice keeps the last value. Tags are indexed and make a series of
+/// every combination of values: keep what is unbounded (addresses, ids, durations) in fields.
+///
+/// ```
+/// use actix_influxdb::Measurement;
+///
+/// let login = Measurement::new("example", "login")
+///     .tag("method", "oauth")
+///     .field("ms", 12.5)
+///     .field("user", "ada");
+/// # let _ = login;
+/// ```
+///
+/// It is a [`Message`](actix::Message) too: any actor can send it to
+/// [`Influx::addr`](crate::Influx::addr).
+///
+/// What the line protocol can't carry is replaced: in names, keys and tag values a newline,
+/// carriage return, tab and NUL become `\n`, `\r`, `\t` and `\0` in letters, and a backslash
+/// stays only before an ordinary character (before a blank, a comma, an equals sign, another
+/// backslash, one of those four, or at the end, servers disagree on what it means). An empty tag
+/// and a field that is NaN or infinite are left out. String fields are kept byte for byte.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    pub(crate) database: Database,
+    pub(crate) name: Str,
+    // Six tags and three fields need no allocation.
+    pub(crate) tags: SmallVec<[(Str, Str); 6]>,
+    pub(crate) fields: SmallVec<[(Str, FieldValue); 3]>,
+    pub(crate) timestamp: Timestamp,
+}
+
+impl actix::Message for Measurement {
+    type Result = ();
+}
+
+impl Measurement {
+    /// A measurement `name` for `database`, stamped now, with no tags and no fields yet.
+    ///
+    /// It needs a field before it is recorded.
+    #[inline]
+    pub fn new(database: impl Into<Database>, name: impl Into<Str>) -> Self {
+        Self {
+            database: database.into(),
+            name: name.into(),
+            tags: SmallVec::new(),
+            fields: SmallVec::new(),
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    /// With this tag.
+    #[must_use]
+    #[inline]
+    pub fn tag(mut self, key: impl Into<Str>, value: impl Into<TagValue>) -> Self {
+        self.set_tag(key, value);
+        self
+    }
+
+    /// With these tags.
+    #[must_use]
+    pub fn tags<K, V>(mut self, tags: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<Str>,
+        V: Into<TagValue>,
+    {
+        self.set_tags(tags);
+        self
+    }
+
+    /// With this field.
+    #[must_use]
+    #[inline]
+    pub fn field(mut self, key: impl Into<Str>, value: impl Into<FieldValue>) -> Self {
+        self.set_field(key, value);
+        self
+    }
+
+    /// With this timestamp (an [`i64`] of nanoseconds since 1970, or a
+    /// [`SystemTime`](std::time::SystemTime)) in place of the moment it was created.
+    ///
+    /// It is left alone: two points of one series with the same explicit stamp overwrite each
+    /// other in InfluxDB.
+    #[must_use]
+    pub fn timestamp(mut self, timestamp: impl Into<Timestamp>) -> Self {
+        self.set_timestamp(timestamp);
+        self
+    }
+
+    /// Sets a tag; see [`tag`](Self::tag).
+    #[inline]
+    pub fn set_tag(&mut self, key: impl Into<Str>, value: impl Into<TagValue>) {
+        let (key, TagValue(value)) = (key.into(), value.into());
+        set(&mut self.tags, key, value);
+    }
+
+    /// Sets tags; see [`tags`](Self::tags).
+    pub fn set_tags<K, V>(&mut self, tags: impl IntoIterator<Item = (K, V)>)
+    where
+        K: Into<Str>,
+        V: Into<TagValue>,
+    {
+        for (key, value) in tags {
+            self.set_tag(key, value);
+        }
+    }
+
+    /// Sets a field; see [`field`](Self::field).
+    #[inline]
+    pub fn set_field(&mut self, key: impl Into<Str>, value: impl Into<FieldValue>) {
+        let (key, value) = (key.into(), value.into());
+        set(&mut self.fields, key, value);
+    }
+
+    /// Sets the timestamp; see [`timestamp`](Self::timestamp).
+    pub fn set_timestamp(&mut self, timestamp: impl Into<Timestamp>) {
+        self.timestamp = timestamp.into();
+    }
+
+    /// Starts a timer that sets `field` to the seconds that have passed when it is dropped.
+    ///
+    /// ```
+    /// # use actix_influxdb::Measurement;
+    /// # fn render() {}
+    /// let mut page = Measurement::new("example", "page");
+    /// {
+    ///     let _timer = page.timer("render");
+    ///     render();
+    /// }
+    /// ```
+    pub fn timer(&mut self, field: impl Into<Str>) -> Timer<'_> {
+        Timer {
+            field: field.into(),
+            started: Instant::now(),
+            measurement: self,
+        }
+    }
+
+    /// Runs `work` and sets `field` to the seconds it took; also when it panics.
+    ///
+    /// ```
+    /// # use actix_influxdb::Measurement;
+    /// let mut page = Measurement::new("example", "page");
+    /// let rows = page.time("query", |page| {
+    ///     page.set_tag("table", "users");
+    ///     42
+    /// });
+    /// page.set_field("rows", rows);
+    /// ```
+    pub fn time<R>(&mut self, field: impl Into<Str>, work: impl FnOnce(&mut Self) -> R) -> R {
+        let timer = self.timer(field);
+        work(timer.measurement)
+    }
+}
+
+/// Sets a field of its measurement to the seconds that it lived, when it is dropped.
+///
+/// Made by [`Measurement::timer`].
+#[derive(Debug)]
+#[must_use = "a timer stops when it is dropped"]
+pub struct Timer<'a> {
+    field: Str,
+    started: Instant,
+    measurement: &'a mut Measurement,
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        let field = std::mem::take(&mut self.field);
+        self.measurement.set_field(field, self.started.elapsed());
+    }
+}
+
+#[inline]
+fn set<V, const N: usize>(entries: &mut SmallVec<[(Str, V); N]>, key: Str, value: V) {
+    // The last one set stands last, which decides when replacing makes two keys one.
+    if let Some(at) = entries.iter().position(|(known, _)| *known == key) {
+        entries.remove(at);
+    }
+    entries.push((key, value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(measurement: &Measurement, key: &str) -> Option<FieldValue> {
+        let found = measurement.fields.iter().find(|(known, _)| known == key);
+        found.map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn a_tag_or_field_that_is_set_twice_keeps_the_last_value() {
+        let measurement = Measurement::new("db", "m")
+            .tag("a", "1")
+            .tags([("b", 2), ("a", 3)])
+            .field("x", 1)
+            .field("x", "two");
+        assert_eq!(
+            measurement.tags.to_vec(),
+            [("b".into(), "2".into()), ("a".into(), "3".into())]
+        );
+        assert_eq!(measurement.fields.to_vec(), [("x".into(), "two".into())]);
+    }
+
+    #[test]
+    fn a_timer_writes_the_seconds_when_it_is_dropped() {
+        let mut measurement = Measurement::new("db", "m");
+        drop(measurement.timer("wait"));
+        assert!(matches!(field(&measurement, "wait"), Some(FieldValue::Float(s)) if s >= 0.0));
+    }
+
+    #[test]
+    fn time_writes_the_seconds_also_when_the_work_panics() {
+        let mut measurement = Measurement::new("db", "m");
+        assert_eq!(measurement.time("work", |_| 42), 42);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            measurement.time("panic", |_| panic!("on purpose"));
+        }));
+        assert!(panicked.is_err());
+        assert!(field(&measurement, "work").is_some());
+        assert!(field(&measurement, "panic").is_some());
+    }
+
+    #[test]
+    fn two_measurements_made_in_a_row_have_different_stamps() {
+        let stamp = || Measurement::new("db", "m").timestamp;
+        assert_ne!(stamp(), stamp());
+    }
+}

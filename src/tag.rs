@@ -1,0 +1,41 @@
+use std::borrow::Cow;
+
+/// A tag's value: InfluxDB knows only strings here.
+///
+/// `From` is there for strings, and for integers, booleans and characters, which are written as
+/// [`ToString`] writes them. Floats are left out on purpose: a tag whose value is a reading makes
+/// a series of every reading.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TagValue(pub(crate) Cow<'static, str>);
+
+macro_rules! from_text {
+    ($($text:ty),+) => {$(
+        impl From<$text> for TagValue {
+            #[inline]
+            fn from(value: $text) -> Self {
+                Self(value.into())
+            }
+        }
+    )+};
+}
+
+macro_rules! from_display {
+    ($($primitive:ty),+) => {$(
+        impl From<$primitive> for TagValue {
+            fn from(value: $primitive) -> Self {
+                Self(value.to_string().into())
+            }
+        }
+    )+};
+}
+
+from_text!(&'static str, String, Cow<'static, str>);
+from_display!(
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, char
+);
+
+impl From<bool> for TagValue {
+    fn from(value: bool) -> Self {
+        Self(if value { "true" } else { "false" }.into())
+    }
+}
