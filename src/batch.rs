@@ -1,0 +1,306 @@
+//! Lines of one database, ready to be one POST. Pure.
+//!
+//! A line is found by its end offset and never by `\n`: a string field may hold one.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::report::Ticket;
+
+/// What one POST may hold. A single line that is longer goes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchLimits {
+    pub(crate) lines: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The longest line that is taken, far beyond what any server takes: offsets are 32 bits wide.
+pub(crate) const MAX_LINE_BYTES: usize = 1 << 30;
+
+/// A batch that still grows.
+#[derive(Debug, Default)]
+pub(crate) struct OpenBatch {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// By line, ascending.
+    tickets: Vec<(u32, Ticket)>,
+}
+
+impl OpenBatch {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends the line that `write` appends to the bytes; its length, if `write` succeeds.
+    #[inline]
+    pub(crate) fn push<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let start = self.bytes.len();
+        write(&mut self.bytes)?;
+        self.ends.push(self.bytes.len() as u32);
+        Ok(self.bytes.len() - start)
+    }
+
+    /// Takes the last line back.
+    pub(crate) fn pop(&mut self) {
+        self.ends.pop();
+        let end = self.ends.last().map_or(0, |end| *end as usize);
+        self.bytes.truncate(end);
+    }
+
+    /// Is it more than one POST may hold?
+    #[inline]
+    pub(crate) fn is_over(&self, limits: BatchLimits) -> bool {
+        self.len() > limits.lines || (self.byte_len() > limits.bytes && self.len() > 1)
+    }
+
+    /// Moves the last line to a batch of its own. It must not have a ticket yet.
+    pub(crate) fn split_off_last(&mut self) -> Self {
+        let start = self.ends.iter().rev().nth(1).map_or(0, |end| *end as usize);
+        let bytes = self.bytes[start..].to_vec();
+        self.pop();
+        Self {
+            ends: vec![bytes.len() as u32],
+            bytes,
+            tickets: Vec::new(),
+        }
+    }
+
+    /// The last line's fate goes to `ticket`.
+    pub(crate) fn attach(&mut self, ticket: Ticket) {
+        self.tickets.push((self.ends.len() as u32 - 1, ticket));
+    }
+
+    /// Would `lines` more lines of `bytes` bytes go into the same POST?
+    #[inline]
+    pub(crate) fn has_room(&self, lines: usize, bytes: usize, limits: BatchLimits) -> bool {
+        self.is_empty()
+            || (self.len() + lines <= limits.lines && self.byte_len() + bytes <= limits.bytes)
+    }
+
+    /// Appends the lines of `other`; moves them where there are none yet.
+    pub(crate) fn append(&mut self, other: OpenBatch) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        let (lines, bytes) = (self.ends.len() as u32, self.bytes.len() as u32);
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|end| end + bytes));
+        let tickets = other.tickets.into_iter();
+        self.tickets
+            .extend(tickets.map(|(line, ticket)| (line + lines, ticket)));
+    }
+
+    /// Makes it immutable, and gives back the memory that it had in reserve.
+    pub(crate) fn seal(mut self) -> Batch {
+        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
+            self.bytes.shrink_to_fit();
+        }
+        let lines = 0..self.ends.len();
+        Batch {
+            lines: Lines {
+                bytes: self.bytes.into(),
+                ends: self.ends.into(),
+                range: lines,
+            },
+            tickets: self.tickets,
+        }
+    }
+}
+
+/// Sealed lines, and who waits for the fate of some of them.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) lines: Lines,
+    /// By line, ascending.
+    pub(crate) tickets: Vec<(u32, Ticket)>,
+}
+
+/// A run of sealed lines. Clones and slices share the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
+    /// Of the batch that was sealed, as are the ends.
+    bytes: Bytes,
+    ends: Arc<[u32]>,
+    range: Range<usize>,
+}
+
+impl Lines {
+    pub(crate) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    pub(crate) fn byte_len(&self) -> usize {
+        self.start_of(self.range.end) - self.start_of(self.range.start)
+    }
+
+    /// The lines as the body of a POST, not copied.
+    pub(crate) fn body(&self) -> Bytes {
+        let bytes = self.start_of(self.range.start)..self.start_of(self.range.end);
+        self.bytes.slice(bytes)
+    }
+
+    /// Line number `at`, with its `\n`.
+    pub(crate) fn line(&self, at: usize) -> &[u8] {
+        let at = self.range.start + at;
+        &self.bytes[self.start_of(at)..self.start_of(at + 1)]
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|at| self.line(at))
+    }
+
+    /// The lines `range` of these.
+    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
+        let start = self.range.start;
+        Self {
+            bytes: self.bytes.clone(),
+            ends: Arc::clone(&self.ends),
+            range: start + range.start..start + range.end,
+        }
+    }
+
+    /// Where line number `at` of the sealed batch starts; its end for the one past the last.
+    fn start_of(&self, at: usize) -> usize {
+        match at {
+            0 => 0,
+            at => self.ends[at - 1] as usize,
+        }
+    }
+}
+
+impl Batch {
+    /// Cuts the batch into the given runs of lines, which cover it in order without gaps.
+    pub(crate) fn split(self, runs: &[Range<usize>]) -> Vec<Batch> {
+        debug_assert!(runs.first().is_none_or(|run| run.start == 0));
+        debug_assert!(runs.last().is_none_or(|run| run.end == self.lines.len()));
+        debug_assert!(runs.windows(2).all(|pair| pair[0].end == pair[1].start));
+        let mut tickets = self.tickets.into_iter().peekable();
+        let part = |run: &Range<usize>| {
+            let mut own = Vec::new();
+            while let Some((line, ticket)) =
+                tickets.next_if(|(line, _)| (*line as usize) < run.end)
+            {
+                own.push((line - run.start as u32, ticket));
+            }
+            Batch {
+                lines: self.lines.slice(run.clone()),
+                tickets: own,
+            }
+        };
+        runs.iter().map(part).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BatchLimits = BatchLimits {
+        lines: 3,
+        bytes: 20,
+    };
+
+    pub(super) fn open(lines: &[&str]) -> OpenBatch {
+        let mut batch = OpenBatch::default();
+        for line in lines {
+            let write = |out: &mut Vec<u8>| {
+                out.extend_from_slice(line.as_bytes());
+                Ok::<_, ()>(())
+            };
+            assert_eq!(batch.push(write), Ok(line.len()));
+        }
+        batch
+    }
+
+    fn texts(lines: &Lines) -> Vec<&str> {
+        lines.iter().map(|line| str::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_is_found_by_its_offsets_also_when_it_holds_a_newline() {
+        let batch = open(&["a\n", "b \"x\ny\"\n", "c\n"]).seal();
+        assert_eq!(texts(&batch.lines), ["a\n", "b \"x\ny\"\n", "c\n"]);
+        assert_eq!(batch.lines.body(), "a\nb \"x\ny\"\nc\n");
+        assert_eq!(batch.lines.byte_len(), 12);
+    }
+
+    #[test]
+    fn a_slice_of_a_slice_counts_from_its_own_start() {
+        let lines = open(&["a\n", "b\n", "c\n", "d\n"]).seal().lines;
+        let tail = lines.slice(1..4);
+        assert_eq!(texts(&tail), ["b\n", "c\n", "d\n"]);
+        let middle = tail.slice(1..2);
+        assert_eq!(texts(&middle), ["c\n"]);
+        assert_eq!(middle.body(), "c\n");
+        assert_eq!(tail.slice(1..1).len(), 0);
+    }
+
+    #[test]
+    fn a_failed_push_and_a_pop_leave_the_other_lines() {
+        let mut batch = open(&["a\n"]);
+        assert_eq!(batch.push(|_| Err("no")), Err("no"));
+        batch.push(|out| Ok::<_, ()>(out.push(b'\n'))).unwrap();
+        batch.pop();
+        assert_eq!(texts(&batch.seal().lines), ["a\n"]);
+    }
+
+    #[test]
+    fn room_is_for_lines_and_bytes_and_an_empty_batch_takes_a_line_of_any_length() {
+        assert!(open(&["a\n", "b\n"]).has_room(1, 16, LIMITS));
+        assert!(!open(&["a\n", "b\n"]).has_room(1, 17, LIMITS));
+        assert!(!open(&["a\n", "b\n"]).has_room(2, 4, LIMITS));
+        assert!(open(&[]).has_room(1, 1_000, LIMITS));
+    }
+
+    #[test]
+    fn a_batch_that_is_over_its_limits_gives_its_last_line_to_the_next() {
+        assert!(!open(&["a\n", "b\n", "c\n"]).is_over(LIMITS));
+        assert!(open(&["a\n", "b\n", "c\n", "d\n"]).is_over(LIMITS));
+        let long = "x".repeat(30);
+        assert!(!open(&[&long]).is_over(LIMITS), "a long line goes alone");
+        let mut batch = open(&["a\n", &long]);
+        assert!(batch.is_over(LIMITS));
+        let next = batch.split_off_last();
+        assert_eq!(texts(&batch.seal().lines), ["a\n"]);
+        assert_eq!(texts(&next.seal().lines), [&long]);
+    }
+
+    #[test]
+    fn appended_lines_keep_their_tickets() {
+        let (ticket, receiver) = Ticket::new();
+        let mut other = open(&["b\n"]);
+        other.attach(ticket);
+        let mut batch = open(&["a\n"]);
+        batch.append(other);
+        let batch = batch.seal();
+        assert_eq!(texts(&batch.lines), ["a\n", "b\n"]);
+        assert_eq!(batch.tickets[0].0, 1);
+        drop((batch, receiver));
+    }
+
+    #[test]
+    fn split_gives_each_part_its_lines_and_tickets() {
+        let mut batch = open(&["a\n", "b\n"]);
+        let (ticket, _receiver) = Ticket::new();
+        batch.attach(ticket);
+        batch.append(open(&["c\n"]));
+        let parts = batch.seal().split(&[0..1, 1..3]);
+        assert_eq!(texts(&parts[0].lines), ["a\n"]);
+        assert_eq!(texts(&parts[1].lines), ["b\n", "c\n"]);
+        assert!(parts[0].tickets.is_empty());
+        assert_eq!(parts[1].tickets[0].0, 0);
+    }
+}

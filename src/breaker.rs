@@ -1,0 +1,249 @@
+//! When to try again: backoff, open and half-open. Pure: the time and the random number come in.
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+/// The upper end of the first delay; it doubles with every failure.
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+
+/// However the jitter falls, nothing is tried again sooner.
+const LEAST_DELAY: Duration = Duration::from_millis(25);
+
+/// Closed, or open until some time, or half-open: then a single batch is out as a probe.
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    state: State,
+    /// Counts how often it has opened: an answer to what was sent before says nothing of now.
+    epoch: u64,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        until: Instant,
+        outage: Outage,
+    },
+    HalfOpen {
+        outage: Outage,
+    },
+}
+
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    attempts: u32,
+    delays: ExponentialBackoff,
+}
+
+/// Which epoch of the breaker a batch was sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+/// The end of an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recovery {
+    /// How long it was open.
+    pub(crate) after: Duration,
+    /// How many tries failed.
+    pub(crate) attempts: u32,
+}
+
+/// What to make of a failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) now: Instant,
+    /// In [0, 1).
+    pub(crate) random: f64,
+    pub(crate) max_delay: Duration,
+    /// What the server asked for with `Retry-After`.
+    pub(crate) not_before: Option<Duration>,
+}
+
+impl Breaker {
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// May something be sent?
+    pub(crate) fn allows(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Closed => true,
+            State::Open { until, .. } => *until <= now,
+            State::HalfOpen { .. } => false,
+        }
+    }
+
+    /// When it half-opens, if it is open.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        match &self.state {
+            State::Open { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Something is sent. If it is open, that is the probe.
+    pub(crate) fn send(&mut self) -> Epoch {
+        self.state = match std::mem::take(&mut self.state) {
+            State::Open { outage, .. } => State::HalfOpen { outage },
+            other => other,
+        };
+        Epoch(self.epoch)
+    }
+
+    /// What was sent has failed. Did that open it? Not if it was open, or has opened since.
+    pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> bool {
+        if epoch.0 != self.epoch {
+            return false;
+        }
+        let Failure {
+            now,
+            random,
+            max_delay,
+            not_before,
+        } = failure;
+        let opens = self.is_closed();
+        let mut outage = match std::mem::take(&mut self.state) {
+            State::Open { outage, .. } | State::HalfOpen { outage } => outage,
+            State::Closed => Outage {
+                since: now,
+                attempts: 0,
+                delays: ExponentialBuilder::default()
+                    .with_min_delay(FIRST_DELAY.min(max_delay))
+                    .with_max_delay(max_delay)
+                    .without_max_times()
+                    .build(),
+            },
+        };
+        self.epoch += 1;
+        outage.attempts += 1;
+        // Full jitter: programs that lost one server must not come back in step.
+        let delay = outage.delays.next().unwrap_or(max_delay).mul_f64(random);
+        let delay = delay.max(LEAST_DELAY).max(not_before.unwrap_or_default());
+        self.state = State::Open {
+            until: now + delay,
+            outage,
+        };
+        opens
+    }
+
+    /// What was sent has succeeded. The recovery, if that closed it.
+    pub(crate) fn succeed(&mut self, epoch: Epoch, now: Instant) -> Option<Recovery> {
+        if epoch.0 != self.epoch {
+            return None;
+        }
+        match std::mem::take(&mut self.state) {
+            State::Closed => None,
+            State::Open { outage, .. } | State::HalfOpen { outage } => Some(Recovery {
+                after: now.saturating_duration_since(outage.since),
+                attempts: outage.attempts,
+            }),
+        }
+    }
+
+    /// Something has changed (a credential, the program is about to end): try at once.
+    pub(crate) fn retry_now(&mut self, now: Instant) {
+        if let State::Open { until, .. } = &mut self.state {
+            *until = now.min(*until);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: Duration = Duration::from_secs(4);
+
+    fn failure(now: Instant, random: f64) -> Failure {
+        Failure {
+            now,
+            random,
+            max_delay: MAX,
+            not_before: None,
+        }
+    }
+
+    /// Fails a probe at `now`, and says how long the breaker is open from there.
+    fn delay_after(breaker: &mut Breaker, now: Instant, random: f64) -> Duration {
+        let epoch = breaker.send();
+        breaker.fail(epoch, failure(now, random));
+        breaker.until().unwrap() - now
+    }
+
+    #[test]
+    fn delays_double_up_to_the_limit_and_the_jitter_covers_them_whole() {
+        let (mut full, mut half) = (Breaker::default(), Breaker::default());
+        let now = Instant::now();
+        let seconds = [0.5, 1.0, 2.0, 4.0, 4.0, 4.0];
+        for wanted in seconds {
+            let wanted = Duration::from_secs_f64(wanted);
+            assert_eq!(delay_after(&mut full, now, 1.0), wanted);
+            assert_eq!(delay_after(&mut half, now, 0.5), wanted / 2);
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_again_in_a_hot_loop_however_the_jitter_falls() {
+        assert_eq!(
+            delay_after(&mut Breaker::default(), Instant::now(), 0.0),
+            LEAST_DELAY
+        );
+    }
+
+    #[test]
+    fn nothing_is_tried_before_the_server_wants_it() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        let epoch = breaker.send();
+        let asked = Duration::from_secs(30);
+        let not_before = Some(asked);
+        breaker.fail(
+            epoch,
+            Failure {
+                not_before,
+                ..failure(now, 0.0)
+            },
+        );
+        assert_eq!(breaker.until(), Some(now + asked));
+    }
+
+    #[test]
+    fn a_half_open_breaker_lets_one_probe_through() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        delay_after(&mut breaker, now, 1.0);
+        assert!(!breaker.allows(now));
+        let later = now + MAX;
+        assert!(breaker.allows(later));
+        let probe = breaker.send();
+        assert!(!breaker.allows(later));
+        let recovery = breaker.succeed(probe, later);
+        let attempts = 1;
+        let after = MAX;
+        assert_eq!(recovery, Some(Recovery { after, attempts }));
+        assert!(breaker.is_closed() && breaker.allows(later));
+    }
+
+    #[test]
+    fn many_posts_that_fail_together_count_as_one_failure() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        let [a, b, c] = [breaker.send(), breaker.send(), breaker.send()];
+        assert!(breaker.fail(a, failure(now, 1.0)));
+        assert!(!breaker.fail(b, failure(now, 1.0)));
+        assert_eq!(breaker.succeed(c, now), None, "it was sent before");
+        assert_eq!(breaker.until(), Some(now + FIRST_DELAY));
+    }
+
+    #[test]
+    fn a_change_makes_an_open_breaker_try_at_once() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        delay_after(&mut breaker, now, 1.0);
+        breaker.retry_now(now);
+        assert!(breaker.allows(now));
+    }
+}

@@ -1,0 +1,282 @@
+//! Which databases may be sent to now: the endpoint's breaker and theirs, together. Pure.
+//!
+//! A refused connection is the endpoint's fault. A 5xx or a timeout may be one database's: it
+//! stops that database, and the endpoint only if a second one fails with no success in between.
+//! So a database that the server can't serve never delays the others, and a server that can't
+//! serve any gets a single probe at a time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
+
+use crate::{
+    Database,
+    breaker::{Breaker, Epoch, Failure, Recovery},
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    endpoint: Breaker,
+    databases: HashMap<Database, Breaker>,
+    /// Since the last success, with faults that may be theirs or the endpoint's.
+    failing: HashSet<Database>,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Endpoint,
+    Database,
+    /// The endpoint's if others fail as well.
+    Unclear,
+}
+
+/// What a batch was sent with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    endpoint: Epoch,
+    database: Epoch,
+}
+
+/// Which breakers a failure opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) endpoint: bool,
+    pub(crate) database: bool,
+}
+
+/// Which breakers a success closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) endpoint: Option<Recovery>,
+    pub(crate) database: Option<Recovery>,
+}
+
+impl Gate {
+    pub(crate) fn allows(&self, database: &Database, now: Instant) -> bool {
+        let own = self.databases.get(database);
+        self.endpoint.allows(now) && own.is_none_or(|own| own.allows(now))
+    }
+
+    /// Is this a database that nothing is known against? It makes the better probe.
+    pub(crate) fn trusts(&self, database: &Database) -> bool {
+        self.databases.get(database).is_none_or(Breaker::is_closed)
+    }
+
+    /// A batch of this database is sent.
+    pub(crate) fn send(&mut self, database: &Database) -> Pass {
+        let own = self.databases.entry(database.clone()).or_default();
+        Pass {
+            endpoint: self.endpoint.send(),
+            database: own.send(),
+        }
+    }
+
+    /// The server has taken a batch, or has said what is wrong with its lines.
+    pub(crate) fn succeed(&mut self, database: &Database, pass: Pass, now: Instant) -> Closed {
+        let endpoint = self.endpoint.succeed(pass.endpoint, now);
+        if endpoint.is_some() {
+            for failing in self.failing.drain() {
+                if let Some(own) = self.databases.get_mut(&failing) {
+                    own.retry_now(now);
+                }
+            }
+        }
+        self.failing.clear();
+        let own = self.databases.entry(database.clone()).or_default();
+        Closed {
+            endpoint,
+            database: own.succeed(pass.database, now),
+        }
+    }
+
+    /// A batch could not be delivered, and is to be sent again.
+    pub(crate) fn fail(
+        &mut self,
+        database: &Database,
+        pass: Pass,
+        scope: Scope,
+        failure: Failure,
+    ) -> Opened {
+        let own = self.databases.entry(database.clone()).or_default();
+        let mut opened = Opened {
+            endpoint: false,
+            database: false,
+        };
+        // Its probe was this batch, whoever is at fault.
+        if scope != Scope::Endpoint || !own.is_closed() {
+            opened.database = own.fail(pass.database, failure);
+        }
+        match scope {
+            Scope::Endpoint => opened.endpoint = self.endpoint.fail(pass.endpoint, failure),
+            Scope::Database => {
+                self.endpoint.succeed(pass.endpoint, failure.now);
+            }
+            Scope::Unclear => {
+                self.failing.insert(database.clone());
+                if self.failing.len() > 1 || !self.endpoint.is_closed() {
+                    opened.endpoint = self.endpoint.fail(pass.endpoint, failure);
+                }
+            }
+        }
+        opened
+    }
+
+    /// Something has changed: try everything at once.
+    pub(crate) fn retry_now(&mut self, now: Instant) {
+        self.endpoint.retry_now(now);
+        self.databases
+            .values_mut()
+            .for_each(|own| own.retry_now(now));
+    }
+
+    /// When the first of these databases may be sent to, if only time keeps them from it.
+    pub(crate) fn opens_at<'a>(
+        &self,
+        databases: impl Iterator<Item = &'a Database>,
+    ) -> Option<Instant> {
+        let endpoint = self.endpoint.until();
+        let own = |database| self.databases.get(database).and_then(Breaker::until);
+        databases
+            .filter_map(|database| endpoint.max(own(database)))
+            .min()
+    }
+
+    /// The database has nothing pending any more.
+    pub(crate) fn forget(&mut self, database: &Database) {
+        self.databases.remove(database);
+        self.failing.remove(database);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LATER: Duration = Duration::from_secs(60);
+
+    fn failure(now: Instant) -> Failure {
+        Failure {
+            now,
+            random: 1.0,
+            max_delay: LATER,
+            not_before: None,
+        }
+    }
+
+    struct World {
+        gate: Gate,
+        now: Instant,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self {
+                gate: Gate::default(),
+                now: Instant::now(),
+            }
+        }
+
+        fn fail(&mut self, database: &'static str, scope: Scope) -> Opened {
+            let database = database.into();
+            let pass = self.gate.send(&database);
+            self.gate.fail(&database, pass, scope, failure(self.now))
+        }
+
+        fn succeed(&mut self, database: &'static str) -> Closed {
+            let database = database.into();
+            let pass = self.gate.send(&database);
+            self.gate.succeed(&database, pass, self.now)
+        }
+
+        fn allows(&self, database: &'static str) -> bool {
+            self.gate.allows(&database.into(), self.now)
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_stops_every_database() {
+        let mut world = World::new();
+        assert!(world.fail("a", Scope::Endpoint).endpoint);
+        assert!(!world.allows("a") && !world.allows("b"));
+    }
+
+    #[test]
+    fn a_fault_of_one_database_delays_no_other() {
+        let mut world = World::new();
+        for scope in [Scope::Database, Scope::Unclear, Scope::Unclear] {
+            assert!(!world.fail("bad", scope).endpoint);
+            assert!(!world.allows("bad"));
+            assert!(world.allows("good"));
+            world.succeed("good");
+        }
+    }
+
+    #[test]
+    fn a_second_database_that_fails_with_no_success_in_between_stops_the_endpoint() {
+        let mut world = World::new();
+        world.fail("a", Scope::Unclear);
+        world.succeed("c");
+        assert!(!world.fail("b", Scope::Unclear).endpoint);
+        assert!(world.fail("a", Scope::Unclear).endpoint);
+        assert!(!world.allows("c"));
+    }
+
+    #[test]
+    fn an_endpoint_that_comes_back_is_tried_with_all_that_failed_at_once() {
+        let mut world = World::new();
+        world.fail("a", Scope::Unclear);
+        world.fail("b", Scope::Unclear);
+        world.now += LATER;
+        let closed = world.succeed("c");
+        assert_eq!(closed.endpoint.map(|recovery| recovery.attempts), Some(1));
+        assert_eq!(closed.database, None);
+        assert!(world.allows("a") && world.allows("b"));
+    }
+
+    #[test]
+    fn a_probe_that_fails_for_the_endpoints_sake_does_not_leave_its_database_half_open() {
+        let mut world = World::new();
+        world.fail("a", Scope::Unclear);
+        world.now += LATER;
+        world.fail("a", Scope::Endpoint);
+        world.now += LATER;
+        assert!(world.allows("a"));
+    }
+
+    #[test]
+    fn a_missing_database_proves_that_the_endpoint_works() {
+        let mut world = World::new();
+        world.fail("a", Scope::Endpoint);
+        world.now += LATER;
+        world.fail("missing", Scope::Database);
+        assert!(world.allows("b"));
+        assert!(!world.allows("missing"));
+    }
+
+    #[test]
+    fn it_opens_when_both_breakers_of_some_database_do() {
+        let mut world = World::new();
+        let databases = ["a".into(), "b".into()];
+        let opens_at = |gate: &Gate| gate.opens_at(databases.iter());
+        assert_eq!(opens_at(&world.gate), None);
+        world.fail("a", Scope::Unclear);
+        let first = opens_at(&world.gate).unwrap();
+        assert!(first > world.now);
+        world.now += LATER;
+        world.fail("a", Scope::Unclear);
+        world.fail("b", Scope::Unclear);
+        assert_eq!(opens_at(&world.gate), Some(world.now + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn a_change_lets_everything_be_tried() {
+        let mut world = World::new();
+        world.fail("a", Scope::Endpoint);
+        world.gate.retry_now(world.now);
+        assert!(world.allows("a"));
+    }
+}

@@ -1,0 +1,188 @@
+//! Where callers leave their lines: a tray per calling thread, emptied by the buffer actor.
+//!
+//! A caller takes one lock, its own thread's, which only a drain or a snapshot ever contends for,
+//! for as long as it takes to move a few pointers. What is shared between callers are counters.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    Config, Database, Measurement, RecordError, Stats,
+    batch::{BatchLimits, OpenBatch},
+    gauge::{Gauge, GaugeLimits},
+    ledger::Ledger,
+    line_protocol::Encoder,
+    report::Ticket,
+    tray::Tray,
+};
+
+/// What callers need to know of the configuration.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) encoder: Encoder,
+    pub(crate) batch: BatchLimits,
+    pub(crate) gauge: GaugeLimits,
+    pub(crate) door: Door,
+}
+
+/// Are measurements taken?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    Open,
+    Disabled,
+    Closed,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config, door: Door) -> Self {
+        let base_tags = config.base_tags();
+        let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
+        Self {
+            encoder: Encoder::new(pairs, config.precision, config.unsigned),
+            batch: config.batch_limits(),
+            gauge: GaugeLimits::new(config),
+            door,
+        }
+    }
+}
+
+/// All trays of one pipeline.
+#[derive(derive_more::Debug)]
+pub(crate) struct Intake {
+    /// Tells this pipeline's tray from another's in a thread's list.
+    id: u64,
+    /// Taken first, before a tray's lock and the ledger's.
+    trays: Mutex<Trays>,
+    /// For a thread that is ending and has lost its list of trays.
+    spare: Arc<Tray>,
+    pub(crate) gauge: Gauge,
+    pub(crate) ledger: Ledger,
+    #[debug(skip)]
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Debug)]
+struct Trays {
+    all: Vec<Arc<Tray>>,
+    /// For the trays to come.
+    settings: Arc<Settings>,
+}
+
+thread_local! {
+    /// This thread's tray in each pipeline.
+    static TRAYS: RefCell<Vec<(u64, Arc<Tray>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Intake {
+    pub(crate) fn new(settings: Settings) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let settings = Arc::new(settings);
+        let spare = Arc::new(Tray::new(Arc::clone(&settings)));
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            trays: Mutex::new(Trays {
+                all: vec![Arc::clone(&spare)],
+                settings,
+            }),
+            spare,
+            gauge: Gauge::default(),
+            ledger: Ledger::default(),
+            wake: OnceLock::new(),
+        }
+    }
+
+    /// `wake` is to make the buffer actor look at the gauge, and drain the trays if need be. It is
+    /// called by recording threads when [`Gauge::arrived`] or [`Gauge::lost`] says so.
+    pub(crate) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
+        _ = self.wake.set(Box::new(wake));
+    }
+
+    /// Encodes the measurement into this thread's tray.
+    #[inline]
+    pub(crate) fn record(
+        &self,
+        mut measurement: Measurement,
+        ticket: Option<Ticket>,
+    ) -> Result<(), RecordError> {
+        let mut ticket = ticket;
+        let mut put = |tray: &Tray| tray.put(&mut measurement, &mut ticket, &self.gauge);
+        let put_in_own = TRAYS.try_with(|trays| {
+            let mut trays = trays.borrow_mut();
+            match trays.iter().find(|(id, _)| *id == self.id) {
+                Some((_, tray)) => put(tray),
+                None => {
+                    // Those that no pipeline has any more.
+                    trays.retain(|(_, tray)| Arc::strong_count(tray) > 1);
+                    let tray = self.add_tray();
+                    let result = put(&tray);
+                    trays.push((self.id, tray));
+                    result
+                }
+            }
+        });
+        let (result, wake) = put_in_own.unwrap_or_else(|_| put(&self.spare));
+        if wake && let Some(wake) = self.wake.get() {
+            wake();
+        }
+        result
+    }
+
+    fn add_tray(&self) -> Arc<Tray> {
+        let mut trays = self.trays.lock();
+        let tray = Arc::new(Tray::new(Arc::clone(&trays.settings)));
+        trays.all.push(Arc::clone(&tray));
+        tray
+    }
+
+    /// Empties all trays into `take`. Returns how many measurements that were.
+    pub(crate) fn drain(&self, mut take: impl FnMut(Database, OpenBatch)) -> usize {
+        let mut trays = self.trays.lock();
+        let mut drained = 0;
+        trays.all.retain(|tray| {
+            // Asked first: once its thread has ended, nobody can put anything in it any more.
+            let in_use = Arc::strong_count(tray) > 1;
+            let (lines, batches) = tray.empty();
+            drained += lines;
+            for (database, batch) in batches {
+                take(database, batch);
+            }
+            if !in_use {
+                self.ledger.retire(&tray.tally());
+            }
+            in_use
+        });
+        self.ledger.admit(drained);
+        self.gauge.left_trays(drained);
+        drained
+    }
+
+    /// From the next measurement on.
+    pub(crate) fn reconfigure(&self, settings: Settings) {
+        let mut trays = self.trays.lock();
+        trays.settings = Arc::new(settings);
+        for tray in &trays.all {
+            tray.reconfigure(&trays.settings);
+        }
+    }
+
+    /// The ledger and the trays, at one instant: no line moves from these to that meanwhile,
+    /// because a drain needs the lock that is held here.
+    pub(crate) fn stats(&self) -> Stats {
+        let trays = self.trays.lock();
+        let mut stats = self.ledger.snapshot();
+        for tray in &trays.all {
+            tray.add_to(&mut stats);
+        }
+        stats
+    }
+}
+
+#[cfg(test)]
+mod tests;

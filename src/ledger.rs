@@ -1,0 +1,180 @@
+//! The counters, and the law that ties them:
+//! `recorded = written + rejected + dropped + pending`, at every instant.
+
+use std::fmt;
+
+use parking_lot::Mutex;
+
+/// A snapshot of the ledger: how many measurements were recorded, and what became of each.
+///
+/// [`Display`](fmt::Display) prints the ledger line,
+/// `recorded=5 written=3 rejected=1 dropped=0 pending=1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Every measurement that was given to `record`, `deliver` or the buffer actor.
+    pub recorded: u64,
+    /// The server has said that it stored them.
+    pub written: u64,
+    /// The server has said that it will not store them.
+    pub rejected: u64,
+    /// Never delivered, by reason.
+    pub dropped: Dropped,
+    /// Recorded, and none of the above yet.
+    pub pending: u64,
+}
+
+impl Stats {
+    /// Does the law `recorded = written + rejected + dropped + pending` hold? It always does: the
+    /// five are counted apart, and this is how a test or a health check sees that they agree.
+    pub fn balanced(&self) -> bool {
+        self.recorded == self.written + self.rejected + self.dropped.total() + self.pending
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            recorded,
+            written,
+            rejected,
+            dropped,
+            pending,
+        } = self;
+        let dropped = dropped.total();
+        write!(
+            f,
+            "recorded={recorded} written={written} rejected={rejected} dropped={dropped} \
+             pending={pending}"
+        )
+    }
+}
+
+macro_rules! dropped {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// Measurements that were never delivered, by reason.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Dropped {
+            $($(#[$doc])+ pub $name: u64,)+
+        }
+
+        impl Dropped {
+            /// All of them.
+            pub fn total(&self) -> u64 {
+                0 $(+ self.$name)+
+            }
+
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+    };
+}
+
+dropped! {
+    /// Recorded while [`Config::enabled`](crate::Config::enabled) was off.
+    disabled,
+    /// The measurement itself was at fault: no field, or a name InfluxDB does not take.
+    invalid,
+    /// As much was pending as [`Config::max_buffer_size`](crate::Config::max_buffer_size) or
+    /// [`Config::max_buffer_bytes`](crate::Config::max_buffer_bytes) allows.
+    buffer_full,
+    /// Recorded after shutdown had begun.
+    stopping,
+    /// Still pending when the time for shutdown had passed.
+    undelivered,
+}
+
+/// What one tray has seen. Added up with the books when a snapshot is taken.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) recorded: u64,
+    pub(crate) dropped: Dropped,
+}
+
+/// How a pending measurement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settlement {
+    Written,
+    Rejected,
+    Undelivered,
+}
+
+/// What has left the trays. Trays hold the rest: see [`Intake::stats`](crate::intake::Intake).
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Stats>);
+
+impl Ledger {
+    /// `lines` measurements have moved from a tray to the backlog.
+    pub(crate) fn admit(&self, lines: usize) {
+        self.0.lock().pending += lines as u64;
+    }
+
+    /// `lines` pending measurements have ended.
+    pub(crate) fn settle(&self, lines: usize, settlement: Settlement) {
+        let lines = lines as u64;
+        let mut books = self.0.lock();
+        debug_assert!(books.pending >= lines, "settled more than was pending");
+        books.pending -= lines;
+        match settlement {
+            Settlement::Written => books.written += lines,
+            Settlement::Rejected => books.rejected += lines,
+            Settlement::Undelivered => books.dropped.undelivered += lines,
+        }
+    }
+
+    /// Takes over the tally of a tray that is no more.
+    pub(crate) fn retire(&self, tally: &Tally) {
+        let mut books = self.0.lock();
+        books.recorded += tally.recorded;
+        books.dropped.add(&tally.dropped);
+    }
+
+    pub(crate) fn snapshot(&self) -> Stats {
+        self.0.lock().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_law_holds_only_when_the_five_counts_agree() {
+        let mut stats = Stats {
+            recorded: 5,
+            written: 2,
+            rejected: 1,
+            pending: 1,
+            ..Stats::default()
+        };
+        assert!(!stats.balanced());
+        stats.dropped.buffer_full = 1;
+        assert!(stats.balanced());
+        assert_eq!(
+            stats.to_string(),
+            "recorded=5 written=2 rejected=1 dropped=1 pending=1"
+        );
+    }
+
+    #[test]
+    fn what_is_admitted_is_pending_until_it_is_settled() {
+        let ledger = Ledger::default();
+        ledger.retire(&Tally {
+            recorded: 6,
+            dropped: Dropped {
+                invalid: 1,
+                ..Dropped::default()
+            },
+        });
+        ledger.admit(5);
+        ledger.settle(2, Settlement::Written);
+        ledger.settle(1, Settlement::Rejected);
+        ledger.settle(1, Settlement::Undelivered);
+        let stats = ledger.snapshot();
+        assert!(stats.balanced());
+        assert_eq!((stats.written, stats.rejected, stats.pending), (2, 1, 1));
+        assert_eq!(stats.dropped.total(), 2);
+    }
+}

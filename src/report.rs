@@ -1,0 +1,100 @@
+//! What a caller hears back: of one measurement, of a flush, of a shutdown.
+
+use std::time::Duration;
+
+use futures_channel::oneshot;
+
+use crate::{Database, Stats, batch::Lines};
+
+/// What became of one measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The server has stored it.
+    Written,
+    /// The server has said that it will not store it.
+    Rejected {
+        /// In the server's words.
+        reason: String,
+    },
+    /// It was given up, or never taken.
+    Dropped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The sending half of [`Influx::deliver`](crate::Influx::deliver)'s answer.
+#[derive(Debug)]
+pub(crate) struct Ticket(oneshot::Sender<Delivery>);
+
+impl Ticket {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Delivery>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Nobody may be waiting any more; that is fine.
+    pub(crate) fn answer(self, delivery: Delivery) {
+        _ = self.0.send(delivery);
+    }
+}
+
+/// What became of the measurements that were pending when [`flush`](crate::Influx::flush) was
+/// called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Measurements that the server has stored.
+    pub written: u64,
+    /// Measurements that the server has said it will not store.
+    pub rejected: u64,
+    /// Measurements that are still pending. Delivery of them goes on.
+    pub undelivered: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl FlushReport {
+    /// Is everything that was recorded before the flush settled?
+    pub fn is_complete(&self) -> bool {
+        self.undelivered == 0
+    }
+}
+
+/// What became of the measurements that were pending when
+/// [`shutdown`](crate::Influx::shutdown) was called, and the ledger at the end.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Measurements that the server has stored since shutdown began.
+    pub written: u64,
+    /// Measurements that the server has said it will not store since shutdown began.
+    pub rejected: u64,
+    /// Measurements that were still pending when the time had passed. They count as dropped. The
+    /// server may have stored those whose POST it had not answered yet.
+    pub undelivered: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The ledger at the end; nothing in it is pending.
+    pub stats: Stats,
+    pub(crate) lines: Vec<(Database, Lines)>,
+}
+
+impl ShutdownReport {
+    /// Was everything settled in time?
+    pub fn is_complete(&self) -> bool {
+        self.undelivered == 0
+    }
+
+    /// The undelivered measurements in line protocol, each line with its `\n`, so that a program
+    /// may keep them. Posting them later is safe: a point that is there already is overwritten by
+    /// itself.
+    pub fn undelivered_lines(&self) -> impl Iterator<Item = (&Database, &str)> {
+        self.lines.iter().flat_map(|(database, lines)| {
+            // The encoder writes UTF-8 only.
+            let texts = lines.iter().filter_map(|line| str::from_utf8(line).ok());
+            texts.map(move |line| (database, line))
+        })
+    }
+}

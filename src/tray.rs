@@ -1,0 +1,179 @@
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    Database, Measurement, RecordError, Stats,
+    batch::OpenBatch,
+    gauge::Gauge,
+    intake::{Door, Settings},
+    ledger::Tally,
+    report::Ticket,
+};
+
+/// Where one calling thread leaves encoded lines, by database.
+#[derive(Debug)]
+pub(crate) struct Tray(Mutex<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    settings: Arc<Settings>,
+    tally: Tally,
+    shelves: Shelves,
+}
+
+/// Batches by database.
+#[derive(Debug, Default)]
+struct Shelves {
+    all: Vec<Shelf>,
+    /// Where in `all` a database is.
+    places: HashMap<Database, usize>,
+    /// The place of the measurement before: most threads write to one database.
+    last: usize,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    database: Database,
+    full: Vec<OpenBatch>,
+    open: OpenBatch,
+}
+
+impl Tray {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self(Mutex::new(Contents {
+            settings,
+            tally: Tally::default(),
+            shelves: Shelves::default(),
+        }))
+    }
+
+    /// Encodes the measurement; the ticket is taken if it is kept. Says too whether the buffer
+    /// actor is to be woken.
+    #[inline]
+    pub(crate) fn put(
+        &self,
+        measurement: &mut Measurement,
+        ticket: &mut Option<Ticket>,
+        gauge: &Gauge,
+    ) -> (Result<(), RecordError>, bool) {
+        let mut contents = self.0.lock();
+        contents.tally.recorded += 1;
+        match contents.settings.door {
+            Door::Open => contents.put(measurement, ticket, gauge),
+            Door::Disabled => {
+                contents.tally.dropped.disabled += 1;
+                (Ok(()), false)
+            }
+            Door::Closed => {
+                contents.tally.dropped.stopping += 1;
+                (Err(RecordError::Stopping), false)
+            }
+        }
+    }
+
+    /// Takes everything out: how many measurements, and their batches by database.
+    pub(crate) fn empty(&self) -> (usize, impl Iterator<Item = (Database, OpenBatch)> + use<>) {
+        let mut contents = self.0.lock();
+        let shelves = std::mem::take(&mut contents.shelves);
+        let lines = shelves.len();
+        let batches = shelves.all.into_iter().flat_map(|shelf| {
+            let batches = shelf.full.into_iter().chain([shelf.open]);
+            batches.map(move |batch| (shelf.database.clone(), batch))
+        });
+        (lines, batches)
+    }
+
+    pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
+        self.0.lock().settings = Arc::clone(settings);
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        std::mem::take(&mut self.0.lock().tally)
+    }
+
+    /// Counts this tray's measurements into a snapshot.
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        let contents = self.0.lock();
+        stats.recorded += contents.tally.recorded;
+        stats.dropped.add(&contents.tally.dropped);
+        stats.pending += contents.shelves.len() as u64;
+    }
+}
+
+impl Contents {
+    #[inline]
+    fn put(
+        &mut self,
+        measurement: &mut Measurement,
+        ticket: &mut Option<Ticket>,
+        gauge: &Gauge,
+    ) -> (Result<(), RecordError>, bool) {
+        let Self {
+            settings,
+            tally,
+            shelves,
+        } = self;
+        let limits = &settings.gauge;
+        let pending = match gauge.reserve_line(limits) {
+            Ok(pending) => pending,
+            Err(full) => {
+                tally.dropped.buffer_full += 1;
+                return (Err(full), gauge.lost());
+            }
+        };
+        let shelf = shelves.of(&measurement.database);
+        let encode = |out: &mut Vec<u8>| settings.encoder.encode(measurement, out);
+        let line = match shelf.open.push(encode) {
+            Ok(line) => line,
+            Err(invalid) => {
+                gauge.release(1, 0);
+                tally.dropped.invalid += 1;
+                return (Err(invalid), false);
+            }
+        };
+        if let Err(full) = gauge.reserve_bytes(line, limits) {
+            shelf.open.pop();
+            gauge.release(1, 0);
+            tally.dropped.buffer_full += 1;
+            return (Err(full), gauge.lost());
+        }
+        if shelf.open.is_over(settings.batch) {
+            let next = shelf.open.split_off_last();
+            shelf.full.push(std::mem::replace(&mut shelf.open, next));
+        }
+        if let Some(ticket) = ticket.take() {
+            shelf.open.attach(ticket);
+        }
+        (Ok(()), gauge.arrived(pending, limits))
+    }
+}
+
+impl Shelves {
+    /// How many lines.
+    fn len(&self) -> usize {
+        let of = |shelf: &Shelf| -> usize {
+            shelf.open.len() + shelf.full.iter().map(OpenBatch::len).sum::<usize>()
+        };
+        self.all.iter().map(of).sum()
+    }
+
+    #[inline]
+    fn of(&mut self, database: &Database) -> &mut Shelf {
+        if self.all.get(self.last).map(|shelf| &shelf.database) != Some(database) {
+            self.last = match self.places.get(database) {
+                Some(place) => *place,
+                None => {
+                    self.all.push(Shelf {
+                        database: database.clone(),
+                        full: Vec::new(),
+                        open: OpenBatch::default(),
+                    });
+                    self.places.insert(database.clone(), self.all.len() - 1);
+                    self.all.len() - 1
+                }
+            };
+        }
+        &mut self.all[self.last]
+    }
+}
