@@ -4,5 +4,7 @@
 #![warn(missing_debug_implementations)]
 
 mod error;
+mod precision;
 
 pub use error::ConfigError;
+pub use precision::Precision;
