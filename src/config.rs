@@ -3,10 +3,13 @@
 mod api;
 mod builder;
 mod credentials;
+mod env;
 mod overflow;
+mod parts;
 mod secret;
 mod urls;
 mod validate;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
