@@ -4,6 +4,7 @@ mod api;
 mod builder;
 mod credentials;
 mod env;
+mod mask;
 mod overflow;
 mod parts;
 mod secret;
