@@ -3,19 +3,40 @@
 #![deny(unsafe_code, missing_docs)]
 #![warn(missing_debug_implementations)]
 
+mod actors;
+mod backlog;
+mod batch;
+mod breaker;
 mod clock;
+mod config;
 mod database;
+mod endpoint;
 mod error;
 mod field;
+mod gate;
+mod gauge;
+mod influx;
+mod intake;
+mod isolate;
+mod ledger;
 mod line_protocol;
 mod measurement;
 mod precision;
+mod report;
 mod tag;
+mod tray;
+mod verdict;
 
+pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Update};
 pub use clock::Timestamp;
+pub use config::{Api, Config, Overflow};
 pub use database::Database;
+pub use endpoint::{PingError, ServerInfo};
 pub use error::{ConfigError, RecordError, StartError};
 pub use field::FieldValue;
+pub use influx::{Guard, Influx, record};
+pub use ledger::{Dropped, Stats};
 pub use measurement::{Measurement, Timer};
 pub use precision::Precision;
+pub use report::{Delivery, FlushReport, ShutdownReport};
 pub use tag::TagValue;

@@ -1,0 +1,274 @@
+//! Every setting of the library, with its default.
+
+mod api;
+mod builder;
+mod credentials;
+mod env;
+mod mask;
+mod overflow;
+mod parts;
+mod secret;
+mod urls;
+mod validate;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use self::api::Api;
+pub use self::overflow::Overflow;
+pub(crate) use self::secret::Secret;
+pub(crate) use self::urls::BaseUrls;
+use crate::error::ConfigError;
+use crate::precision::Precision;
+
+/// Where measurements go, how many may wait, and how they are sent.
+///
+/// Start with the API of the server, or with the environment, then change what should differ:
+///
+/// ```
+/// use std::time::Duration;
+/// use actix_influxdb::Config;
+///
+/// let config = Config::v1("http://localhost:8086")
+///     .user("writer")
+///     .password("correct horse")
+///     .interval(Duration::from_secs(5))
+///     .base_tag("region", "eu-1");
+/// config.validate()?;
+/// # Ok::<(), actix_influxdb::ConfigError>(())
+/// ```
+///
+/// Nothing is checked while it is built; [`validate`](Self::validate) is called when the library
+/// starts. `Debug` shows no password and no token.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "each method gives the changed settings back"]
+pub struct Config {
+    pub(crate) url: BaseUrls,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) token: Option<Secret>,
+    pub(crate) org: Option<String>,
+    pub(crate) api: Api,
+    pub(crate) enabled: bool,
+    pub(crate) interval: Duration,
+    pub(crate) trigger_size: usize,
+    pub(crate) max_batch_size: usize,
+    pub(crate) max_batch_bytes: usize,
+    pub(crate) max_buffer_size: usize,
+    pub(crate) max_buffer_bytes: usize,
+    /// `None`: a share of `max_buffer_size`. Read it through [`Config::warn_at`].
+    pub(crate) warn_threshold: Option<usize>,
+    pub(crate) max_clients: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) sample_probability: f64,
+    pub(crate) precision: Precision,
+    pub(crate) unsigned: bool,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_retry_delay: Duration,
+    pub(crate) create_database: bool,
+    pub(crate) tag_hostname: bool,
+    pub(crate) environment: Option<String>,
+    /// The program's own. Read all of them through [`Config::resolved_base_tags`].
+    pub(crate) base_tags: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The default of [`url`](Self::url).
+    pub const DEFAULT_URL: &str = "http://localhost:8086";
+    /// The default of [`interval`](Self::interval): 10 s.
+    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+    /// The default of [`trigger_size`](Self::trigger_size), in measurements.
+    pub const DEFAULT_TRIGGER_SIZE: usize = 5_000;
+    /// The default of [`max_batch_size`](Self::max_batch_size), in measurements.
+    pub const DEFAULT_MAX_BATCH_SIZE: usize = 10_000;
+    /// The default of [`max_batch_bytes`](Self::max_batch_bytes): 4 MiB.
+    pub const DEFAULT_MAX_BATCH_BYTES: usize = 4 << 20;
+    /// The default of [`max_buffer_size`](Self::max_buffer_size), in measurements.
+    pub const DEFAULT_MAX_BUFFER_SIZE: usize = 500_000;
+    /// The default of [`max_buffer_bytes`](Self::max_buffer_bytes): 128 MiB.
+    pub const DEFAULT_MAX_BUFFER_BYTES: usize = 128 << 20;
+    /// The default of [`max_clients`](Self::max_clients), in concurrent requests.
+    pub const DEFAULT_MAX_CLIENTS: usize = 10;
+    /// The default of [`sample_probability`](Self::sample_probability): every batch is sent.
+    pub const DEFAULT_SAMPLE_PROBABILITY: f64 = 1.0;
+    /// The default of [`request_timeout`](Self::request_timeout): 10 s.
+    pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
+    pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+
+    /// InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
+    /// [`url`](Self::url)).
+    pub fn v1(url: impl Into<String>) -> Self {
+        Self::default().url(url)
+    }
+
+    /// InfluxDB 2.x at one or more base URLs (see [`url`](Self::url)), with a token that may write
+    /// to the organisation's buckets.
+    pub fn v2(url: impl Into<String>, org: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::default().api(Api::V2).url(url).org(org).token(token)
+    }
+
+    /// InfluxDB 3 at one or more base URLs (see [`url`](Self::url)), with a token that may write.
+    pub fn v3(url: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::default().api(Api::V3).url(url).token(token)
+    }
+
+    /// The base URLs, at least one, each without a slash at its end.
+    pub(crate) fn urls(&self) -> Result<Vec<String>, ConfigError> {
+        self.url.parse()
+    }
+
+    /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
+    /// the buffer.
+    pub(crate) fn warn_at(&self) -> usize {
+        self.warn_threshold.unwrap_or_else(|| {
+            let size = self.max_buffer_size;
+            // In two parts, so that no size overflows.
+            (size / 5 * 3 + size % 5 * 3 / 5).max(1)
+        })
+    }
+
+    /// The tags that every measurement gets, sorted by key: the host's name, the environment, and
+    /// the program's own, which win over those two. None has an empty value.
+    pub(crate) fn resolved_base_tags(&self) -> Vec<(String, String)> {
+        let mut tags = BTreeMap::new();
+        if self.tag_hostname {
+            let hostname = gethostname::gethostname().to_string_lossy().into_owned();
+            tags.insert("hostname".to_owned(), hostname);
+        }
+        if let Some(environment) = &self.environment {
+            tags.insert("environment".to_owned(), environment.clone());
+        }
+        tags.extend(self.base_tags.clone());
+        tags.retain(|_, value| !value.is_empty());
+        tags.into_iter().collect()
+    }
+}
+
+/// InfluxDB 1.x at `http://localhost:8086`, without credentials.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: BaseUrls::new(Self::DEFAULT_URL),
+            user: None,
+            password: None,
+            token: None,
+            org: None,
+            api: Api::V1,
+            enabled: true,
+            interval: Self::DEFAULT_INTERVAL,
+            trigger_size: Self::DEFAULT_TRIGGER_SIZE,
+            max_batch_size: Self::DEFAULT_MAX_BATCH_SIZE,
+            max_batch_bytes: Self::DEFAULT_MAX_BATCH_BYTES,
+            max_buffer_size: Self::DEFAULT_MAX_BUFFER_SIZE,
+            max_buffer_bytes: Self::DEFAULT_MAX_BUFFER_BYTES,
+            warn_threshold: None,
+            max_clients: Self::DEFAULT_MAX_CLIENTS,
+            overflow: Overflow::DropNewest,
+            sample_probability: Self::DEFAULT_SAMPLE_PROBABILITY,
+            precision: Precision::Nanoseconds,
+            unsigned: false,
+            request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
+            max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
+            create_database: false,
+            tag_hostname: true,
+            environment: None,
+            base_tags: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(config: &Config) -> Vec<(String, String)> {
+        config.resolved_base_tags()
+    }
+
+    fn pairs(tags: &[(&str, &str)]) -> Vec<(String, String)> {
+        tags.iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_constructors_choose_the_api_and_keep_their_arguments() {
+        assert_eq!(Config::v1(Config::DEFAULT_URL), Config::default());
+        assert_eq!(Config::default().api, Api::V1);
+
+        let v2 = Config::v2("http://two", "acme", "t2");
+        assert_eq!((v2.api, v2.org.as_deref()), (Api::V2, Some("acme")));
+        assert_eq!(v2.token, Some(Secret::new("t2")));
+        assert_eq!(v2.urls(), Ok(vec!["http://two".to_owned()]));
+
+        let v3 = Config::v3("http://three", "t3");
+        assert_eq!((v3.api, v3.org), (Api::V3, None));
+        assert_eq!(v3.token, Some(Secret::new("t3")));
+
+        for config in [
+            Config::default(),
+            v2,
+            Config::v3("http://h", "t"),
+            Config::v1("http://a,http://b").token("t"),
+        ] {
+            assert_eq!(config.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn debug_shows_every_setting_but_no_secret() {
+        let config = Config::v2("http://admin:hunter2@h", "acme", "hunter2")
+            .user("admin")
+            .password("hunter2");
+        for debug in [format!("{config:?}"), format!("{config:#?}")] {
+            assert!(!debug.contains("hunter2"), "{debug}");
+            assert!(debug.contains("[redacted]"), "{debug}");
+            assert!(debug.contains("acme"), "{debug}");
+        }
+    }
+
+    #[test]
+    fn the_warning_comes_at_60_percent_unless_a_threshold_is_set() {
+        let at = |size| Config::default().max_buffer_size(size).warn_at();
+        assert_eq!(Config::default().warn_at(), 300_000);
+        assert_eq!(at(1), 1);
+        assert_eq!(at(9), 5);
+        assert!(at(usize::MAX) > usize::MAX / 2);
+        assert_eq!(Config::default().warn_threshold(7).warn_at(), 7);
+    }
+
+    #[test]
+    fn base_tags_are_the_hostname_the_environment_and_the_programs_sorted_by_key() {
+        let hostname = gethostname::gethostname().to_string_lossy().into_owned();
+        let config = Config::default()
+            .environment("production")
+            .base_tag("region", "eu-1")
+            .base_tags([("az", "b")]);
+        assert_eq!(
+            tags(&config),
+            pairs(&[
+                ("az", "b"),
+                ("environment", "production"),
+                ("hostname", &hostname),
+                ("region", "eu-1"),
+            ])
+        );
+        assert_eq!(tags(&Config::default().tag_hostname(false)), []);
+    }
+
+    #[test]
+    fn the_programs_base_tags_win_and_an_empty_value_leaves_a_tag_out() {
+        let config = Config::default()
+            .environment("production")
+            .base_tag("hostname", "web-1")
+            .base_tag("environment", "")
+            .base_tag("region", "eu-1")
+            .base_tag("region", "eu-2");
+        assert_eq!(
+            tags(&config),
+            pairs(&[("hostname", "web-1"), ("region", "eu-2")])
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! One method per setting, each documented with its variable, unit, default and range.
+
+use std::time::Duration;
+
+use super::{Api, BaseUrls, Config, Overflow, Secret};
+use crate::precision::Precision;
+
+impl Config {
+    /// Where the servers are: one or more base URLs, separated by commas, `http` only in this
+    /// version. A path is kept, for servers behind a reverse proxy. User and password have methods
+    /// of their own and are refused here.
+    ///
+    /// `INFLUXDB_URL`, else built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`;
+    /// default `http://localhost:8086`.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = BaseUrls::new(url);
+        self
+    }
+
+    /// The user of API v1's basic authentication, without `:`. Empty: none.
+    ///
+    /// `INFLUXDB_USER`; default none.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = non_empty(user);
+        self
+    }
+
+    /// The password of [`user`](Self::user). Empty: none.
+    ///
+    /// `INFLUXDB_PASSWORD`; default none.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = non_empty(password).map(Secret::new);
+        self
+    }
+
+    /// The token that may write, in place of a user and password. Empty: none.
+    ///
+    /// `INFLUXDB_TOKEN`; default none.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = non_empty(token).map(Secret::new);
+        self
+    }
+
+    /// The organisation, which API v2 needs and the others don't use. Empty: none.
+    ///
+    /// `INFLUXDB_ORG`; default none.
+    pub fn org(mut self, org: impl Into<String>) -> Self {
+        self.org = non_empty(org);
+        self
+    }
+
+    /// The write API of the servers.
+    ///
+    /// `INFLUXDB_API`: `v1`, `v2` or `v3`; in the environment the default is `v2` if a token and an
+    /// organisation are set, `v3` if only a token is, else `v1`.
+    pub fn api(mut self, api: Api) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// Whether anything is recorded at all. If not, recording succeeds, is counted, and sends
+    /// nothing.
+    ///
+    /// `INFLUXDB_ENABLED`; default `true`.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// How long the first measurement of a batch waits for others, from 1 ms to 1 day.
+    ///
+    /// `INFLUXDB_INTERVAL`, milliseconds; default 10 s.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// How many measurements of one database make a batch that doesn't wait for the
+    /// [`interval`](Self::interval), at least 1. Above [`max_buffer_size`](Self::max_buffer_size)
+    /// it is never reached, so that only the interval sends.
+    ///
+    /// `INFLUXDB_TRIGGER_SIZE`, measurements; default 5,000.
+    pub fn trigger_size(mut self, measurements: usize) -> Self {
+        self.trigger_size = measurements;
+        self
+    }
+
+    /// How many measurements one request carries at most, at least 1.
+    ///
+    /// `INFLUXDB_MAX_BATCH_SIZE`, measurements; default 10,000.
+    pub fn max_batch_size(mut self, measurements: usize) -> Self {
+        self.max_batch_size = measurements;
+        self
+    }
+
+    /// How many bytes of lines one request carries at most, from 1 KiB to 1 GiB.
+    ///
+    /// `INFLUXDB_MAX_BATCH_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 4 MiB.
+    pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
+        self.max_batch_bytes = bytes;
+        self
+    }
+
+    /// How many measurements may wait in memory, wherever they are, at least 1. Beyond that, or
+    /// beyond [`max_buffer_bytes`](Self::max_buffer_bytes), [`overflow`](Self::overflow) decides.
+    ///
+    /// `INFLUXDB_MAX_BUFFER_SIZE`, measurements; default 500,000.
+    pub fn max_buffer_size(mut self, measurements: usize) -> Self {
+        self.max_buffer_size = measurements;
+        self
+    }
+
+    /// How many bytes the lines of the waiting measurements may take, at least 1 KiB.
+    ///
+    /// `INFLUXDB_MAX_BUFFER_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 128 MiB.
+    pub fn max_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.max_buffer_bytes = bytes;
+        self
+    }
+
+    /// How many waiting measurements are worth a warning in the log, from 1 to
+    /// [`max_buffer_size`](Self::max_buffer_size).
+    ///
+    /// `INFLUXDB_WARN_THRESHOLD`, measurements; default 60 % of `max_buffer_size`.
+    pub fn warn_threshold(mut self, measurements: usize) -> Self {
+        self.warn_threshold = Some(measurements);
+        self
+    }
+
+    /// How many requests to the servers may run at a time, from 1 to 1,000.
+    ///
+    /// `INFLUXDB_MAX_CLIENTS`, requests; default 10.
+    pub fn max_clients(mut self, requests: usize) -> Self {
+        self.max_clients = requests;
+        self
+    }
+
+    /// What is dropped when the buffer is full.
+    ///
+    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default) or `drop_oldest`.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// The probability that a batch is sent rather than dropped, from 0 to 1.
+    ///
+    /// `INFLUXDB_SAMPLE_PROBABILITY`; default 1.
+    pub fn sample_probability(mut self, probability: f64) -> Self {
+        self.sample_probability = probability;
+        self
+    }
+
+    /// The unit of the timestamps that are sent.
+    ///
+    /// `INFLUXDB_PRECISION`: `ns` (default), `us`, `ms` or `s`.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Whether unsigned fields are written as such (`7u`), for servers that take them: InfluxDB 2
+    /// and 3 do, InfluxDB 1 refuses the line. Otherwise they are written as integers, those above
+    /// `i64::MAX` clipped to it.
+    ///
+    /// `INFLUXDB_UNSIGNED`; default `false`.
+    pub fn unsigned(mut self, unsigned: bool) -> Self {
+        self.unsigned = unsigned;
+        self
+    }
+
+    /// How long a request may take, from 1 ms to 1 hour.
+    ///
+    /// `INFLUXDB_REQUEST_TIMEOUT`, milliseconds; default 10 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long the pause between two attempts grows at most, from 1 ms to 1 day.
+    ///
+    /// `INFLUXDB_MAX_RETRY_DELAY`, milliseconds; default 60 s.
+    pub fn max_retry_delay(mut self, delay: Duration) -> Self {
+        self.max_retry_delay = delay;
+        self
+    }
+
+    /// Whether a database that the server doesn't know is created. API v1 only.
+    ///
+    /// `INFLUXDB_CREATE_DATABASE`; default `false`.
+    pub fn create_database(mut self, create: bool) -> Self {
+        self.create_database = create;
+        self
+    }
+
+    /// Whether every measurement gets the host's name as the tag `hostname`.
+    ///
+    /// `INFLUXDB_TAG_HOSTNAME`; default `true`.
+    pub fn tag_hostname(mut self, tag: bool) -> Self {
+        self.tag_hostname = tag;
+        self
+    }
+
+    /// What every measurement gets as the tag `environment`. Empty: no such tag.
+    ///
+    /// `ENVIRONMENT`, without a prefix; default none.
+    pub fn environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = non_empty(environment);
+        self
+    }
+
+    /// A tag that every measurement gets. The last value of a key wins, also over the `hostname`
+    /// and `environment` above; an empty one leaves the tag out. The key may be neither empty nor
+    /// `time`.
+    pub fn base_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.base_tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Several tags that every measurement gets, each as by [`base_tag`](Self::base_tag).
+    pub fn base_tags<K, V>(mut self, tags: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        let tags = tags.into_iter();
+        self.base_tags
+            .extend(tags.map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+}
+
+fn non_empty(text: impl Into<String>) -> Option<String> {
+    Some(text.into()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_text_takes_a_setting_back() {
+        let config = Config::default()
+            .user("u")
+            .password("p")
+            .token("t")
+            .org("o")
+            .environment("e");
+        assert_eq!(
+            config
+                .user("")
+                .password("")
+                .token("")
+                .org("")
+                .environment(""),
+            Config::default()
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The settings that the environment gives. The parser takes a look-up, so that no test touches
+//! the process's environment.
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+
+use super::parts::url_of_parts;
+use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
+use super::{Api, Config};
+use crate::error::ConfigError;
+
+impl Config {
+    /// The settings in the process's environment, else the defaults.
+    ///
+    /// Each builder method says which variable it is. Besides those there are
+    ///
+    /// | variable | default | |
+    /// |---|---|---|
+    /// | `INFLUXDB_SCHEME` | `http` | of the URL if `INFLUXDB_URL` is not set |
+    /// | `INFLUXDB_HOST` | `localhost` | one host name or IP address, IPv6 with or without brackets |
+    /// | `INFLUXDB_PORT` | `8086` | 1 to 65535 |
+    ///
+    /// which aren't looked at if `INFLUXDB_URL` is set.
+    ///
+    /// - An *empty* variable is treated as if it were absent.
+    /// - Switches are `true`, `yes`, `on`, `1` and `false`, `no`, `off`, `0`, in any case.
+    /// - Durations are whole milliseconds.
+    /// - Sizes in bytes may have a unit: `4 MiB`, `512KiB`, `1gib`.
+    ///
+    /// # Errors
+    ///
+    /// A variable that is malformed, out of its range, not Unicode, or for something that this
+    /// version doesn't support: the variable's name, the value (never a secret's) and what is
+    /// allowed. What depends on several settings, such as a token for API v2, is left to
+    /// [`validate`](Self::validate), so that the program can still set the others.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|variable| std::env::var_os(variable))
+    }
+
+    /// The same settings as [`from_env`](Self::from_env), from anything that can be asked for a
+    /// variable by its name: a file, a prefix of one's own, a test's table.
+    ///
+    /// ```
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::from_lookup(|variable| match variable {
+    ///     "INFLUXDB_MAX_BUFFER_BYTES" => Some("64 MiB".into()),
+    ///     _ => None,
+    /// })?;
+    /// assert_eq!(config, Config::default().max_buffer_bytes(64 * 1024 * 1024));
+    /// # Ok::<(), actix_influxdb::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env).
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::from_variables(|variable| lookup(variable).map(OsString::from))
+    }
+
+    fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let env = Variables::new(lookup);
+        let mut config = Self::default();
+
+        let url = env.text("INFLUXDB_URL")?;
+        let url_variable = match url {
+            Some(_) => "INFLUXDB_URL",
+            None => "INFLUXDB_SCHEME",
+        };
+        config = config.url(url.map_or_else(|| url_of_parts(&env), Ok)?);
+
+        config.user = env.text("INFLUXDB_USER")?;
+        config.password = env.secret("INFLUXDB_PASSWORD")?;
+        config.token = env.secret("INFLUXDB_TOKEN")?;
+        config.org = env.text("INFLUXDB_ORG")?;
+        config.api = match (&config.token, &config.org) {
+            (None, _) => Api::V1,
+            (Some(_), Some(_)) => Api::V2,
+            (Some(_), None) => Api::V3,
+        };
+        config.environment = env.text("ENVIRONMENT")?;
+        config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
+
+        let c = &mut config;
+        env.choose("INFLUXDB_API", &mut c.api)?;
+        env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
+        env.choose("INFLUXDB_PRECISION", &mut c.precision)?;
+        env.set("INFLUXDB_ENABLED", SWITCH, &mut c.enabled)?;
+        env.set("INFLUXDB_INTERVAL", MILLISECONDS, &mut c.interval)?;
+        env.set("INFLUXDB_TRIGGER_SIZE", COUNT, &mut c.trigger_size)?;
+        env.set("INFLUXDB_MAX_BATCH_SIZE", COUNT, &mut c.max_batch_size)?;
+        env.set("INFLUXDB_MAX_BATCH_BYTES", BYTES, &mut c.max_batch_bytes)?;
+        env.set("INFLUXDB_MAX_BUFFER_SIZE", COUNT, &mut c.max_buffer_size)?;
+        env.set("INFLUXDB_MAX_BUFFER_BYTES", BYTES, &mut c.max_buffer_bytes)?;
+        env.set("INFLUXDB_MAX_CLIENTS", COUNT, &mut c.max_clients)?;
+        env.set(
+            "INFLUXDB_SAMPLE_PROBABILITY",
+            NUMBER,
+            &mut c.sample_probability,
+        )?;
+        env.set("INFLUXDB_UNSIGNED", SWITCH, &mut c.unsigned)?;
+        env.set(
+            "INFLUXDB_REQUEST_TIMEOUT",
+            MILLISECONDS,
+            &mut c.request_timeout,
+        )?;
+        env.set(
+            "INFLUXDB_MAX_RETRY_DELAY",
+            MILLISECONDS,
+            &mut c.max_retry_delay,
+        )?;
+        env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
+        env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
+        refuse_what_is_not_supported(&env)?;
+
+        config
+            .validate_each()
+            .map_err(|error| ConfigError {
+                setting: match error.setting.as_ref() {
+                    "url" => url_variable.into(),
+                    setting => format!("INFLUXDB_{}", setting.to_ascii_uppercase()).into(),
+                },
+                ..error
+            })
+            .map(|()| config)
+    }
+}
+
+/// What switches on something that isn't there yet must not be passed over in silence.
+fn refuse_what_is_not_supported(
+    env: &Variables<impl Fn(&str) -> Option<OsString>>,
+) -> Result<(), ConfigError> {
+    env.read("INFLUXDB_GZIP", NO_GZIP)?;
+    env.read("INFLUXDB_SPOOL_MAX_BYTES", BYTES)?;
+    match env.text("INFLUXDB_SPOOL_DIR")? {
+        None => Ok(()),
+        Some(folder) => Err(ConfigError::new(
+            "INFLUXDB_SPOOL_DIR",
+            format!("{folder:?}"),
+            "not set: a spool is not supported by this version",
+        )),
+    }
+}
+
+const NO_GZIP: Form<()> = Form {
+    read: |text| (SWITCH.read)(text).filter(|on| !on).map(drop),
+    allowed: "false: gzip is not supported by this version",
+};

@@ -1,0 +1,369 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Overflow;
+use crate::precision::Precision;
+
+/// All but those that the version doesn't support.
+const VARIABLES: [&str; 28] = [
+    "INFLUXDB_URL",
+    "INFLUXDB_SCHEME",
+    "INFLUXDB_HOST",
+    "INFLUXDB_PORT",
+    "INFLUXDB_USER",
+    "INFLUXDB_PASSWORD",
+    "INFLUXDB_TOKEN",
+    "INFLUXDB_ORG",
+    "INFLUXDB_API",
+    "INFLUXDB_ENABLED",
+    "INFLUXDB_INTERVAL",
+    "INFLUXDB_TRIGGER_SIZE",
+    "INFLUXDB_MAX_BATCH_SIZE",
+    "INFLUXDB_MAX_BATCH_BYTES",
+    "INFLUXDB_MAX_BUFFER_SIZE",
+    "INFLUXDB_MAX_BUFFER_BYTES",
+    "INFLUXDB_WARN_THRESHOLD",
+    "INFLUXDB_MAX_CLIENTS",
+    "INFLUXDB_OVERFLOW",
+    "INFLUXDB_SAMPLE_PROBABILITY",
+    "INFLUXDB_PRECISION",
+    "INFLUXDB_UNSIGNED",
+    "INFLUXDB_REQUEST_TIMEOUT",
+    "INFLUXDB_MAX_RETRY_DELAY",
+    "INFLUXDB_CREATE_DATABASE",
+    "INFLUXDB_TAG_HOSTNAME",
+    "ENVIRONMENT",
+    "INFLUXDB_GZIP",
+];
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::from_lookup(|wanted| {
+        let (_, value) = variables.iter().find(|(variable, _)| *variable == wanted)?;
+        Some((*value).to_owned())
+    })
+}
+
+fn error(variable: &str, value: &str) -> String {
+    read(&[(variable, value)]).expect_err(variable).to_string()
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn absent_and_empty_variables_are_the_defaults() {
+    assert_eq!(read(&[]), Ok(Config::default()));
+    for variable in VARIABLES {
+        assert_eq!(read(&[(variable, "")]), Ok(Config::default()), "{variable}");
+    }
+}
+
+#[test]
+fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
+    let v1 = Config::default;
+    let table = [
+        (
+            "INFLUXDB_URL",
+            "http://a,http://b/x",
+            v1().url("http://a,http://b/x"),
+        ),
+        ("INFLUXDB_HOST", "db", v1().url("http://db:8086")),
+        ("INFLUXDB_PORT", "80", v1().url("http://localhost:80")),
+        ("INFLUXDB_SCHEME", "HTTP", v1()),
+        ("INFLUXDB_USER", "writer", v1().user("writer")),
+        ("INFLUXDB_PASSWORD", " p w ", v1().password(" p w ")),
+        ("INFLUXDB_TOKEN", "t", v1().token("t").api(Api::V3)),
+        ("INFLUXDB_ORG", "acme", v1().org("acme")),
+        ("INFLUXDB_API", "v1", v1()),
+        ("INFLUXDB_API", "V2", v1().api(Api::V2)),
+        ("INFLUXDB_API", "3", v1().api(Api::V3)),
+        ("INFLUXDB_ENABLED", "false", v1().enabled(false)),
+        ("INFLUXDB_ENABLED", "No", v1().enabled(false)),
+        ("INFLUXDB_ENABLED", "OFF", v1().enabled(false)),
+        ("INFLUXDB_ENABLED", "0", v1().enabled(false)),
+        ("INFLUXDB_INTERVAL", "60000", v1().interval(ms(60_000))),
+        ("INFLUXDB_TRIGGER_SIZE", " 7 ", v1().trigger_size(7)),
+        ("INFLUXDB_MAX_BATCH_SIZE", "8", v1().max_batch_size(8)),
+        (
+            "INFLUXDB_MAX_BATCH_BYTES",
+            "1048576",
+            v1().max_batch_bytes(1 << 20),
+        ),
+        (
+            "INFLUXDB_MAX_BATCH_BYTES",
+            "1 MiB",
+            v1().max_batch_bytes(1 << 20),
+        ),
+        ("INFLUXDB_MAX_BUFFER_SIZE", "9", v1().max_buffer_size(9)),
+        (
+            "INFLUXDB_MAX_BUFFER_BYTES",
+            "512kib",
+            v1().max_buffer_bytes(512 << 10),
+        ),
+        ("INFLUXDB_WARN_THRESHOLD", "10", v1().warn_threshold(10)),
+        ("INFLUXDB_MAX_CLIENTS", "11", v1().max_clients(11)),
+        ("INFLUXDB_OVERFLOW", "drop_newest", v1()),
+        (
+            "INFLUXDB_OVERFLOW",
+            "drop_oldest",
+            v1().overflow(Overflow::DropOldest),
+        ),
+        (
+            "INFLUXDB_SAMPLE_PROBABILITY",
+            "0.25",
+            v1().sample_probability(0.25),
+        ),
+        (
+            "INFLUXDB_PRECISION",
+            "ms",
+            v1().precision(Precision::Milliseconds),
+        ),
+        ("INFLUXDB_UNSIGNED", "true", v1().unsigned(true)),
+        (
+            "INFLUXDB_REQUEST_TIMEOUT",
+            "12",
+            v1().request_timeout(ms(12)),
+        ),
+        (
+            "INFLUXDB_MAX_RETRY_DELAY",
+            "13",
+            v1().max_retry_delay(ms(13)),
+        ),
+        (
+            "INFLUXDB_CREATE_DATABASE",
+            "YES",
+            v1().create_database(true),
+        ),
+        ("INFLUXDB_CREATE_DATABASE", "on", v1().create_database(true)),
+        ("INFLUXDB_CREATE_DATABASE", "1", v1().create_database(true)),
+        ("INFLUXDB_TAG_HOSTNAME", "false", v1().tag_hostname(false)),
+        ("ENVIRONMENT", "production", v1().environment("production")),
+        ("INFLUXDB_GZIP", "false", v1()),
+    ];
+    for (variable, value, expected) in &table {
+        assert_eq!(
+            read(&[(variable, value)]).as_ref(),
+            Ok(expected),
+            "{variable}={value}"
+        );
+    }
+    for variable in VARIABLES {
+        assert!(
+            table.iter().any(|row| row.0 == variable),
+            "{variable} is not in the table"
+        );
+    }
+}
+
+#[test]
+fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
+    let switch = "true or false";
+    let count = "a whole number";
+    let bytes = "whole bytes, or a whole number of KiB, MiB or GiB, like 4 MiB";
+    let ms = "whole milliseconds, like 10000";
+    for (variable, value, allowed) in [
+        ("INFLUXDB_API", "v4", "one of v1, v2, v3"),
+        ("INFLUXDB_ENABLED", "maybe", switch),
+        ("INFLUXDB_INTERVAL", "10s", ms),
+        ("INFLUXDB_INTERVAL", "1.5", ms),
+        ("INFLUXDB_TRIGGER_SIZE", "many", count),
+        ("INFLUXDB_TRIGGER_SIZE", " ", count),
+        ("INFLUXDB_MAX_BATCH_SIZE", "-1", count),
+        ("INFLUXDB_MAX_BATCH_BYTES", "4 MB", bytes),
+        ("INFLUXDB_MAX_BUFFER_SIZE", "1e6", count),
+        ("INFLUXDB_MAX_BUFFER_BYTES", "lots", bytes),
+        ("INFLUXDB_WARN_THRESHOLD", "60%", count),
+        ("INFLUXDB_MAX_CLIENTS", "99999999999999999999", count),
+        (
+            "INFLUXDB_OVERFLOW",
+            "block",
+            "one of drop_newest, drop_oldest",
+        ),
+        ("INFLUXDB_SAMPLE_PROBABILITY", "half", "a number"),
+        ("INFLUXDB_PRECISION", "minutes", "one of ns, us, ms, s"),
+        ("INFLUXDB_UNSIGNED", "2", switch),
+        ("INFLUXDB_REQUEST_TIMEOUT", "-1", ms),
+        ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
+        ("INFLUXDB_CREATE_DATABASE", "y", switch),
+        ("INFLUXDB_TAG_HOSTNAME", "tru", switch),
+    ] {
+        let expected = format!("{variable} is {value:?}: {allowed}");
+        assert_eq!(error(variable, value), expected);
+    }
+}
+
+#[test]
+fn a_variable_out_of_its_range_is_an_error_that_names_the_variable() {
+    for (variable, value, expected) in [
+        (
+            "INFLUXDB_INTERVAL",
+            "0",
+            "INFLUXDB_INTERVAL is 0ns: from 1 ms to 1 day",
+        ),
+        (
+            "INFLUXDB_MAX_CLIENTS",
+            "0",
+            "INFLUXDB_MAX_CLIENTS is 0: from 1 to 1000 requests",
+        ),
+        (
+            "INFLUXDB_SAMPLE_PROBABILITY",
+            "NaN",
+            "INFLUXDB_SAMPLE_PROBABILITY is NaN: from 0 to 1",
+        ),
+        (
+            "INFLUXDB_TOKEN",
+            "hunter2\n",
+            "INFLUXDB_TOKEN is [redacted]: \
+             a text without control characters, and without blanks at its ends",
+        ),
+        (
+            "INFLUXDB_URL",
+            "localhost:8086",
+            "INFLUXDB_URL is \"localhost:8086\": \
+             base URLs like http://localhost:8086, separated by commas",
+        ),
+        (
+            "INFLUXDB_SCHEME",
+            "https",
+            "INFLUXDB_SCHEME is \"https://localhost:8086\": http:// only: \
+             https needs a build with TLS, which this version doesn't have yet",
+        ),
+    ] {
+        assert_eq!(error(variable, value), expected);
+    }
+}
+
+#[test]
+fn the_url_wins_over_its_parts_which_may_then_be_anything() {
+    // As in a Kubernetes namespace with a Service named `influxdb`.
+    let kubernetes = ("INFLUXDB_PORT", "tcp://10.0.0.1:8086");
+    let config = read(&[("INFLUXDB_URL", "http://db"), kubernetes]);
+    assert_eq!(config, Ok(Config::v1("http://db")));
+}
+
+#[test]
+fn a_token_and_an_organisation_choose_the_api_unless_it_is_set() {
+    let token = ("INFLUXDB_TOKEN", "t");
+    let org = ("INFLUXDB_ORG", "acme");
+    let api = |variables: &[_]| read(variables).map(|config| config.api);
+    assert_eq!(api(&[]), Ok(Api::V1));
+    assert_eq!(api(&[org]), Ok(Api::V1));
+    assert_eq!(api(&[token]), Ok(Api::V3));
+    assert_eq!(api(&[token, org]), Ok(Api::V2));
+    assert_eq!(api(&[token, org, ("INFLUXDB_API", "v1")]), Ok(Api::V1));
+}
+
+#[test]
+fn what_depends_on_another_setting_can_still_be_mended_by_the_program() {
+    let config = read(&[
+        ("INFLUXDB_PASSWORD", "p"),
+        ("INFLUXDB_WARN_THRESHOLD", "600000"),
+    ]);
+    let config = config.expect("each by itself is fine");
+    assert!(config.validate().is_err());
+    let config = config.user("writer").max_buffer_size(700_000);
+    assert_eq!(config.validate(), Ok(()));
+}
+
+#[test]
+fn what_this_version_does_not_support_is_an_error_when_it_is_switched_on() {
+    assert_eq!(
+        error("INFLUXDB_GZIP", "true"),
+        r#"INFLUXDB_GZIP is "true": false: gzip is not supported by this version"#
+    );
+    assert_eq!(
+        error("INFLUXDB_SPOOL_DIR", "/var/spool"),
+        "INFLUXDB_SPOOL_DIR is \"/var/spool\": \
+         not set: a spool is not supported by this version"
+    );
+    assert_eq!(
+        error("INFLUXDB_OVERFLOW", "spool"),
+        "INFLUXDB_OVERFLOW is \"spool\": one of drop_newest, drop_oldest \
+         (spool is not supported by this version)"
+    );
+    let off = read(&[
+        ("INFLUXDB_SPOOL_DIR", ""),
+        ("INFLUXDB_SPOOL_MAX_BYTES", "1 GiB"),
+    ]);
+    assert_eq!(off, Ok(Config::default()));
+}
+
+#[test]
+fn a_masked_secret_is_an_error_rather_than_a_password() {
+    for variable in ["INFLUXDB_PASSWORD", "INFLUXDB_TOKEN"] {
+        assert_eq!(
+            error(variable, "[redacted]"),
+            format!(
+                "{variable} is [redacted]: read before Config::mask_env_secrets() \
+                 overwrites it, and it has been masked"
+            )
+        );
+    }
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let plausible = [
+        "",
+        "0",
+        "1",
+        "true",
+        "no",
+        "v2",
+        "ns",
+        "1 MiB",
+        "0.5",
+        "1000",
+        "[redacted]",
+        "a:b",
+        "http://a",
+        "http://a,",
+        "http://u:p@a",
+        "::1",
+        "spool",
+        "drop_oldest",
+    ];
+    prop_oneof![
+        prop::sample::select(plausible.to_vec()).prop_map(str::to_owned),
+        "[0-9]{1,20}( ?[KMG]iB)?",
+        "\\PC{0,12}",
+        any::<String>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_environment_makes_the_parser_panic_or_shows_a_secret(
+        values in prop::collection::vec((prop::sample::select(VARIABLES.to_vec()), value()), 0..6),
+        before in "[ -~]{0,3}|\\PC{0,3}",
+        after in "[ -~\n]{0,3}",
+    ) {
+        let secret = format!("{before}hunter2{after}");
+        let result = Config::from_lookup(|wanted| match wanted {
+            "INFLUXDB_PASSWORD" | "INFLUXDB_TOKEN" => Some(secret.clone()),
+            _ => values.iter().find(|(variable, _)| *variable == wanted).map(|(_, v)| v.clone()),
+        });
+        let shown = match &result {
+            Ok(config) => format!("{config:?} {:?}", config.validate()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        prop_assert!(!shown.contains("hunter2"), "{}", shown);
+    }
+
+    #[test]
+    fn no_environment_makes_the_parser_or_the_checks_panic(
+        values in prop::collection::vec((prop::sample::select(VARIABLES.to_vec()), value()), 0..8),
+    ) {
+        let config = Config::from_lookup(|wanted| {
+            values.iter().find(|(variable, _)| *variable == wanted).map(|(_, v)| v.clone())
+        });
+        if let Ok(config) = config {
+            let _ = config.validate();
+            let _ = config.resolved_base_tags();
+            prop_assert!(config.warn_at() >= 1);
+            prop_assert!(config.urls().is_ok_and(|urls| !urls.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Keeping secrets from the processes that this one starts: the only unsafe code of the crate.
+
+use super::Config;
+use super::secret::REDACTED;
+
+/// What [`Config::mask_env_secrets`] overwrites.
+const SECRETS: [&str; 2] = ["INFLUXDB_PASSWORD", "INFLUXDB_TOKEN"];
+
+impl Config {
+    /// Overwrites `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN`, where they are set, in the process's
+    /// environment with `[redacted]`, so that processes started from now on don't inherit them.
+    ///
+    /// Call it after [`from_env`](Self::from_env), which refuses a masked value rather than send
+    /// it as a password.
+    ///
+    /// It doesn't make the secrets unreadable: whatever read them before still has them, they
+    /// stay in this process's memory, and on Linux `/proc/<pid>/environ` goes on showing the
+    /// environment that the process was started with, to its own user and to root. Whoever
+    /// configured the process (a service manager, a container runtime) may show them as well.
+    ///
+    /// ```no_run
+    /// use actix_influxdb::{Config, ConfigError};
+    ///
+    /// fn main() -> Result<(), ConfigError> {
+    ///     let config = Config::from_env()?;
+    ///     // SAFETY: no other thread has been started yet.
+    ///     unsafe { Config::mask_env_secrets() };
+    ///     // Only now: start actix, and whatever else starts threads.
+    ///     # drop(config);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// No other thread may read or write the environment meanwhile, not even in C code, such as a
+    /// look-up of a host name: see [`std::env::set_var`]. Call it at the top of a plain `main`,
+    /// before anything starts a thread; `#[tokio::main]` has started some before its body runs.
+    #[allow(
+        unsafe_code,
+        reason = "changing the environment is unsafe, and is all this does"
+    )]
+    pub unsafe fn mask_env_secrets() {
+        for variable in SECRETS {
+            if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+                // SAFETY: nobody else uses the environment meanwhile, as the caller promises.
+                unsafe { std::env::set_var(variable, REDACTED) };
+            }
+        }
+    }
+}

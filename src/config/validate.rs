@@ -1,0 +1,288 @@
+//! What is allowed: each setting by itself, then all of them together.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Api, Config};
+use crate::error::ConfigError;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const KIB: usize = 1 << 10;
+const GIB: usize = 1 << 30;
+
+impl Config {
+    /// Checks every setting, as starting the library does.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that can't be used: its builder method's name, the value, and what is
+    /// allowed. A password or token is never part of it.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_each()?;
+        self.validate_together()
+    }
+
+    /// The checks that need no other setting, so that the environment's are made where the
+    /// variable is still known.
+    pub(super) fn validate_each(&self) -> Result<(), ConfigError> {
+        self.urls()?;
+        self.validate_each_credential()?;
+
+        within("interval", self.interval, MS..=DAY, "from 1 ms to 1 day")?;
+        within(
+            "request_timeout",
+            self.request_timeout,
+            MS..=HOUR,
+            "from 1 ms to 1 hour",
+        )?;
+        within(
+            "max_retry_delay",
+            self.max_retry_delay,
+            MS..=DAY,
+            "from 1 ms to 1 day",
+        )?;
+
+        at_least_one("trigger_size", self.trigger_size)?;
+        at_least_one("max_batch_size", self.max_batch_size)?;
+        at_least_one("max_buffer_size", self.max_buffer_size)?;
+        at_least_one("warn_threshold", self.warn_threshold.unwrap_or(1))?;
+        within(
+            "max_clients",
+            self.max_clients,
+            1..=1_000,
+            "from 1 to 1000 requests",
+        )?;
+
+        // A batch keeps the ends of its lines as 32-bit offsets.
+        within(
+            "max_batch_bytes",
+            self.max_batch_bytes,
+            KIB..=GIB,
+            "from 1 KiB to 1 GiB",
+        )?;
+        within(
+            "max_buffer_bytes",
+            self.max_buffer_bytes,
+            KIB..=usize::MAX,
+            "at least 1 KiB",
+        )?;
+
+        // NaN is within no range.
+        within(
+            "sample_probability",
+            self.sample_probability,
+            0.0..=1.0,
+            "from 0 to 1",
+        )?;
+
+        self.base_tags.keys().try_for_each(|key| base_tag_key(key))
+    }
+
+    fn validate_together(&self) -> Result<(), ConfigError> {
+        if self.warn_at() > self.max_buffer_size {
+            return Err(ConfigError::new(
+                "warn_threshold",
+                self.warn_at().to_string(),
+                format!("at most max_buffer_size, {}", self.max_buffer_size),
+            ));
+        }
+        self.validate_credentials_together()?;
+        if self.create_database && self.api != Api::V1 {
+            return Err(ConfigError::new(
+                "create_database",
+                "true",
+                format!("only with API v1, and api is {}", self.api),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + Debug>(
+    setting: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+    allowed: &'static str,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(setting, format!("{value:?}"), allowed))
+}
+
+fn at_least_one(setting: &'static str, measurements: usize) -> Result<(), ConfigError> {
+    within(
+        setting,
+        measurements,
+        1..=usize::MAX,
+        "at least 1 measurement",
+    )
+}
+
+/// InfluxDB refuses a line with a tag named `time`, so this one would spoil every line. A
+/// trailing backslash is trimmed when a line is written, so it doesn't make another name.
+fn base_tag_key(key: &str) -> Result<(), ConfigError> {
+    match key.trim_end_matches('\\') {
+        "" | "time" => Err(ConfigError::new(
+            "base_tag",
+            format!("{key:?}"),
+            "a key that is neither empty nor `time`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v1() -> Config {
+        Config::default()
+    }
+
+    fn error(config: Config) -> String {
+        config.validate().expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn the_ends_of_every_range_are_allowed() {
+        for config in [
+            v1().interval(MS),
+            v1().interval(DAY),
+            v1().request_timeout(MS),
+            v1().request_timeout(HOUR),
+            v1().max_retry_delay(MS),
+            v1().max_retry_delay(DAY),
+            v1().trigger_size(1),
+            v1().trigger_size(usize::MAX),
+            v1().max_batch_size(1),
+            v1().max_batch_bytes(KIB),
+            v1().max_batch_bytes(GIB),
+            v1().max_buffer_size(1),
+            v1().max_buffer_size(usize::MAX),
+            v1().max_buffer_bytes(KIB),
+            v1().max_buffer_size(5).warn_threshold(5),
+            v1().warn_threshold(1),
+            v1().max_clients(1),
+            v1().max_clients(1_000),
+            v1().sample_probability(0.0),
+            v1().sample_probability(1.0),
+        ] {
+            assert_eq!(config.validate(), Ok(()), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named_with_its_value_and_the_range() {
+        let day = "from 1 ms to 1 day";
+        let hour = "from 1 ms to 1 hour";
+        let one = "at least 1 measurement";
+        let requests = "from 1 to 1000 requests";
+        let bytes = "from 1 KiB to 1 GiB";
+        let share = "from 0 to 1";
+        for (config, expected) in [
+            (
+                v1().interval(Duration::ZERO),
+                format!("interval is 0ns: {day}"),
+            ),
+            (
+                v1().interval(DAY + MS),
+                format!("interval is 86400.001s: {day}"),
+            ),
+            (
+                v1().interval(Duration::MAX),
+                format!("interval is {:?}: {day}", Duration::MAX),
+            ),
+            (
+                v1().request_timeout(MS / 2),
+                format!("request_timeout is 500µs: {hour}"),
+            ),
+            (
+                v1().request_timeout(DAY),
+                format!("request_timeout is 86400s: {hour}"),
+            ),
+            (
+                v1().max_retry_delay(DAY * 2),
+                format!("max_retry_delay is 172800s: {day}"),
+            ),
+            (v1().trigger_size(0), format!("trigger_size is 0: {one}")),
+            (
+                v1().max_batch_size(0),
+                format!("max_batch_size is 0: {one}"),
+            ),
+            (
+                v1().max_buffer_size(0),
+                format!("max_buffer_size is 0: {one}"),
+            ),
+            (
+                v1().warn_threshold(0),
+                format!("warn_threshold is 0: {one}"),
+            ),
+            (v1().max_clients(0), format!("max_clients is 0: {requests}")),
+            (
+                v1().max_clients(1_001),
+                format!("max_clients is 1001: {requests}"),
+            ),
+            (
+                v1().max_batch_bytes(1_023),
+                format!("max_batch_bytes is 1023: {bytes}"),
+            ),
+            (
+                v1().max_batch_bytes(GIB + 1),
+                format!("max_batch_bytes is 1073741825: {bytes}"),
+            ),
+            (
+                v1().max_buffer_bytes(0),
+                "max_buffer_bytes is 0: at least 1 KiB".into(),
+            ),
+            (
+                v1().sample_probability(1.5),
+                format!("sample_probability is 1.5: {share}"),
+            ),
+            (
+                v1().sample_probability(-0.1),
+                format!("sample_probability is -0.1: {share}"),
+            ),
+            (
+                v1().sample_probability(f64::NAN),
+                format!("sample_probability is NaN: {share}"),
+            ),
+            (
+                v1().max_buffer_size(4).warn_threshold(5),
+                "warn_threshold is 5: at most max_buffer_size, 4".into(),
+            ),
+        ] {
+            assert_eq!(error(config), expected);
+        }
+    }
+
+    #[test]
+    fn only_api_v1_creates_databases() {
+        assert_eq!(v1().create_database(true).validate(), Ok(()));
+        assert_eq!(
+            error(Config::v3("http://h", "t").create_database(true)),
+            "create_database is true: only with API v1, and api is v3"
+        );
+    }
+
+    #[test]
+    fn a_base_tag_key_that_would_spoil_every_line_is_refused() {
+        for key in ["", "time", r"\", r"time\\"] {
+            assert_eq!(
+                error(v1().base_tag(key, "x")),
+                format!("base_tag is {key:?}: a key that is neither empty nor `time`")
+            );
+        }
+        for key in ["Time", "times", "time ", "a\\b", "#", "\n"] {
+            assert_eq!(v1().base_tag(key, "x").validate(), Ok(()), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_used_is_found_by_validate() {
+        assert!(error(Config::v1("localhost:8086")).starts_with(r#"url is "localhost:8086": "#));
+    }
+}

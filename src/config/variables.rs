@@ -1,0 +1,201 @@
+//! Environment variables as typed values: absent is `None`, malformed is an error that names the
+//! variable.
+
+use std::ffi::OsString;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Secret;
+use super::secret::REDACTED;
+use crate::error::ConfigError;
+
+/// How a value is written: its parser, which gets trimmed text, and what it accepts, in words.
+pub(super) struct Form<T> {
+    pub(super) read: fn(&str) -> Option<T>,
+    pub(super) allowed: &'static str,
+}
+
+pub(super) const SWITCH: Form<bool> = Form {
+    read: |text| match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    },
+    allowed: "true or false",
+};
+
+pub(super) const COUNT: Form<usize> = Form {
+    read: |text| text.parse().ok(),
+    allowed: "a whole number",
+};
+
+pub(super) const NUMBER: Form<f64> = Form {
+    read: |text| text.parse().ok(),
+    allowed: "a number",
+};
+
+pub(super) const MILLISECONDS: Form<Duration> = Form {
+    read: |text| text.parse().ok().map(Duration::from_millis),
+    allowed: "whole milliseconds, like 10000",
+};
+
+pub(super) const BYTES: Form<usize> = Form {
+    read: |text| {
+        let unit = text
+            .find(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(unit);
+        let unit: usize = match unit.to_ascii_lowercase().as_str() {
+            "" => 1,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            _ => return None,
+        };
+        number.trim_end().parse::<usize>().ok()?.checked_mul(unit)
+    },
+    allowed: "whole bytes, or a whole number of KiB, MiB or GiB, like 4 MiB",
+};
+
+/// Asks the look-up for variables. An empty one is as good as absent.
+pub(super) struct Variables<L>(L);
+
+impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
+    pub(super) fn new(lookup: L) -> Self {
+        Self(lookup)
+    }
+
+    pub(super) fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        self.unicode(variable)
+            .map_err(|value| not_unicode(variable, format!("{value:?}")))
+    }
+
+    pub(super) fn secret(&self, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
+        let text = self
+            .unicode(variable)
+            .map_err(|_| not_unicode(variable, REDACTED))?;
+        if text.as_deref() == Some(REDACTED) {
+            return Err(ConfigError::new(
+                variable,
+                REDACTED,
+                "read before Config::mask_env_secrets() overwrites it, and it has been masked",
+            ));
+        }
+        Ok(text.map(Secret::new))
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        variable: &'static str,
+        form: Form<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.text(variable)? else {
+            return Ok(None);
+        };
+        match (form.read)(text.trim()) {
+            Some(value) => Ok(Some(value)),
+            None => Err(ConfigError::new(
+                variable,
+                format!("{text:?}"),
+                form.allowed,
+            )),
+        }
+    }
+
+    /// Replaces the default if the variable is there.
+    pub(super) fn set<T>(
+        &self,
+        variable: &'static str,
+        form: Form<T>,
+        setting: &mut T,
+    ) -> Result<(), ConfigError> {
+        if let Some(value) = self.read(variable, form)? {
+            *setting = value;
+        }
+        Ok(())
+    }
+
+    /// Replaces the default by one of the words that the setting's type knows.
+    pub(super) fn choose<T: FromStr<Err = ConfigError>>(
+        &self,
+        variable: &'static str,
+        setting: &mut T,
+    ) -> Result<(), ConfigError> {
+        if let Some(text) = self.text(variable)? {
+            *setting = text.trim().parse().map_err(|error| ConfigError {
+                setting: variable.into(),
+                ..error
+            })?;
+        }
+        Ok(())
+    }
+
+    fn unicode(&self, variable: &str) -> Result<Option<String>, OsString> {
+        let value = (self.0)(variable).filter(|value| !value.is_empty());
+        value.map(OsString::into_string).transpose()
+    }
+}
+
+fn not_unicode(variable: &'static str, value: impl Into<String>) -> ConfigError {
+    ConfigError::new(variable, value, "Unicode text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_binary_unit() {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("1024", Some(1024)),
+            ("1KiB", Some(1 << 10)),
+            ("4 MiB", Some(4 << 20)),
+            ("1  gib", Some(1 << 30)),
+            ("2GIB", Some(2 << 30)),
+            ("", None),
+            ("MiB", None),
+            ("-1", None),
+            ("1.5 MiB", None),
+            ("1_000", None),
+            ("1 KB", None),
+            ("1 MiB/s", None),
+            ("1 MiB 2", None),
+            ("1 é", None),
+            ("1\u{a0}MiB", Some(1 << 20)),
+            ("99999999999999999999", None),
+            ("99999999999999 GiB", None),
+        ] {
+            assert_eq!((BYTES.read)(text), bytes, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_blank_around_a_value_does_no_harm_and_an_empty_one_is_absent() {
+        let env = Variables::new(|variable| match variable {
+            "BLANKS" => Some(" 7\n".into()),
+            "EMPTY" => Some(OsString::new()),
+            _ => None,
+        });
+        assert_eq!(env.read("BLANKS", COUNT), Ok(Some(7)));
+        assert_eq!(env.read("EMPTY", COUNT), Ok(None));
+        assert_eq!(env.read("ABSENT", COUNT), Ok(None));
+        assert_eq!(env.secret("EMPTY"), Ok(None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_unicode_is_an_error_that_names_the_variable() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let env = Variables::new(|_| Some(OsString::from_vec(b"hunter2\xff".to_vec())));
+        assert_eq!(
+            env.read("COUNT", COUNT).unwrap_err().to_string(),
+            r#"COUNT is "hunter2\xFF": Unicode text"#
+        );
+        assert_eq!(
+            env.secret("TOKEN").unwrap_err().to_string(),
+            "TOKEN is [redacted]: Unicode text"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The unit of the timestamps that are sent.
+
+use std::str::FromStr;
+
+use crate::error::ConfigError;
+
+/// The unit of the timestamps that are sent to the server.
+///
+/// Measurements are stamped in nanoseconds, each stamp once per process. Anything coarser makes
+/// smaller requests, but two points of one series in one unit of time then overwrite each other
+/// in the database.
+///
+/// Parsed from and printed as `ns`, `us`, `ms` and `s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+pub enum Precision {
+    /// `ns`, the default: the only unit in which timestamps stay unique.
+    #[default]
+    #[display("ns")]
+    Nanoseconds,
+    /// `us`
+    #[display("us")]
+    Microseconds,
+    /// `ms`
+    #[display("ms")]
+    Milliseconds,
+    /// `s`
+    #[display("s")]
+    Seconds,
+}
+
+impl Precision {
+    /// Nanoseconds since 1970 in this unit, rounded towards the past, before 1970 as well.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "it is nanoseconds that it comes from, and `self` is what it goes to"
+    )]
+    pub(crate) fn from_nanos(self, ns: i64) -> i64 {
+        ns.div_euclid(match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+            Self::Seconds => 1_000_000_000,
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text.to_ascii_lowercase().as_str() {
+            "ns" => Ok(Self::Nanoseconds),
+            "us" => Ok(Self::Microseconds),
+            "ms" => Ok(Self::Milliseconds),
+            "s" => Ok(Self::Seconds),
+            _ => Err(ConfigError::new(
+                "precision",
+                format!("{text:?}"),
+                "one of ns, us, ms, s",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_is_read_back_from_what_it_prints() {
+        for precision in [
+            Precision::Nanoseconds,
+            Precision::Microseconds,
+            Precision::Milliseconds,
+            Precision::Seconds,
+        ] {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+    }
+
+    #[test]
+    fn another_unit_is_an_error_that_names_it_and_what_is_allowed() {
+        let error = "minutes".parse::<Precision>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"precision is "minutes": one of ns, us, ms, s"#
+        );
+    }
+
+    #[test]
+    fn a_timestamp_is_rounded_towards_the_past_even_before_1970() {
+        let ns = 1_500_000_000;
+        assert_eq!(Precision::Nanoseconds.from_nanos(ns), ns);
+        assert_eq!(Precision::Microseconds.from_nanos(ns), 1_500_000);
+        assert_eq!(Precision::Milliseconds.from_nanos(ns), 1_500);
+        assert_eq!(Precision::Seconds.from_nanos(ns), 1);
+        assert_eq!(Precision::Seconds.from_nanos(-ns), -2);
+        assert_eq!(Precision::Microseconds.from_nanos(-1), -1);
+        assert_eq!(Precision::Nanoseconds.from_nanos(i64::MIN), i64::MIN);
+    }
+}
