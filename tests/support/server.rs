@@ -90,7 +90,7 @@ impl Server {
         wait(|| self.process().exited()).expect("the server ends when asked to");
     }
 
-    /// Ends the server as a power cut would (SIGKILL).
+    /// Ends the server at once, with no chance to save anything (SIGKILL).
     pub fn kill(&self) {
         self.process().kill();
     }

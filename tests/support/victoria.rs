@@ -89,7 +89,7 @@ impl VictoriaMetrics {
         self.server.stop();
     }
 
-    /// See [`Server::kill`]. What was written in the last seconds is lost, answered or not.
+    /// See [`Server::kill`]. What was written in the last seconds may be lost, answered or not.
     pub fn kill(&self) {
         self.server.kill();
     }
