@@ -1,0 +1,227 @@
+//! One server process: started on a free port with a folder of its own, ended when dropped.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{self, Child, Command, ExitStatus},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::http;
+
+/// How long a server may take to start or to end, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
+pub struct Server {
+    process: Mutex<Process>,
+    url: String,
+    /// A page on which the server tells its own command line.
+    identity: &'static str,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Process {
+    command: Command,
+    child: Child,
+}
+
+/// Why a server didn't come up.
+enum StartError {
+    PortTaken,
+    Other(String),
+}
+
+impl Server {
+    /// Starts `command(folder, port)`, whose arguments must name the folder, and returns once the
+    /// server answers; tries other ports while another process has taken the one it chose.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if it doesn't come up.
+    pub fn start(identity: &'static str, command: impl Fn(&Path, u16) -> Command) -> Self {
+        loop {
+            let folder = TempDir::with_prefix("actix-influxdb-").expect("a temporary folder");
+            let port = free_port();
+            let mut command = command(folder.path(), port);
+            let log = File::create(log_of(&folder)).expect("the server's log file");
+            // Both read INFLUXDB_… or similar from the environment; a test's server is as it says.
+            command
+                .env_clear()
+                .env("HOME", folder.path())
+                .stdin(process::Stdio::null());
+            command
+                .stdout(log.try_clone().expect("a second handle"))
+                .stderr(log);
+            let child = spawn(&mut command);
+            let server = Self {
+                process: Mutex::new(Process { command, child }),
+                url: format!("http://127.0.0.1:{port}"),
+                identity,
+                folder,
+            };
+            match server.wait_until_ready() {
+                Ok(()) => return server,
+                Err(StartError::PortTaken) => continue,
+                Err(StartError::Other(why)) => panic!("{why}"),
+            }
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`, the same after a restart.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Asks the server to end (SIGTERM) and waits until it has; also when it is paused or gone.
+    pub fn stop(&self) {
+        self.process().signal("TERM");
+        self.process().signal("CONT");
+        wait(|| self.process().exited()).expect("the server ends when asked to");
+    }
+
+    /// Ends the server at once, with no chance to save anything (SIGKILL).
+    pub fn kill(&self) {
+        self.process().kill();
+    }
+
+    /// Starts it again on the same port and data, stopped first if it still runs; returns once it
+    /// answers.
+    pub fn restart(&self) {
+        self.stop();
+        self.process().spawn();
+        match self.wait_until_ready() {
+            Ok(()) => {}
+            Err(StartError::PortTaken) => panic!("{} was taken by another process", self.url),
+            Err(StartError::Other(why)) => panic!("{why}"),
+        }
+    }
+
+    /// Freezes it (SIGSTOP): the kernel still accepts connections for it, but nothing answers.
+    pub fn pause(&self) {
+        self.process().signal("STOP");
+    }
+
+    /// Lets it go on after [`pause`](Self::pause) (SIGCONT).
+    pub fn resume(&self) {
+        self.process().signal("CONT");
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An answer alone could come from another server on that port: it must name this one's folder.
+    fn wait_until_ready(&self) -> Result<(), StartError> {
+        let page = format!("{}{}", self.url, self.identity);
+        let folder = self.folder.path().to_str().expect("a folder in UTF-8");
+        let ready = wait(|| {
+            if let Some(status) = self.process().exited() {
+                return Some(Err(self.ended(status)));
+            }
+            let reply = http::get(&page, &[], Duration::from_millis(500)).ok()?;
+            reply.body.contains(folder).then_some(Ok(()))
+        });
+        let late = || format!("no answer in {PATIENCE:?} from {page}\n{}", self.log());
+        ready.unwrap_or_else(|| Err(StartError::Other(late())))
+    }
+
+    fn ended(&self, status: ExitStatus) -> StartError {
+        let log = self.log();
+        if log.contains("address already in use") {
+            return StartError::PortTaken;
+        }
+        StartError::Other(format!("the server ended at once, {status}:\n{log}"))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process().kill();
+        if thread::panicking() {
+            eprintln!("log of the server at {}:\n{}", self.url, self.log());
+        }
+    }
+}
+
+impl Process {
+    fn spawn(&mut self) {
+        self.child = spawn(&mut self.command);
+    }
+
+    fn exited(&mut self) -> Option<ExitStatus> {
+        self.child
+            .try_wait()
+            .expect("the state of the server's process")
+    }
+
+    fn kill(&mut self) {
+        // Fails only if it was waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// The shell's own `kill`, as the program is not on every machine.
+    fn signal(&mut self, name: &str) {
+        if self.exited().is_some() {
+            return;
+        }
+        let id = self.child.id().to_string();
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status();
+        assert!(status.expect("sh starts").success(), "kill -s {name} {id}");
+    }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn log_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("server.log")
+}
+
+/// The first `Some`, or `None` when there was none for [`PATIENCE`].
+fn wait<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look() {
+            None if Instant::now() < deadline => thread::sleep(PAUSE),
+            seen => return seen,
+        }
+    }
+}
+
+/// A port that is free now, never the same twice in a process. It is below those the kernel gives
+/// to outgoing connections: while a server is down, a client that keeps trying to reach it can't
+/// be given that port itself, and so keep the server from coming back.
+fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Test programs that run at once begin at different places.
+    let start = (process::id() % 240) as u16 * 50;
+    loop {
+        let port = FIRST + (start + TAKEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
