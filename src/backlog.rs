@@ -29,7 +29,9 @@ pub(crate) struct Lent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Written,
-    Rejected { reason: String },
+    Rejected {
+        reason: String,
+    },
     /// To be sent again, apart from the other runs.
     Unknown,
 }
@@ -103,7 +105,10 @@ impl Backlog {
             self.turns.push_back(database.clone());
             Queue::default()
         });
-        if !queue.open.has_room(batch.len(), batch.byte_len(), self.limits) {
+        if !queue
+            .open
+            .has_room(batch.len(), batch.byte_len(), self.limits)
+        {
             queue.seal(&mut self.next_number, &mut self.unsettled);
         }
         queue.open.append(batch);
@@ -135,6 +140,11 @@ impl Backlog {
             database,
             lines,
         })
+    }
+
+    /// Whose batch is lent, if it still is.
+    pub(crate) fn database(&self, id: LoanId) -> Option<&Database> {
+        self.lent.get(&id).map(|(database, _)| database)
     }
 
     /// The lines of a batch that is lent.
@@ -275,11 +285,7 @@ impl Queue {
         });
     }
 
-    fn next(
-        &mut self,
-        next_number: &mut u64,
-        unsettled: &mut BTreeMap<u64, usize>,
-    ) -> Option<Job> {
+    fn next(&mut self, next_number: &mut u64, unsettled: &mut BTreeMap<u64, usize>) -> Option<Job> {
         let fresh_waits = !(self.sealed.is_empty() && self.open.is_empty());
         self.slice_was_last = !self.slices.is_empty() && !(self.slice_was_last && fresh_waits);
         if self.slice_was_last {

@@ -6,13 +6,22 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::report::Ticket;
+use crate::{Config, report::Ticket};
 
 /// What one POST may hold. A single line that is longer goes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) lines: usize,
     pub(crate) bytes: usize,
+}
+
+impl BatchLimits {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            lines: config.max_batch_size,
+            bytes: config.max_batch_bytes,
+        }
+    }
 }
 
 /// The longest line that is taken, far beyond what any server takes: offsets are 32 bits wide.
@@ -190,8 +199,7 @@ impl Batch {
         let mut tickets = self.tickets.into_iter().peekable();
         let part = |run: &Range<usize>| {
             let mut own = Vec::new();
-            while let Some((line, ticket)) =
-                tickets.next_if(|(line, _)| (*line as usize) < run.end)
+            while let Some((line, ticket)) = tickets.next_if(|(line, _)| (*line as usize) < run.end)
             {
                 own.push((line - run.start as u32, ticket));
             }
@@ -226,7 +234,10 @@ mod tests {
     }
 
     fn texts(lines: &Lines) -> Vec<&str> {
-        lines.iter().map(|line| str::from_utf8(line).unwrap()).collect()
+        lines
+            .iter()
+            .map(|line| str::from_utf8(line).unwrap())
+            .collect()
     }
 
     #[test]

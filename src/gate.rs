@@ -59,6 +59,11 @@ impl Gate {
         self.endpoint.allows(now) && own.is_none_or(|own| own.allows(now))
     }
 
+    /// Is the endpoint out of service, or being probed?
+    pub(crate) fn is_open(&self) -> bool {
+        !self.endpoint.is_closed()
+    }
+
     /// Is this a database that nothing is known against? It makes the better probe.
     pub(crate) fn trusts(&self, database: &Database) -> bool {
         self.databases.get(database).is_none_or(Breaker::is_closed)
@@ -269,7 +274,10 @@ mod tests {
         world.now += LATER;
         world.fail("a", Scope::Unclear);
         world.fail("b", Scope::Unclear);
-        assert_eq!(opens_at(&world.gate), Some(world.now + Duration::from_millis(500)));
+        assert_eq!(
+            opens_at(&world.gate),
+            Some(world.now + Duration::from_millis(500))
+        );
     }
 
     #[test]

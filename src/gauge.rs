@@ -30,7 +30,7 @@ impl GaugeLimits {
         Self {
             lines: config.max_buffer_size,
             bytes: config.max_buffer_bytes,
-            warn_lines: config.warn_lines(),
+            warn_lines: config.warn_at(),
             trigger: config.trigger_size,
         }
     }

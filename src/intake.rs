@@ -42,11 +42,11 @@ pub(crate) enum Door {
 
 impl Settings {
     pub(crate) fn new(config: &Config, door: Door) -> Self {
-        let base_tags = config.base_tags();
+        let base_tags = config.resolved_base_tags();
         let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
         Self {
             encoder: Encoder::new(pairs, config.precision, config.unsigned),
-            batch: config.batch_limits(),
+            batch: BatchLimits::new(config),
             gauge: GaugeLimits::new(config),
             door,
         }
@@ -163,10 +163,14 @@ impl Intake {
         drained
     }
 
-    /// From the next measurement on.
-    pub(crate) fn reconfigure(&self, settings: Settings) {
+    /// From the next measurement on. A door that is closed stays closed.
+    pub(crate) fn reconfigure(&self, config: &Config, door: Door) {
         let mut trays = self.trays.lock();
-        trays.settings = Arc::new(settings);
+        let door = match trays.settings.door {
+            Door::Closed => Door::Closed,
+            Door::Open | Door::Disabled => door,
+        };
+        trays.settings = Arc::new(Settings::new(config, door));
         for tray in &trays.all {
             tray.reconfigure(&trays.settings);
         }
@@ -183,6 +187,3 @@ impl Intake {
         stats
     }
 }
-
-#[cfg(test)]
-mod tests;

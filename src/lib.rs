@@ -23,6 +23,7 @@ mod line_protocol;
 mod measurement;
 mod precision;
 mod report;
+mod shared;
 mod tag;
 mod tray;
 mod verdict;

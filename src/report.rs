@@ -29,9 +29,15 @@ pub enum Delivery {
 pub(crate) struct Ticket(oneshot::Sender<Delivery>);
 
 impl Ticket {
-    pub(crate) fn new() -> (Self, oneshot::Receiver<Delivery>) {
+    /// A ticket, and the answer to come. A ticket that is dropped answers too.
+    pub(crate) fn new() -> (Self, impl Future<Output = Delivery> + Send) {
         let (sender, receiver) = oneshot::channel();
-        (Self(sender), receiver)
+        let delivery = async {
+            receiver.await.unwrap_or_else(|_| Delivery::Dropped {
+                reason: "delivery is disabled or has stopped".to_owned(),
+            })
+        };
+        (Self(sender), delivery)
     }
 
     /// Nobody may be waiting any more; that is fine.

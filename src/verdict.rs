@@ -9,12 +9,15 @@ use std::time::{Duration, SystemTime};
 use crate::gate::Scope;
 
 /// What came of a POST.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, derive_more::Display)]
 pub(crate) enum Outcome {
+    #[display("status {}", _0.status)]
     Answered(Answer),
     /// There was no connection: refused, not resolved, no TLS.
+    #[display("not connected: {reason}")]
     NotConnected { reason: String },
     /// There was one, and no whole response: timeout, reset, cut.
+    #[display("not answered: {reason}")]
     NotAnswered { reason: String },
 }
 
@@ -50,7 +53,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    fn new(scope: Scope, reason: String) -> Self {
+    pub(crate) fn new(scope: Scope, reason: String) -> Self {
         Self {
             reason,
             scope,
@@ -212,7 +215,11 @@ mod tests {
             ] {
                 let retry = retry(with_retry_after(status, "", Some(value)));
                 assert_eq!(retry.scope, Scope::Endpoint);
-                assert_eq!(retry.not_before, Some(Duration::from_secs(seconds)), "{value}");
+                assert_eq!(
+                    retry.not_before,
+                    Some(Duration::from_secs(seconds)),
+                    "{value}"
+                );
                 assert!(!retry.is_misconfigured);
             }
         }
@@ -232,7 +239,10 @@ mod tests {
         };
         assert_eq!(of(400, partial), rejected(reason));
         assert_eq!(
-            of(422, r#"{"code":"unprocessable entity","message":"outside retention"}"#),
+            of(
+                422,
+                r#"{"code":"unprocessable entity","message":"outside retention"}"#
+            ),
             rejected("status 422: outside retention")
         );
         assert_eq!(of(400, ""), rejected("status 400"));
@@ -248,9 +258,15 @@ mod tests {
             "partial write: points beyond retention policy dropped=1",
         ] {
             let body = serde_json::json!({ "error": fault }).to_string();
-            assert!(matches!(of(500, &body), Verdict::Rejected { .. }), "{fault}");
+            assert!(
+                matches!(of(500, &body), Verdict::Rejected { .. }),
+                "{fault}"
+            );
         }
-        assert!(matches!(of(500, r#"{"error":"engine: closed"}"#), Verdict::Retry(_)));
+        assert!(matches!(
+            of(500, r#"{"error":"engine: closed"}"#),
+            Verdict::Retry(_)
+        ));
     }
 
     #[test]
@@ -283,7 +299,10 @@ mod tests {
             let retry = retry(of(status, r#"{"error":"authorization failed"}"#));
             assert_eq!(retry.scope, Scope::Endpoint);
             assert!(retry.is_misconfigured, "{status}");
-            assert_eq!(retry.reason, format!("status {status}: authorization failed"));
+            assert_eq!(
+                retry.reason,
+                format!("status {status}: authorization failed")
+            );
         }
     }
 }

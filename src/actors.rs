@@ -1,0 +1,81 @@
+//! The actors, on a thread and an actix `System` of their own.
+
+mod buffer;
+mod log_limit;
+mod pool;
+mod replay;
+mod reply;
+mod writer;
+
+use std::{io, sync::Arc, thread};
+
+use actix::{Actor, Addr, System};
+
+pub(crate) use self::buffer::Reconfigure;
+pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Update};
+use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
+use crate::{
+    endpoint::{Endpoint, Http},
+    shared::Shared,
+};
+
+/// Starts the thread `influx` with the actors on it.
+///
+/// It outlives the program's own `System`, so what is pending when that one stops is still
+/// delivered.
+pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::StartError> {
+    let endpoint = Endpoint::new(&shared.config())?;
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let shared = Arc::clone(shared);
+    thread::Builder::new()
+        .name("influx".to_owned())
+        .spawn(move || {
+            let end = EndOfThread(Arc::clone(&shared));
+            let system = System::new();
+            let address = system.block_on(async { wire(shared, endpoint) });
+            // The receiver waits, or its thread is gone: then nobody needs the address.
+            _ = sender.send(address);
+            if let Err(error) = system.run() {
+                log::error!("the system of the influx actors ended with an error: {error}");
+            }
+            drop(end);
+        })?;
+    receiver
+        .recv()
+        .map_err(|_| io::Error::other("it ended while it was starting").into())
+}
+
+fn wire(shared: Arc<Shared>, endpoint: Endpoint) -> Addr<BufferActor> {
+    let http = Http::new();
+    let replay = ReplayActor::default().start();
+    let pool = {
+        let http = http.clone();
+        Pool::new(shared.config().max_clients, move || {
+            WriterActor::new(http.clone()).start().recipient()
+        })
+    };
+    let buffer = BufferActor::new(
+        Arc::clone(&shared),
+        endpoint,
+        http,
+        pool,
+        replay.recipient(),
+    );
+    let address = buffer.start();
+    let waker = address.clone();
+    shared.intake.wake_with(move || waker.do_send(buffer::Wake));
+    address
+}
+
+/// Whoever waits for the end hears of it also if the thread panics.
+struct EndOfThread(Arc<Shared>);
+
+impl Drop for EndOfThread {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.set_end(crate::ShutdownReport {
+            stats: self.0.intake.stats(),
+            ..Default::default()
+        });
+    }
+}

@@ -1,0 +1,285 @@
+//! Owns every measurement from the tray to its end, and decides what is sent when.
+//!
+//! | message | from | answer | on failure |
+//! |---|---|---|---|
+//! | [`Measurement`] | any actor | none | counted, and logged if it is invalid |
+//! | [`Deliver`] | any actor | what became of it | `Delivery::Dropped` |
+//! | [`Flush`], [`Shutdown`] | any actor, the handle | a report, in time | what is undelivered is in it |
+//! | [`GetStats`], [`Ping`], [`Update`] | any actor, the handle | see there | see there |
+//! | [`Wake`] | recording threads | none | none can be lost: it only says "look" |
+//! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
+//! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
+//!
+//! No state lives in a future: a batch that is lent stays in the [`Backlog`].
+
+mod alarms;
+mod delivery;
+mod messages;
+mod reports;
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use actix::{
+    Actor, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, SpawnHandle,
+    System,
+};
+
+pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Update};
+pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
+use self::{alarms::Alarms, messages::End, reports::Waiting};
+use super::{pool::Pool, replay::Isolate};
+use crate::{
+    Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
+    backlog::{Backlog, LoanId},
+    batch::BatchLimits,
+    endpoint::{Endpoint, Http},
+    gate::{Gate, Pass},
+    report::Ticket,
+    shared::Shared,
+};
+
+/// The actor that holds the buffer. Its address is [`Influx::addr`](crate::Influx::addr).
+pub struct BufferActor {
+    shared: Arc<Shared>,
+    /// What is in force here: [`Shared`] may be one message ahead.
+    config: Arc<Config>,
+    backlog: Backlog,
+    gate: Gate,
+    /// For each batch that is being sent.
+    passes: HashMap<LoanId, Pass>,
+    endpoint: Endpoint,
+    http: Http,
+    writers: Pool,
+    replay: Recipient<Isolate>,
+    /// Runs while something waits in a tray.
+    interval: Option<SpawnHandle>,
+    /// Runs while a breaker keeps something from being sent.
+    reopening: Option<SpawnHandle>,
+    waiting: Waiting,
+    alarms: Alarms,
+}
+
+impl std::fmt::Debug for BufferActor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BufferActor").finish_non_exhaustive()
+    }
+}
+
+impl BufferActor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        endpoint: Endpoint,
+        http: Http,
+        writers: Pool,
+        replay: Recipient<Isolate>,
+    ) -> Self {
+        let config = shared.config();
+        Self {
+            shared,
+            backlog: Backlog::new(BatchLimits::new(&config)),
+            config,
+            gate: Gate::default(),
+            passes: HashMap::new(),
+            endpoint,
+            http,
+            writers,
+            replay,
+            interval: None,
+            reopening: None,
+            waiting: Waiting::default(),
+            alarms: Alarms::default(),
+        }
+    }
+
+    /// The time, by the clock that the timers run by.
+    fn now(&self) -> Instant {
+        actix_rt::time::Instant::now().into_std()
+    }
+
+    fn look(&mut self, context: &mut Context<Self>) {
+        if self.shared.intake.gauge.waiting() >= self.config.trigger_size {
+            self.drain(context);
+            self.pump(context);
+        } else {
+            self.arm_interval(context);
+        }
+        self.raise_alarms(context);
+    }
+
+    /// Empties the trays. What comes out is due.
+    fn drain(&mut self, context: &mut Context<Self>) {
+        let backlog = &mut self.backlog;
+        let add = |database, batch| backlog.add(database, batch);
+        self.shared.intake.drain(add);
+        if let Some(interval) = self.interval.take() {
+            context.cancel_future(interval);
+        }
+        self.arm_interval(context);
+    }
+
+    /// The first measurement that waits starts the interval.
+    fn arm_interval(&mut self, context: &mut Context<Self>) {
+        if self.interval.is_none() && self.shared.intake.gauge.waiting() > 0 {
+            let elapsed = context.run_later(self.config.interval, |buffer, context| {
+                buffer.interval = None;
+                buffer.drain(context);
+                buffer.pump(context);
+                buffer.raise_alarms(context);
+            });
+            self.interval = Some(elapsed);
+        }
+    }
+
+    fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
+        let error = self.shared.intake.record(measurement, ticket).err()?;
+        if error.is_invalid() {
+            self.alarms.invalid(&error, self.now());
+        }
+        let reason = error.to_string();
+        Some(Delivery::Dropped { reason })
+    }
+
+    fn reconfigure(&mut self, context: &mut Context<Self>) {
+        let old = std::mem::replace(&mut self.config, self.shared.config());
+        let config = &self.config;
+        self.backlog.set_limits(BatchLimits::new(config));
+        self.writers.resize(config.max_clients);
+        match Endpoint::new(config) {
+            Ok(endpoint) => self.endpoint = endpoint,
+            Err(error) => log::error!("the endpoint stays as it was: {error}"),
+        }
+        if has_another_server(&old, config) {
+            self.gate.retry_now(self.now());
+        }
+        if let Some(interval) = self.interval.take() {
+            context.cancel_future(interval);
+        }
+        self.look(context);
+        self.pump(context);
+    }
+
+    fn end(&mut self, _: &mut Context<Self>) {
+        System::current().stop();
+    }
+}
+
+/// Could what was refused before be taken now?
+fn has_another_server(old: &Config, new: &Config) -> bool {
+    (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
+        || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+}
+
+impl Actor for BufferActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Everybody who records may send at once; what is recorded is bounded elsewhere.
+        context.set_mailbox_capacity(1024);
+    }
+}
+
+impl Handler<Measurement> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, measurement: Measurement, _: &mut Self::Context) {
+        self.record(measurement, None);
+    }
+}
+
+impl Handler<Deliver> for BufferActor {
+    type Result = ResponseFuture<Delivery>;
+
+    fn handle(&mut self, Deliver(measurement): Deliver, _: &mut Self::Context) -> Self::Result {
+        let (ticket, delivery) = Ticket::new();
+        match self.record(measurement, Some(ticket)) {
+            Some(dropped) => Box::pin(async { dropped }),
+            None => Box::pin(delivery),
+        }
+    }
+}
+
+impl Handler<Flush> for BufferActor {
+    type Result = ResponseFuture<crate::FlushReport>;
+
+    fn handle(&mut self, flush: Flush, context: &mut Self::Context) -> Self::Result {
+        let report = self.flush(flush.timeout, context);
+        Box::pin(async { report.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<Shutdown> for BufferActor {
+    type Result = ResponseFuture<ShutdownReport>;
+
+    fn handle(&mut self, shutdown: Shutdown, context: &mut Self::Context) -> Self::Result {
+        let report = self.shut_down(shutdown.timeout, context);
+        Box::pin(async { report.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<GetStats> for BufferActor {
+    type Result = MessageResult<GetStats>;
+
+    fn handle(&mut self, _: GetStats, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.shared.intake.stats())
+    }
+}
+
+impl Handler<Ping> for BufferActor {
+    type Result = ResponseFuture<Result<ServerInfo, PingError>>;
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
+        let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
+        let timeout = self.config.request_timeout;
+        Box::pin(async move { http.ping(&endpoint, timeout).await })
+    }
+}
+
+impl Handler<Update> for BufferActor {
+    type Result = Result<(), ConfigError>;
+
+    fn handle(&mut self, Update(change): Update, context: &mut Self::Context) -> Self::Result {
+        self.shared.update(change)?;
+        self.reconfigure(context);
+        Ok(())
+    }
+}
+
+impl Handler<Reconfigure> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Reconfigure, context: &mut Self::Context) {
+        self.reconfigure(context);
+    }
+}
+
+impl Handler<Wake> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, context: &mut Self::Context) {
+        self.look(context);
+    }
+}
+
+impl Handler<Returned> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, returned: Returned, context: &mut Self::Context) {
+        self.returned(returned, context);
+    }
+}
+
+impl Handler<Isolated> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, isolated: Isolated, context: &mut Self::Context) {
+        self.isolated(isolated, context);
+    }
+}
+
+impl Handler<End> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, _: End, context: &mut Self::Context) {
+        self.end(context);
+    }
+}

@@ -1,0 +1,99 @@
+//! What is worth a line in the log: seldom, and with counts.
+
+use std::time::{Duration, Instant};
+
+use actix::{AsyncContext as _, Context};
+
+use super::BufferActor;
+use crate::{RecordError, actors::log_limit::LogLimit};
+
+/// The warning that the buffer fills is given at most this often.
+const WARN_EVERY: Duration = Duration::from_secs(120);
+
+/// Losses are reported at once, and then together, this often.
+const LOSSES_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Alarms {
+    warned: Option<Instant>,
+    /// Measurements that had been refused when that was last reported.
+    reported: u64,
+    reports_losses: bool,
+    invalid: LogLimit,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            warned: None,
+            reported: 0,
+            reports_losses: false,
+            invalid: LogLimit::new(5, LOSSES_EVERY),
+        }
+    }
+}
+
+impl Alarms {
+    /// An invalid measurement that came as a message: nobody else hears of its error.
+    pub(super) fn invalid(&mut self, error: &RecordError, now: Instant) {
+        if let Some(shown) = self.invalid.ask(now) {
+            log::error!("a measurement that was sent to the buffer actor is invalid: {error}");
+            if shown.held_back > 0 {
+                log::error!("{} more were not logged", shown.held_back);
+            }
+        }
+    }
+
+    /// Is the threshold reached, and the last warning long enough ago?
+    fn warns(&mut self, pending: usize, threshold: usize, now: Instant) -> bool {
+        let is_quiet = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
+        let warns = pending >= threshold && self.warned.is_none_or(is_quiet);
+        if warns {
+            self.warned = Some(now);
+        }
+        warns
+    }
+}
+
+impl BufferActor {
+    pub(super) fn raise_alarms(&mut self, context: &mut Context<Self>) {
+        let (now, pending) = (self.now(), self.shared.intake.gauge.lines());
+        if self.alarms.warns(pending, self.config.warn_at(), now) {
+            let limit = self.config.max_buffer_size;
+            log::warn!("{pending} measurements are pending, of at most {limit}");
+        }
+        if !self.alarms.reports_losses {
+            self.report_losses(context);
+        }
+    }
+
+    /// Reports what was refused, and looks again in a while.
+    fn report_losses(&mut self, context: &mut Context<Self>) {
+        self.alarms.reports_losses = self.shared.intake.gauge.take_lost();
+        if self.alarms.reports_losses {
+            let refused = self.shared.intake.stats().dropped.buffer_full;
+            let lost = refused - std::mem::replace(&mut self.alarms.reported, refused);
+            log::error!("{lost} measurements are lost: the buffer is full");
+            context.run_later(LOSSES_EVERY, |buffer, context| {
+                buffer.report_losses(context)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_warning_is_given_at_the_threshold_and_not_again_for_2_minutes() {
+        let mut alarms = Alarms::default();
+        let now = Instant::now();
+        let minutes = |minutes: u64| now + Duration::from_secs(60 * minutes);
+        assert!(!alarms.warns(59, 60, now));
+        assert!(alarms.warns(60, 60, now));
+        assert!(!alarms.warns(100, 60, minutes(1)));
+        assert!(alarms.warns(100, 60, minutes(2)));
+        assert!(!alarms.warns(59, 60, minutes(9)));
+    }
+}

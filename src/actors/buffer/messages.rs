@@ -1,0 +1,94 @@
+use std::{fmt, ops::Range, time::Duration};
+
+use actix::Message;
+
+use crate::{
+    Config, ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
+    Stats,
+    backlog::{Fate, LoanId},
+    verdict::Verdict,
+};
+
+/// Record this measurement, and say what became of it. See
+/// [`Influx::deliver`](crate::Influx::deliver).
+#[derive(Debug, Message)]
+#[rtype(result = "Delivery")]
+pub struct Deliver(pub Measurement);
+
+/// Send all that is pending. The answer comes when everything that was recorded before is settled,
+/// or when `timeout` has passed. See [`Influx::flush`](crate::Influx::flush).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "FlushReport")]
+pub struct Flush {
+    /// How long to wait.
+    pub timeout: Duration,
+}
+
+/// Take nothing more, send all that is pending, and end. The answer comes when everything is
+/// settled, or when `timeout` has passed. See [`Influx::shutdown`](crate::Influx::shutdown).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "ShutdownReport")]
+pub struct Shutdown {
+    /// How long to wait.
+    pub timeout: Duration,
+}
+
+/// Take a snapshot of the ledger. See [`Influx::stats`](crate::Influx::stats).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Stats")]
+pub struct GetStats;
+
+/// Ask the server whether it is there. See [`Influx::ping`](crate::Influx::ping).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<ServerInfo, PingError>")]
+pub struct Ping;
+
+/// Change settings. See [`Influx::update`](crate::Influx::update).
+#[derive(Message)]
+#[rtype(result = "Result<(), ConfigError>")]
+pub struct Update(pub(super) Box<dyn FnOnce(Config) -> Config + Send>);
+
+impl Update {
+    /// Applies `change` to the configuration.
+    pub fn new(change: impl FnOnce(Config) -> Config + Send + 'static) -> Self {
+        Self(Box::new(change))
+    }
+}
+
+impl fmt::Debug for Update {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Update").finish_non_exhaustive()
+    }
+}
+
+/// From a recording thread: look at the gauge.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Wake;
+
+/// From the handle: the configuration has been changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reconfigure;
+
+/// From a writer: what came of a POST.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Returned {
+    pub(crate) loan: LoanId,
+    pub(crate) writer: usize,
+    pub(crate) verdict: Verdict,
+}
+
+/// From the replay actor: what is known of a rejected batch. Nothing, if it died over it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Isolated {
+    pub(crate) loan: LoanId,
+    pub(crate) runs: Option<Vec<(Range<usize>, Fate)>>,
+}
+
+/// To itself: everything is answered, end the thread.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct End;

@@ -1,0 +1,227 @@
+//! Flush and shutdown: who waits for what, and what they hear.
+
+use std::time::{Duration, Instant};
+
+use actix::{AsyncContext as _, Context, SpawnHandle};
+use futures_channel::oneshot;
+
+use super::{BufferActor, messages::End};
+use crate::{FlushReport, ShutdownReport, ledger::Settlement, report::Delivery};
+
+/// All who wait.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    flushes: Vec<Flushing>,
+    shutdown: Option<ShuttingDown>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Flushing {
+    id: u64,
+    progress: Progress,
+    deadline: SpawnHandle,
+    answer: oneshot::Sender<FlushReport>,
+}
+
+#[derive(Debug)]
+struct ShuttingDown {
+    progress: Progress,
+    deadline: SpawnHandle,
+    answers: Vec<oneshot::Sender<ShutdownReport>>,
+}
+
+/// What has become of the batches that are numbered below a mark.
+#[derive(Debug)]
+struct Progress {
+    mark: u64,
+    began: Instant,
+    written: u64,
+    rejected: u64,
+}
+
+impl Progress {
+    fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
+        if number < self.mark {
+            match settlement {
+                Settlement::Written => self.written += lines,
+                Settlement::Rejected => self.rejected += lines,
+                Settlement::Undelivered => {}
+            }
+        }
+    }
+}
+
+impl Waiting {
+    pub(super) fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
+        let flushes = self.flushes.iter_mut().map(|flush| &mut flush.progress);
+        let shutdown = self
+            .shutdown
+            .as_mut()
+            .map(|shutdown| &mut shutdown.progress);
+        for progress in flushes.chain(shutdown) {
+            progress.settled(number, lines, settlement);
+        }
+    }
+}
+
+impl BufferActor {
+    /// Sends all that is there, and answers when it is settled or the time has passed.
+    pub(super) fn flush(
+        &mut self,
+        timeout: Duration,
+        context: &mut Context<Self>,
+    ) -> oneshot::Receiver<FlushReport> {
+        let (answer, report) = oneshot::channel();
+        let progress = self.begin(context);
+        let id = self.waiting.next_id;
+        self.waiting.next_id += 1;
+        let deadline = context.run_later(timeout, move |buffer, _| {
+            let flushes = &mut buffer.waiting.flushes;
+            if let Some(at) = flushes.iter().position(|flush| flush.id == id) {
+                let flush = flushes.swap_remove(at);
+                buffer.answer_flush(flush);
+            }
+        });
+        self.waiting.flushes.push(Flushing {
+            id,
+            progress,
+            deadline,
+            answer,
+        });
+        self.pump(context);
+        report
+    }
+
+    /// Takes nothing more, and ends when everything is settled or the time has passed. A second
+    /// call waits for the end of the first.
+    pub(super) fn shut_down(
+        &mut self,
+        timeout: Duration,
+        context: &mut Context<Self>,
+    ) -> oneshot::Receiver<ShutdownReport> {
+        let (answer, report) = oneshot::channel();
+        if let Some(ended) = self.shared.end() {
+            _ = answer.send(ended);
+            return report;
+        }
+        if let Some(shutdown) = &mut self.waiting.shutdown {
+            shutdown.answers.push(answer);
+            return report;
+        }
+        self.shared.close();
+        let progress = self.begin(context);
+        let deadline = context.run_later(timeout, |buffer, context| buffer.end_shutdown(context));
+        self.waiting.shutdown = Some(ShuttingDown {
+            progress,
+            deadline,
+            answers: vec![answer],
+        });
+        // There may be no later chance.
+        self.gate.retry_now(self.now());
+        self.pump(context);
+        report
+    }
+
+    fn begin(&mut self, context: &mut Context<Self>) -> Progress {
+        self.drain(context);
+        Progress {
+            mark: self.backlog.seal_all(),
+            began: self.now(),
+            written: 0,
+            rejected: 0,
+        }
+    }
+
+    /// Those for whom everything is settled.
+    pub(super) fn answer_those_who_wait(&mut self, context: &mut Context<Self>) {
+        let backlog = &self.backlog;
+        let is_done = |progress: &Progress| backlog.is_settled_below(progress.mark);
+        let flushes = &mut self.waiting.flushes;
+        let done: Vec<_> = flushes
+            .extract_if(.., |flush| is_done(&flush.progress))
+            .collect();
+        let shutdown = &self.waiting.shutdown;
+        let is_shut_down = shutdown
+            .as_ref()
+            .is_some_and(|shutdown| is_done(&shutdown.progress));
+        for flush in done {
+            context.cancel_future(flush.deadline);
+            self.answer_flush(flush);
+        }
+        if is_shut_down {
+            self.end_shutdown(context);
+        }
+    }
+
+    fn answer_flush(&self, flush: Flushing) {
+        let progress = flush.progress;
+        // Whoever asked may be gone; that is fine.
+        _ = flush.answer.send(FlushReport {
+            written: progress.written,
+            rejected: progress.rejected,
+            undelivered: self.backlog.unsettled_below(progress.mark) as u64,
+            elapsed: self.now().saturating_duration_since(progress.began),
+        });
+    }
+
+    fn end_shutdown(&mut self, context: &mut Context<Self>) {
+        let Some(shutdown) = self.waiting.shutdown.take() else {
+            return;
+        };
+        context.cancel_future(shutdown.deadline);
+        for flush in std::mem::take(&mut self.waiting.flushes) {
+            self.answer_flush(flush);
+        }
+        let undelivered = self.give_up();
+        let ShuttingDown {
+            progress, answers, ..
+        } = shutdown;
+        let report = ShutdownReport {
+            written: progress.written,
+            rejected: progress.rejected,
+            undelivered: undelivered
+                .iter()
+                .map(|(_, lines)| lines.len() as u64)
+                .sum(),
+            elapsed: self.now().saturating_duration_since(progress.began),
+            stats: self.shared.intake.stats(),
+            lines: undelivered,
+        };
+        match report.undelivered {
+            0 => log::info!("influx has ended: {}", report.stats),
+            lost => log::error!(
+                "influx has ended with {lost} measurements undelivered: {}",
+                report.stats
+            ),
+        }
+        self.shared.set_end(report.clone());
+        for answer in answers {
+            _ = answer.send(report.clone());
+        }
+        // Behind what has been sent to this actor so far, and a turn of the runtime later than
+        // the answers.
+        context.notify(End);
+    }
+
+    /// All that is pending is undelivered.
+    fn give_up(&mut self) -> Vec<(crate::Database, crate::batch::Lines)> {
+        self.passes.clear();
+        let intake = &self.shared.intake;
+        let give_up = |(database, batch): (crate::Database, crate::batch::Batch)| {
+            intake
+                .gauge
+                .release(batch.lines.len(), batch.lines.byte_len());
+            intake
+                .ledger
+                .settle(batch.lines.len(), Settlement::Undelivered);
+            for (_, ticket) in batch.tickets {
+                let reason = "it was not delivered before the time for shutdown had passed";
+                let reason = reason.to_owned();
+                ticket.answer(Delivery::Dropped { reason });
+            }
+            (database, batch.lines)
+        };
+        self.backlog.take_all().into_iter().map(give_up).collect()
+    }
+}

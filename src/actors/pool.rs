@@ -1,0 +1,60 @@
+use actix::Recipient;
+
+use super::writer::Write;
+
+/// The writers: as many as there may be concurrent POSTs, started when they are first needed.
+pub(crate) struct Pool {
+    size: usize,
+    start: Box<dyn Fn() -> Recipient<Write>>,
+    writers: Vec<Recipient<Write>>,
+    /// Indices into `writers`.
+    idle: Vec<usize>,
+}
+
+impl Pool {
+    pub(crate) fn new(size: usize, start: impl Fn() -> Recipient<Write> + 'static) -> Self {
+        Self {
+            size,
+            start: Box::new(start),
+            writers: Vec::new(),
+            idle: Vec::new(),
+        }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Applies as writers come back: one that is at work finishes it.
+    pub(crate) fn resize(&mut self, size: usize) {
+        self.size = size;
+        self.idle = (0..self.writers.len().min(size))
+            .filter(|writer| self.idle.contains(writer))
+            .collect();
+    }
+
+    /// A writer that has nothing to do, if there is or may be one.
+    pub(crate) fn take(&mut self) -> Option<usize> {
+        if let Some(writer) = self.idle.pop() {
+            if !self.writers[writer].connected() {
+                self.writers[writer] = (self.start)();
+            }
+            return Some(writer);
+        }
+        if self.writers.len() < self.size {
+            self.writers.push((self.start)());
+            return Some(self.writers.len() - 1);
+        }
+        None
+    }
+
+    pub(crate) fn send(&self, writer: usize, write: Write) {
+        self.writers[writer].do_send(write);
+    }
+
+    pub(crate) fn put_back(&mut self, writer: usize) {
+        if writer < self.size {
+            self.idle.push(writer);
+        }
+    }
+}

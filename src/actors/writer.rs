@@ -1,0 +1,63 @@
+//! POSTs batches that are lent to it, one at a time.
+//!
+//! It owns nothing but the way to the server. [`Write`] comes from the buffer actor; the verdict
+//! goes back through the message's [`Reply`], also if this actor dies.
+
+use std::time::{Duration, SystemTime};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
+use bytes::Bytes;
+
+use super::{buffer::Returned, reply::Reply};
+use crate::{
+    Database,
+    endpoint::{Endpoint, Http},
+    verdict::verdict,
+};
+
+/// POST this batch. The verdict goes to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Write {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) database: Database,
+    pub(crate) body: Bytes,
+    pub(crate) timeout: Duration,
+    pub(crate) reply: Reply<Returned>,
+}
+
+pub(crate) struct WriterActor {
+    http: Http,
+}
+
+impl WriterActor {
+    pub(crate) fn new(http: Http) -> Self {
+        Self { http }
+    }
+}
+
+impl Actor for WriterActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Write> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, write: Write, context: &mut Self::Context) {
+        context.spawn(post(self.http.clone(), write).into_actor(self));
+    }
+}
+
+async fn post(http: Http, write: Write) {
+    let Write {
+        endpoint,
+        database,
+        body,
+        timeout,
+        reply,
+    } = write;
+    let outcome = http.write(&endpoint, &database, body, timeout).await;
+    log::debug!("POST of a batch for {database} to {endpoint}: {outcome}");
+    let verdict = verdict(outcome, SystemTime::now());
+    reply.send(|lost| Returned { verdict, ..lost });
+}

@@ -1,0 +1,176 @@
+//! How the APIs of InfluxDB v1, v2 and v3 differ.
+//!
+//! Sources: the write endpoints of [v1], [v2] and [v3].
+//!
+//! [v1]: https://docs.influxdata.com/influxdb/v1/tools/api/#write-http-endpoint
+//! [v2]: https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite
+//! [v3]: https://docs.influxdata.com/influxdb3/core/api/v3/#operation/PostWriteLP
+
+use awc::http::header::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{Api, Config, ConfigError, Database, Precision};
+
+/// RFC 3986 §2.3: what needs no escape anywhere in a URL.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    api: Api,
+    /// Escaped, for v2.
+    org: String,
+    precision: Precision,
+}
+
+impl Dialect {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            api: config.api,
+            org: escaped(config.org.as_deref().unwrap_or_default()),
+            precision: config.precision,
+        }
+    }
+
+    /// Path and query of a write.
+    pub(crate) fn write_path(&self, database: &Database) -> String {
+        let precision = self.precision();
+        match self.api {
+            Api::V1 => {
+                let name = escaped(&database.name);
+                let policy = match &database.retention_policy {
+                    Some(policy) => format!("&rp={}", escaped(policy)),
+                    None => String::new(),
+                };
+                format!("/write?db={name}{policy}&precision={precision}")
+            }
+            Api::V2 => {
+                let (org, bucket) = (&self.org, escaped(&database.to_string()));
+                format!("/api/v2/write?org={org}&bucket={bucket}&precision={precision}")
+            }
+            Api::V3 => {
+                let name = escaped(&database.to_string());
+                format!("/api/v3/write_lp?db={name}&precision={precision}")
+            }
+        }
+    }
+
+    fn precision(&self) -> &'static str {
+        match (self.api, self.precision) {
+            (Api::V3, Precision::Nanoseconds) => "nanosecond",
+            (Api::V3, Precision::Microseconds) => "microsecond",
+            (Api::V3, Precision::Milliseconds) => "millisecond",
+            (Api::V3, Precision::Seconds) => "second",
+            (_, Precision::Nanoseconds) => "ns",
+            // v1 takes any word that it does not know for nanoseconds, `us` too.
+            (Api::V1, Precision::Microseconds) => "u",
+            (Api::V2, Precision::Microseconds) => "us",
+            (_, Precision::Milliseconds) => "ms",
+            (_, Precision::Seconds) => "s",
+        }
+    }
+
+    /// The header `Authorization`, marked as sensitive.
+    pub(crate) fn authorization(
+        &self,
+        config: &Config,
+    ) -> Result<Option<HeaderValue>, ConfigError> {
+        let (setting, text) = match (self.api, &config.token, &config.user) {
+            (Api::V3, Some(token), _) => ("token", format!("Bearer {}", token.expose())),
+            (_, Some(token), _) => ("token", format!("Token {}", token.expose())),
+            (_, None, Some(user)) => {
+                let password = config.password.as_ref().map(|secret| secret.expose());
+                ("user", basic(user, password.unwrap_or_default()))
+            }
+            (_, None, None) => return Ok(None),
+        };
+        let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+            ConfigError::new(setting, "[redacted]", "text without control characters")
+        })?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+/// RFC 7617.
+fn basic(user: &str, password: &str) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    format!("Basic {credentials}")
+}
+
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(config: Config, database: Database) -> String {
+        Dialect::new(&config).write_path(&database)
+    }
+
+    fn authorization(config: Config) -> Option<String> {
+        let value = Dialect::new(&config).authorization(&config).unwrap()?;
+        assert!(value.is_sensitive());
+        Some(value.to_str().unwrap().to_owned())
+    }
+
+    fn one_week() -> Database {
+        Database::new("my db&x=1").retention_policy("one week")
+    }
+
+    #[test]
+    fn each_api_has_its_own_write_url() {
+        assert_eq!(
+            path(Config::v1("http://h"), one_week()),
+            "/write?db=my%20db%26x%3D1&rp=one%20week&precision=ns"
+        );
+        assert_eq!(
+            path(Config::v2("http://h", "my org", "t"), one_week()),
+            "/api/v2/write?org=my%20org&bucket=my%20db%26x%3D1%2Fone%20week&precision=ns"
+        );
+        assert_eq!(
+            path(Config::v3("http://h", "t"), "db".into()),
+            "/api/v3/write_lp?db=db&precision=nanosecond"
+        );
+    }
+
+    #[test]
+    fn each_api_has_its_own_words_for_the_precision() {
+        let words = |config: Config| {
+            [
+                Precision::Nanoseconds,
+                Precision::Microseconds,
+                Precision::Milliseconds,
+                Precision::Seconds,
+            ]
+            .map(|precision| Dialect::new(&config.clone().precision(precision)).precision())
+        };
+        assert_eq!(words(Config::v1("http://h")), ["ns", "u", "ms", "s"]);
+        let v2 = Config::v2("http://h", "o", "t");
+        assert_eq!(words(v2), ["ns", "us", "ms", "s"]);
+        assert_eq!(
+            words(Config::v3("http://h", "t")),
+            ["nanosecond", "microsecond", "millisecond", "second"]
+        );
+    }
+
+    #[test]
+    fn each_api_has_its_own_authorization() {
+        let v1 = || Config::v1("http://h");
+        assert_eq!(authorization(v1()), None);
+        // The example of RFC 7617 §2.
+        let basic = authorization(v1().user("Aladdin").password("open sesame"));
+        assert_eq!(basic.unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(authorization(v1().token("t")).unwrap(), "Token t");
+        let v2 = authorization(Config::v2("http://h", "o", "t"));
+        assert_eq!(v2.unwrap(), "Token t");
+        let v3 = authorization(Config::v3("http://h", "t"));
+        assert_eq!(v3.unwrap(), "Bearer t");
+    }
+}

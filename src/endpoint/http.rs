@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use actix_rt::time::timeout;
+use awc::{
+    Client, ClientRequest, Connector,
+    error::{ConnectError, SendRequestError},
+    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT},
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+
+use super::{Endpoint, PingError, ServerInfo};
+use crate::{
+    Database,
+    verdict::{Answer, Outcome},
+};
+
+/// `actix-influxdb/0.1.0`.
+const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// What is read of an error's body: enough for many quoted lines.
+const MAX_BODY: usize = 64 << 10;
+
+/// The HTTP client. It belongs to its thread, as [`Client`] does.
+#[derive(Clone)]
+pub(crate) struct Http(Client);
+
+impl Http {
+    pub(crate) fn new() -> Self {
+        // The caller bounds each exchange as a whole; the number of connections is that of the
+        // writers. No redirect is followed, so that credentials go to the server they are for.
+        let connector = Connector::new().limit(0);
+        let client = Client::builder()
+            .connector(connector)
+            .disable_timeout()
+            .disable_redirects()
+            .add_default_header((USER_AGENT, AGENT))
+            .finish();
+        Self(client)
+    }
+
+    /// POSTs lines, within `limit`.
+    pub(crate) async fn write(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
+        body: Bytes,
+        limit: Duration,
+    ) -> Outcome {
+        let request = self.0.post(endpoint.write_url(database));
+        let request = authorized(request, endpoint)
+            .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+            .insert_header_if_none(("accept", "application/json"));
+        match exchange(request, body, limit).await {
+            Err(failure) => failure,
+            Ok((status, headers, body)) => Outcome::Answered(Answer {
+                status,
+                retry_after: text(&headers, RETRY_AFTER.as_str()),
+                body: String::from_utf8_lossy(&body).into_owned(),
+            }),
+        }
+    }
+
+    pub(crate) async fn ping(
+        &self,
+        endpoint: &Endpoint,
+        limit: Duration,
+    ) -> Result<ServerInfo, PingError> {
+        let request = authorized(self.0.get(endpoint.ping_url()), endpoint);
+        let url = endpoint.to_string();
+        match exchange(request, Bytes::new(), limit).await {
+            Err(Outcome::NotConnected { reason } | Outcome::NotAnswered { reason }) => {
+                Err(PingError::Unreachable { url, reason })
+            }
+            Ok((200..=299, headers, _)) => Ok(ServerInfo {
+                url,
+                version: text(&headers, "x-influxdb-version"),
+            }),
+            Ok((status, ..)) | Err(Outcome::Answered(Answer { status, .. })) => {
+                Err(PingError::Status { url, status })
+            }
+        }
+    }
+}
+
+fn authorized(request: ClientRequest, endpoint: &Endpoint) -> ClientRequest {
+    match endpoint.authorization() {
+        Some(value) => request.insert_header((AUTHORIZATION, value.clone())),
+        None => request,
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+type Response = (u16, HeaderMap, Bytes);
+
+/// Status, headers and the first [`MAX_BODY`] bytes of the body; or what went wrong.
+async fn exchange(
+    request: ClientRequest,
+    body: Bytes,
+    limit: Duration,
+) -> Result<Response, Outcome> {
+    let exchange = async {
+        let mut response = request.send_body(body).await.map_err(failure)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.next().await {
+            let chunk = chunk.map_err(|error| Outcome::NotAnswered {
+                reason: format!("the response with status {status} was cut: {error}"),
+            })?;
+            let room = MAX_BODY - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == MAX_BODY {
+                break;
+            }
+        }
+        Ok((status, headers, body.freeze()))
+    };
+    match timeout(limit, exchange).await {
+        Ok(result) => result,
+        Err(_) => Err(Outcome::NotAnswered {
+            reason: format!("no whole response within {limit:?}"),
+        }),
+    }
+}
+
+fn failure(error: SendRequestError) -> Outcome {
+    let reason = error.to_string();
+    match error {
+        // awc says so of a connection that was closed before the response.
+        SendRequestError::Connect(ConnectError::Disconnected) => Outcome::NotAnswered {
+            reason: "the connection was closed before the response".to_owned(),
+        },
+        SendRequestError::Connect(_) | SendRequestError::Url(_) => Outcome::NotConnected { reason },
+        _ => Outcome::NotAnswered { reason },
+    }
+}

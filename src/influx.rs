@@ -1,0 +1,244 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use actix::{Addr, AsyncContext as _, Context, MailboxError};
+
+use crate::{
+    BufferActor, Config, ConfigError, Delivery, FlushReport, Measurement, PingError, RecordError,
+    ServerInfo, ShutdownReport, StartError, Stats,
+    actors::{self, Flush, Ping, Reconfigure, Shutdown},
+    report::Ticket,
+    shared::Shared,
+};
+
+/// How long the last handle's drop leaves for delivery, where [`Influx::shutdown`] was not called.
+const DROP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a timeout may be late by.
+const GRACE: Duration = Duration::from_millis(250);
+
+static INSTALLED: OnceLock<Influx> = OnceLock::new();
+
+/// A handle to the pipeline that delivers measurements. Clones are handles to the same one.
+///
+/// The pipeline runs on a thread of its own. It ends by [`shutdown`](Self::shutdown), by a
+/// [`guard`](Self::guard), or in the background, with 30 s for what is pending, when the last
+/// handle is dropped. When the process ends before, what is pending is lost: keep a guard in
+/// `main`.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use actix_influxdb::{Config, Influx, Measurement};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let influx = Influx::start(Config::from_env()?)?;
+/// let _guard = influx.guard(Duration::from_secs(10));
+/// influx.record(Measurement::new("example", "login").tag("method", "oauth").field("ms", 12.5))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Influx(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    addr: Addr<BufferActor>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let timeout = DROP_TIMEOUT;
+        self.addr.do_send(Shutdown { timeout });
+    }
+}
+
+impl Influx {
+    /// Starts a pipeline. Works with and without a running actix `System`.
+    ///
+    /// With [`Config::enabled`] off it starts nothing, and measurements are only counted.
+    ///
+    /// # Errors
+    ///
+    /// A setting can't be used, or the thread could not be started. That the server is not there
+    /// is no error: see [`ping`](Self::ping).
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        config.validate()?;
+        let shared = Arc::new(Shared::new(config));
+        let addr = match shared.has_actors() {
+            true => actors::start(&shared)?,
+            // The address of an actor that is no more: what is sent to it is dropped.
+            false => Context::<BufferActor>::new().address(),
+        };
+        Ok(Self(Arc::new(Inner { shared, addr })))
+    }
+
+    /// Starts a pipeline that [`record`](crate::record) and [`installed`](Self::installed) find
+    /// from anywhere in the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); and [`StartError::AlreadyInstalled`] the second time.
+    pub fn install(config: Config) -> Result<Self, StartError> {
+        if INSTALLED.get().is_some() {
+            return Err(StartError::AlreadyInstalled);
+        }
+        let influx = Self::start(config)?;
+        // If another thread was faster, this one has recorded nothing and ends at once.
+        INSTALLED
+            .set(influx.clone())
+            .map_err(|_| StartError::AlreadyInstalled)?;
+        Ok(influx)
+    }
+
+    /// The one that was [installed](Self::install).
+    pub fn installed() -> Option<Self> {
+        INSTALLED.get().cloned()
+    }
+
+    /// Records a measurement: it is encoded and left for delivery. Never waits.
+    ///
+    /// A batch is sent when [`trigger_size`](Config::trigger_size) measurements wait, or
+    /// [`interval`](Config::interval) after the first one that waits.
+    ///
+    /// # Errors
+    ///
+    /// The measurement is not recorded if it is invalid, if as much is pending as may be, or after
+    /// shutdown. Either way it is counted in [`stats`](Self::stats).
+    #[inline]
+    pub fn record(&self, measurement: Measurement) -> Result<(), RecordError> {
+        self.0.shared.intake.record(measurement, None)
+    }
+
+    /// Records a measurement and waits for what becomes of it: at most the
+    /// [`interval`](Config::interval) and one answer of the server, or for as long as the server
+    /// does not take it. Dropping the future changes nothing for the measurement.
+    pub async fn deliver(&self, measurement: Measurement) -> Delivery {
+        let (ticket, delivery) = Ticket::new();
+        match self.0.shared.intake.record(measurement, Some(ticket)) {
+            Ok(()) => delivery.await,
+            Err(error) => Delivery::Dropped {
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// Sends all that is pending, and waits until everything that was recorded before the call is
+    /// settled, but no longer than `timeout`. What is not settled by then stays pending.
+    pub async fn flush(&self, timeout: Duration) -> FlushReport {
+        let report = self.0.addr.send(Flush { timeout }).await;
+        report.unwrap_or_else(|_| FlushReport {
+            undelivered: self.stats().pending,
+            ..FlushReport::default()
+        })
+    }
+
+    /// Takes nothing more, sends all that is pending, and ends: when everything is settled, or
+    /// when `timeout` has passed. A second call waits for the end of the first, or gives its
+    /// report again.
+    pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        match self.0.addr.send(Shutdown { timeout }).await {
+            Ok(report) => report,
+            Err(MailboxError::Closed | MailboxError::Timeout) => self.end(),
+        }
+    }
+
+    /// The report of an end that has come.
+    fn end(&self) -> ShutdownReport {
+        let shared = &self.0.shared;
+        if !shared.has_actors() {
+            shared.close();
+        }
+        shared.end().unwrap_or_else(|| ShutdownReport {
+            undelivered: self.stats().pending,
+            stats: self.stats(),
+            ..ShutdownReport::default()
+        })
+    }
+
+    /// A guard that does what [`shutdown`](Self::shutdown) does, blocking, when it is dropped:
+    /// for `main`, so that nothing is lost however it ends.
+    #[must_use = "a guard that is dropped at once ends delivery at once"]
+    pub fn guard(&self, timeout: Duration) -> Guard {
+        Guard {
+            influx: self.clone(),
+            timeout,
+        }
+    }
+
+    /// A snapshot of the ledger: how many measurements were recorded, and what became of each.
+    pub fn stats(&self) -> Stats {
+        self.0.shared.intake.stats()
+    }
+
+    /// Changes settings while it runs. Callers see limits, tags and the like at once; what is sent
+    /// follows from the next batch on.
+    ///
+    /// ```no_run
+    /// # fn rotate(influx: actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
+    /// influx.update(|config| config.password("new").max_clients(4))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A setting can't be used: then nothing is changed. What was started with
+    /// [`Config::enabled`] off can't be enabled.
+    pub fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
+        self.0.shared.update(change)?;
+        self.0.addr.do_send(Reconfigure);
+        Ok(())
+    }
+
+    /// Asks the server whether it is there, and for its version.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer, or with something else than 2xx.
+    pub async fn ping(&self) -> Result<ServerInfo, PingError> {
+        let info = self.0.addr.send(Ping).await;
+        info.unwrap_or(Err(PingError::Stopped))
+    }
+
+    /// The address of the buffer actor, for `do_send` of a [`Measurement`] from any actor.
+    ///
+    /// Prefer [`record`](Self::record) where you can: it is faster, it bounds the memory also
+    /// while the actor is busy, and it returns its error.
+    pub fn addr(&self) -> Addr<BufferActor> {
+        self.0.addr.clone()
+    }
+}
+
+/// Shuts delivery down when it is dropped, and waits for it. See [`Influx::guard`].
+#[derive(Debug)]
+pub struct Guard {
+    influx: Influx,
+    timeout: Duration,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Inner { shared, addr } = &*self.influx.0;
+        let timeout = self.timeout;
+        addr.do_send(Shutdown { timeout });
+        if shared.has_actors() {
+            shared.wait_for_end(timeout.saturating_add(GRACE));
+        }
+    }
+}
+
+/// Records a measurement with the [installed](Influx::install) pipeline.
+///
+/// # Errors
+///
+/// As [`Influx::record`]; and [`RecordError::NotInstalled`].
+#[inline]
+pub fn record(measurement: Measurement) -> Result<(), RecordError> {
+    match INSTALLED.get() {
+        Some(influx) => influx.record(measurement),
+        None => Err(RecordError::NotInstalled),
+    }
+}
