@@ -4,5 +4,7 @@
 #![warn(missing_debug_implementations)]
 
 mod error;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::ConfigError;
