@@ -43,7 +43,9 @@ pub use influx::{Guard, Influx, record};
 pub use ledger::{Dropped, Stats};
 pub use measurement::{Measurement, Timer};
 #[cfg(feature = "middleware")]
-pub use middleware::InfluxMetrics;
+pub use middleware::{
+    InfluxMetrics, MeasuredRequest, NotMeasured, Placement, RequestMeasurement, RequestTimer,
+};
 pub use precision::Precision;
 pub use report::{Delivery, FlushReport, ShutdownReport};
 pub use tag::TagValue;

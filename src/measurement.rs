@@ -182,7 +182,7 @@ impl Drop for Timer<'_> {
 }
 
 #[inline]
-fn set<V, const N: usize>(entries: &mut SmallVec<[(Str, V); N]>, key: Str, value: V) {
+pub(crate) fn set<V, const N: usize>(entries: &mut SmallVec<[(Str, V); N]>, key: Str, value: V) {
     // The last one set stands last, which decides when replacing makes two keys one.
     if let Some(at) = entries.iter().position(|(known, _)| *known == key) {
         entries.remove(at);

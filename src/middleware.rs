@@ -1,13 +1,24 @@
-//! A measurement per request: [`InfluxMetrics`] wraps a service, a `Record` follows each request
-//! through its future and its body, and records when it is finished or dropped.
+//! A measurement per request. [`InfluxMetrics`] wraps a service; a `Record` follows each request
+//! through its future and its body, and records when it is over or dropped; what a handler adds
+//! reaches it by way of a [`RequestMeasurement`].
 
 mod body;
+mod builder;
+mod extractor;
 mod future;
 mod instance;
 mod labels;
+mod open;
 mod options;
+mod point;
 mod record;
+mod request_measurement;
+mod selection;
 mod service;
+mod text;
 mod transform;
 
+pub use extractor::{MeasuredRequest, NotMeasured};
+pub use options::Placement;
+pub use request_measurement::{RequestMeasurement, RequestTimer};
 pub use transform::InfluxMetrics;

@@ -15,7 +15,7 @@ pin_project! {
     /// A response's body whose bytes are counted, and whose end is the end of the request.
     #[derive(Debug)]
     pub struct MetricsBody<B> {
-        // Dropped before the record: what it does then still counts.
+        // Dropped before the record, whose end that is: what it does then still counts.
         #[pin]
         body: B,
         record: Option<Record>,
@@ -24,6 +24,8 @@ pin_project! {
 
 impl<B> MetricsBody<B> {
     pub(super) fn new(body: B, record: Option<Record>) -> Self {
+        // With its head, if that was all: the body may live on, as that of an upgraded
+        // connection does.
         let record = record.filter(|record| !record.is_over());
         Self { body, record }
     }
@@ -49,7 +51,6 @@ impl<B: MessageBody> MessageBody for MetricsBody<B> {
                 Some(Err(_)) => record.broke(),
                 None => record.ended(),
             }
-            this.record.take_if(|record| record.is_over());
         }
         Poll::Ready(polled)
     }

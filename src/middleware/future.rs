@@ -6,7 +6,7 @@ use std::{
 use actix_web::{Error, body::MessageBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
 
-use super::{body::MetricsBody, record::Record};
+use super::{body::MetricsBody, open::OpenRequest, record::Record};
 
 pin_project! {
     /// The response to come of [`MetricsService`](super::service::MetricsService).
@@ -16,12 +16,18 @@ pin_project! {
         #[pin]
         future: F,
         record: Option<Record>,
+        // A request that is left out: its handler may ask for its measurement all the same.
+        unrecorded: Option<OpenRequest>,
     }
 }
 
 impl<F> MetricsFuture<F> {
-    pub(super) fn new(future: F, record: Option<Record>) -> Self {
-        Self { future, record }
+    pub(super) fn new(future: F, record: Option<Record>, unrecorded: Option<OpenRequest>) -> Self {
+        Self {
+            future,
+            record,
+            unrecorded,
+        }
     }
 }
 
@@ -36,14 +42,16 @@ where
         let this = self.project();
         let result = ready!(Record::watch(this.record, || this.future.poll(cx)));
         let mut record = this.record.take();
+        this.unrecorded.take();
         match result {
             Ok(response) => {
+                let (request, response) = response.into_parts();
+                let (response, body) = response.into_parts();
                 if let Some(record) = &mut record {
-                    let size = response.response().body().size();
-                    record.answered(response.request(), response.status(), size);
+                    record.answered(&request, &response, body.size());
                 }
-                let response = response.map_body(|_, body| MetricsBody::new(body, record));
-                Poll::Ready(Ok(response))
+                let response = response.set_body(MetricsBody::new(body, record));
+                Poll::Ready(Ok(ServiceResponse::new(request, response)))
             }
             Err(error) => {
                 if let Some(record) = &mut record {

@@ -1,19 +1,20 @@
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use actix_web::{
     dev::{ResourceMap, ServiceRequest},
     http::Uri,
 };
 
-use super::options::Options;
+use super::{options::Options, point::Point};
 use crate::Influx;
 
 /// What all requests of one wrapped service share. Each worker thread has its own.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) influx: Influx,
+    influx: Influx,
     pub(super) options: Options,
     routes: OnceCell<ResourceMap>,
+    has_told: Cell<bool>,
 }
 
 impl Instance {
@@ -22,6 +23,7 @@ impl Instance {
             influx,
             options,
             routes: OnceCell::new(),
+            has_told: Cell::new(false),
         }
     }
 
@@ -41,5 +43,22 @@ impl Instance {
         };
         let pattern = routes.match_pattern(uri.path());
         (pattern, routes.match_name(uri.path()).map(str::to_owned))
+    }
+
+    /// Records a request that is over.
+    ///
+    /// Its response must not suffer if that can't be done. The loss is counted by the pipeline,
+    /// which tells too if its buffer is full. What only this place can tell is that a
+    /// handler has added what InfluxDB does not take: once, since it comes with every request.
+    pub(super) fn record(&self, point: Point) {
+        let Some(measurement) = point.into_measurement(&self.options) else {
+            return;
+        };
+        if let Err(error) = self.influx.record(measurement)
+            && error.is_invalid()
+            && !self.has_told.replace(true)
+        {
+            log::error!("requests are not recorded because of what was added to them: {error}");
+        }
     }
 }

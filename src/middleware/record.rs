@@ -1,22 +1,23 @@
 use std::{
-    net::IpAddr,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse,
     body::BodySize,
     dev::ServiceRequest,
     http::{StatusCode, Uri},
 };
-use smallvec::SmallVec;
 
 use super::{
     instance::Instance,
-    labels::{self, CLIENT_CLOSED_REQUEST, Outcome, UNMATCHED},
+    labels::{self, CLIENT_CLOSED_REQUEST, Outcome},
+    open::OpenRequest,
+    point::{Address, Point},
+    request_measurement::RequestMeasurement,
 };
-use crate::{Measurement, Timestamp};
+use crate::Timestamp;
 
 /// One request, from its arrival to its end.
 ///
@@ -28,18 +29,19 @@ pub(super) struct Record {
     timestamp: Timestamp,
     started: Instant,
     method: &'static str,
-    remote_ip: Option<IpAddr>,
+    remote_ip: Option<Address>,
+    correlation_id: Option<String>,
     stage: Stage,
     /// Is the service or its body at work right now? Then what drops this is a panic.
     working: bool,
-    /// Set when it is over.
-    outcome: Option<Outcome>,
+    /// How and when it was over.
+    over: Option<(Outcome, Duration)>,
 }
 
 #[derive(Debug)]
 enum Stage {
     /// There is no response yet.
-    Pending(Uri),
+    Pending { uri: Uri, open: OpenRequest },
     /// There is a head, and maybe a body.
     Answered(Answer),
 }
@@ -48,6 +50,7 @@ enum Stage {
 struct Answer {
     endpoint: Option<String>,
     handler: Option<String>,
+    additions: Option<RequestMeasurement>,
     status: u16,
     first_byte: Duration,
     /// What the body is to have, in bytes, if that is known.
@@ -57,21 +60,30 @@ struct Answer {
 }
 
 impl Record {
-    pub(super) fn begin(instance: &Rc<Instance>, request: &ServiceRequest) -> Self {
+    pub(super) fn begin(
+        instance: &Rc<Instance>,
+        request: &ServiceRequest,
+        open: OpenRequest,
+    ) -> Self {
         instance.learn_routes(request);
+        let options = &instance.options;
         Self {
-            instance: Rc::clone(instance),
             timestamp: Timestamp::now(),
             started: Instant::now(),
             method: labels::method_tag(request.method()),
-            remote_ip: request.peer_addr().map(|peer| peer.ip()),
-            stage: Stage::Pending(request.uri().clone()),
+            remote_ip: Address::of(request, options),
+            correlation_id: options.correlation_id(|name| request.headers().get(name)),
+            stage: Stage::Pending {
+                uri: request.uri().clone(),
+                open,
+            },
             working: false,
-            outcome: None,
+            over: None,
+            instance: Rc::clone(instance),
         }
     }
 
-    /// Does `work` of the wrapped service, if `record` is there so that its panic is recorded.
+    /// Does `work` of the wrapped service, such that its panic is one of `record`.
     #[inline]
     pub(super) fn watch<T>(record: &mut Option<Self>, work: impl FnOnce() -> T) -> T {
         if let Some(record) = record {
@@ -85,7 +97,27 @@ impl Record {
     }
 
     /// There is a response.
-    pub(super) fn answered(&mut self, request: &HttpRequest, status: StatusCode, size: BodySize) {
+    pub(super) fn answered(
+        &mut self,
+        request: &HttpRequest,
+        response: &HttpResponse<()>,
+        size: BodySize,
+    ) {
+        let Stage::Pending { open, .. } = &self.stage else {
+            return;
+        };
+        let first_byte = self.started.elapsed();
+        let mut additions = open.close();
+        let options = &self.instance.options;
+        if let Some(customize) = &options.customize {
+            self.working = true;
+            (customize.0)(request, response, additions.get_or_insert_default());
+            self.working = false;
+        }
+        if self.correlation_id.is_none() {
+            self.correlation_id = options.correlation_id(|name| response.headers().get(name));
+        }
+        let status = response.status();
         // What has no content ends with its head: servers drop such a body without a look at it,
         // or read it to the end and send nothing. And a connection that is upgraded (101) is not
         // a request any more.
@@ -98,8 +130,9 @@ impl Record {
         self.stage = Stage::Answered(Answer {
             endpoint: request.match_pattern(),
             handler: request.match_name().map(str::to_owned),
+            additions,
             status: status.as_u16(),
-            first_byte: self.started.elapsed(),
+            first_byte,
             expected,
             sent: 0,
         });
@@ -109,7 +142,7 @@ impl Record {
     /// The service returned an `Err`. The server answers it with `status` and a body of `size`,
     /// which passes by elsewhere.
     pub(super) fn failed(&mut self, status: StatusCode, size: BodySize) {
-        let Stage::Pending(uri) = &self.stage else {
+        let Stage::Pending { uri, open } = &self.stage else {
             return;
         };
         let (endpoint, handler) = self.instance.endpoint_of(uri);
@@ -120,6 +153,7 @@ impl Record {
         self.stage = Stage::Answered(Answer {
             endpoint,
             handler,
+            additions: open.close(),
             status: status.as_u16(),
             first_byte: self.started.elapsed(),
             expected: Some(bytes),
@@ -138,7 +172,8 @@ impl Record {
             // No more than was announced goes out.
             answer.sent = answer.expected.map_or(sent, |expected| sent.min(expected));
             if answer.expected == Some(answer.sent) {
-                self.outcome = Some(Outcome::of(answer.status));
+                let outcome = Outcome::of(answer.status);
+                self.finish(outcome);
             }
         }
     }
@@ -146,78 +181,69 @@ impl Record {
     /// The body says that this was all.
     pub(super) fn ended(&mut self) {
         if let Stage::Answered(answer) = &self.stage {
-            self.outcome = Some(match answer.expected {
+            let outcome = match answer.expected {
                 None => Outcome::of(answer.status),
                 // It is short, or it would be over already: the connection breaks off here.
                 Some(_) => Outcome::Error,
-            });
+            };
+            self.finish(outcome);
         }
     }
 
     /// The body has failed: the connection breaks off here.
     pub(super) fn broke(&mut self) {
-        self.outcome = Some(Outcome::Error);
+        self.finish(Outcome::Error);
     }
 
     /// Is there nothing more to wait for?
     pub(super) fn is_over(&self) -> bool {
-        self.outcome.is_some()
+        self.over.is_some()
     }
 
-    fn status(&self) -> u16 {
-        match &self.stage {
-            Stage::Answered(answer) => answer.status,
-            Stage::Pending(_) => CLIENT_CLOSED_REQUEST,
-        }
-    }
-
-    fn measurement(&mut self) -> Measurement {
-        let outcome = self.outcome.unwrap_or(match self.working {
-            true => Outcome::Panicked,
-            false => Outcome::Aborted,
-        });
-        let (endpoint, handler) = match &mut self.stage {
-            Stage::Pending(uri) => self.instance.endpoint_of(uri),
-            Stage::Answered(answer) => (answer.endpoint.take(), answer.handler.take()),
-        };
-        let status = match (&self.stage, outcome) {
-            (Stage::Pending(_), Outcome::Panicked) => 500,
-            _ => self.status(),
-        };
-        let options = &self.instance.options;
-        let mut measurement = Measurement {
-            database: options.database.clone(),
-            name: options.measurement.clone(),
-            tags: SmallVec::new(),
-            fields: SmallVec::new(),
-            timestamp: self.timestamp,
-        };
-        match endpoint {
-            Some(pattern) => measurement.set_tag("endpoint", pattern),
-            None => measurement.set_tag("endpoint", UNMATCHED),
-        }
-        if let Some(handler) = handler {
-            measurement.set_tag("handler", handler);
-        }
-        measurement.set_tag("method", self.method);
-        measurement.set_tag("outcome", outcome.tag());
-        measurement.set_tag("status_code", labels::status_tag(status));
-        measurement.set_field("duration", self.started.elapsed());
-        if let Stage::Answered(answer) = &self.stage {
-            measurement.set_field("time_to_first_byte", answer.first_byte);
-            measurement.set_field("content_length", answer.sent);
-        }
-        if let Some(ip) = self.remote_ip {
-            measurement.set_field("remote_ip", ip.to_string());
-        }
-        measurement
+    fn finish(&mut self, outcome: Outcome) {
+        let elapsed = self.started.elapsed();
+        self.over.get_or_insert((outcome, elapsed));
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let measurement = self.measurement();
-        // The response must not suffer. The loss is counted, and warned of, in the pipeline.
-        _ = self.instance.influx.record(measurement);
+        self.finish(match self.working {
+            true => Outcome::Panicked,
+            false => Outcome::Aborted,
+        });
+        let Some((outcome, duration)) = self.over else {
+            return;
+        };
+        let (endpoint, handler, additions, status, head) = match &mut self.stage {
+            Stage::Answered(answer) => (
+                answer.endpoint.take(),
+                answer.handler.take(),
+                answer.additions.take(),
+                answer.status,
+                Some((answer.first_byte, answer.sent)),
+            ),
+            Stage::Pending { uri, open } => {
+                let (endpoint, handler) = self.instance.endpoint_of(uri);
+                let status = match outcome {
+                    Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
+                    _ => CLIENT_CLOSED_REQUEST,
+                };
+                (endpoint, handler, open.close(), status, None)
+            }
+        };
+        self.instance.record(Point {
+            timestamp: self.timestamp,
+            duration,
+            method: self.method,
+            remote_ip: self.remote_ip.take(),
+            correlation_id: self.correlation_id.take(),
+            outcome,
+            endpoint,
+            handler,
+            additions,
+            status,
+            head,
+        });
     }
 }

@@ -6,7 +6,9 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, forward_ready},
 };
 
-use super::{body::MetricsBody, future::MetricsFuture, instance::Instance, record::Record};
+use super::{
+    body::MetricsBody, future::MetricsFuture, instance::Instance, open::OpenRequest, record::Record,
+};
 
 /// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.
 #[derive(Debug)]
@@ -34,8 +36,13 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let mut record = Some(Record::begin(&self.instance, &request));
+        let open = OpenRequest::new(request.head());
+        let options = &self.instance.options;
+        let (mut record, unrecorded) = match options.includes(request.path(), fastrand::f64) {
+            true => (Some(Record::begin(&self.instance, &request, open)), None),
+            false => (None, Some(open)),
+        };
         let future = Record::watch(&mut record, || self.service.call(request));
-        MetricsFuture::new(future, record)
+        MetricsFuture::new(future, record, unrecorded)
     }
 }

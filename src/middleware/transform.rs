@@ -31,9 +31,64 @@ use crate::{Database, Influx};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # What is recorded
+///
+/// | | | |
+/// |---|---|---|
+/// | tags | `method` | one of the nine standard ones, `OTHER` for any other word |
+/// | | `endpoint` | the pattern that matched, `/users/{id}`; `unmatched` if none did |
+/// | | `handler` | the resource's name, if it has one, as those made by `#[get("…")]` do |
+/// | | `status_code` | 499 if the client went before there was one |
+/// | | `outcome` | see below |
+/// | fields | `duration` | seconds from the arrival of the request to the end of the body |
+/// | | `time_to_first_byte` | seconds to the head of the response, if there was one |
+/// | | `content_length` | bytes of body that were handed to the connection, if there was a head |
+/// | | `remote_ip` | the client's address: see [`remote_ip`](Self::remote_ip) |
+/// | | `correlation_id` | that of the request: see [`correlation_id`](Self::correlation_id) |
+/// | | `weight` | if [sampled](Self::sample) |
+///
+/// and the [base tags](crate::Config::base_tags). The timestamp is the request's arrival. No tag
+/// takes a value that a client can choose, unless an option says so.
+///
+/// | `outcome` | |
+/// |---|---|
+/// | `ok` | The whole response was handed to the connection, and its status is below 500. |
+/// | `error` | The status is 500 or above, or the body failed or was shorter than announced. |
+/// | `aborted` | The request or the body was dropped before its end: the client went away, or the server was stopped. |
+/// | `panicked` | The service panicked, or its body. If that was before there was a head, `status_code` is 500. |
+///
+/// Errors of clients (4xx) are `ok`: the service did its work. They are told apart by
+/// `status_code`. So a 401 is the same whether a handler answers with it or returns it as an
+/// `Err`, or a middleware does.
+///
+/// A response without content (to `HEAD`; 1xx, 204, 304; an empty body) is over with its head, so
+/// that the upgrade to a WebSocket is recorded with the duration of its handshake.
+///
+/// actix-web notices that a client has gone when the connection is reset, or when it writes to it.
+/// One that closes its direction only may still be reading, and is answered.
+///
+/// # Where to wrap
+///
+/// Wrap it last, which is outermost: what a middleware further out does, it does not see. (That
+/// one may even drop the body, to send another, which looks like an abort.)
+///
+/// A scope or a resource can be wrapped too. A request that passes several of these middlewares is
+/// recorded by each, by design, be it into different databases or under different names; each
+/// counts for itself, and a [`RequestMeasurement`](crate::RequestMeasurement) is that of the
+/// innermost.
+///
+/// The endpoint of a request that has no response, and of one for which a middleware returned an
+/// `Err`, is found by its path alone: if guards choose between resources of one path, it is the
+/// first.
+///
+/// # What can go wrong
+///
+/// Nothing that a client sees: if the buffer is full or delivery has stopped, the response is
+/// what it would have been, and the loss is counted in [`Stats`](crate::Stats).
 #[derive(Clone, Debug)]
 pub struct InfluxMetrics {
-    influx: Influx,
+    pub(super) influx: Influx,
     pub(super) options: Arc<Options>,
 }
 
@@ -42,22 +97,18 @@ impl InfluxMetrics {
     pub const DEFAULT_MEASUREMENT: &'static str = "http_request";
 
     /// Records the requests of what it wraps into `database`.
+    ///
+    /// # Panics
+    ///
+    /// If the database's name is empty.
+    #[track_caller]
     pub fn new(influx: &Influx, database: impl Into<Database>) -> Self {
-        let options = Options {
-            database: database.into(),
-            measurement: Cow::Borrowed(Self::DEFAULT_MEASUREMENT),
-        };
-        Self {
+        let name = Cow::Borrowed(Self::DEFAULT_MEASUREMENT);
+        let metrics = Self {
             influx: influx.clone(),
-            options: Arc::new(options),
-        }
-    }
-
-    /// The measurement's name.
-    #[must_use]
-    pub fn measurement(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        Arc::make_mut(&mut self.options).measurement = name.into();
-        self
+            options: Arc::new(Options::new(database.into(), name)),
+        };
+        metrics.checked()
     }
 }
 

@@ -1,0 +1,207 @@
+use std::{borrow::Cow, sync::Arc};
+
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderName};
+
+use super::{
+    options::{Customize, Options, Placement},
+    request_measurement::RequestMeasurement,
+    transform::InfluxMetrics,
+};
+use crate::{ConfigError, Measurement, TagValue, line_protocol::Encoder, precision::Precision};
+
+/// Where it goes, and what is in it.
+impl InfluxMetrics {
+    /// The measurement's name. Default: [`http_request`](Self::DEFAULT_MEASUREMENT).
+    ///
+    /// # Panics
+    ///
+    /// If InfluxDB takes no such name: it is empty, or starts with `#`.
+    #[must_use]
+    #[track_caller]
+    pub fn measurement(self, name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        self.with(|options| options.measurement = name).checked()
+    }
+
+    /// A tag that all measurements have, besides [`base_tags`](crate::Config::base_tags).
+    ///
+    /// # Panics
+    ///
+    /// If the key is `time`, which is the timestamp's name.
+    #[must_use]
+    #[track_caller]
+    pub fn tag(self, key: impl Into<Cow<'static, str>>, value: impl Into<TagValue>) -> Self {
+        let (key, TagValue(value)) = (key.into(), value.into());
+        self.with(|options| options.tags.push((key, value)))
+            .checked()
+    }
+
+    /// Where the client's address goes, as `remote_ip`. Default: [`Placement::Field`].
+    ///
+    /// It is the address of the other end of the connection, so that of a proxy if there is one:
+    /// see [`trust_forwarded`](Self::trust_forwarded). Requests by a Unix socket have none.
+    #[must_use]
+    pub fn remote_ip(self, placement: Placement) -> Self {
+        self.with(|options| options.remote_ip = placement)
+    }
+
+    /// Takes the client's address from the headers `Forwarded` or `X-Forwarded-For`, if there are
+    /// any. Default: `false`.
+    ///
+    /// Only for a service that is reached through a proxy that sets these headers. Otherwise
+    /// clients write into the measurements what they like (at most 128 bytes of text).
+    #[must_use]
+    pub fn trust_forwarded(self, trust: bool) -> Self {
+        self.with(|options| options.trust_forwarded = trust)
+    }
+
+    /// The header that tells which requests of several services belong together, and where it
+    /// goes, as `correlation_id`. Default: `x-request-id`, in a field.
+    ///
+    /// It is taken from the request. If that has none, from the response, where the middlewares
+    /// that make up such an id put it. At most 128 bytes of it are kept; what can't be seen or is
+    /// not UTF-8 becomes U+FFFD.
+    ///
+    /// ```
+    /// # fn wrap(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
+    /// use actix_influxdb::{InfluxMetrics, Placement};
+    ///
+    /// let metrics = InfluxMetrics::new(influx, "example")
+    ///     .correlation_id("x-correlation-id", Placement::Field)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// No header can have that name.
+    pub fn correlation_id(self, header: &str, placement: Placement) -> Result<Self, ConfigError> {
+        let name = HeaderName::from_bytes(header.as_bytes()).map_err(|_| {
+            let allowed = "the name of an HTTP header: letters, digits and hyphens";
+            invalid("correlation_id", format!("{header:?}"), allowed)
+        })?;
+        Ok(self.with(|options| {
+            options.correlation_header = name;
+            options.correlation_id = placement;
+        }))
+    }
+
+    /// Whether `time_to_first_byte` is recorded. Default: `true`.
+    #[must_use]
+    pub fn time_to_first_byte(self, record: bool) -> Self {
+        self.with(|options| options.time_to_first_byte = record)
+    }
+
+    /// Whether `content_length` is recorded. Default: `true`.
+    #[must_use]
+    pub fn content_length(self, record: bool) -> Self {
+        self.with(|options| options.content_length = record)
+    }
+
+    /// Calls `add` with each response and what it answers, to add to its measurement. A second
+    /// call replaces the first.
+    ///
+    /// It is called when the head is there and before the body is sent. There is no response, so
+    /// no call, if the request was aborted before, if its handler panicked, or if another
+    /// middleware returned an `Err`: to add to these as well, use a
+    /// [`RequestMeasurement`] on the way in.
+    ///
+    /// ```
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
+    /// use actix_influxdb::InfluxMetrics;
+    ///
+    /// let metrics = InfluxMetrics::new(influx, "example").customize(|request, response, it| {
+    ///     it.set_tag("version", format!("{:?}", request.version()));
+    ///     if let Some(error) = response.error() {
+    ///         it.set_field("error", error.to_string());
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn customize<F>(self, add: F) -> Self
+    where
+        F: Fn(&HttpRequest, &HttpResponse<()>, &RequestMeasurement) + Send + Sync + 'static,
+    {
+        self.with(|options| options.customize = Some(Customize(Arc::new(add))))
+    }
+}
+
+impl InfluxMetrics {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.options));
+        self
+    }
+
+    /// Finds what InfluxDB does not take now, in place of with every request.
+    #[track_caller]
+    pub(super) fn checked(self) -> Self {
+        let Options {
+            database,
+            measurement,
+            tags,
+            ..
+        } = &*self.options;
+        let probe = Measurement::new(database.clone(), measurement.clone());
+        let mut probe = probe.tags(tags.clone()).field("duration", 0.0);
+        let encoder = Encoder::new([], Precision::default(), false);
+        if let Err(error) = encoder.encode(&mut probe, &mut Vec::new()) {
+            panic!("InfluxMetrics: {error}");
+        }
+        self
+    }
+}
+
+pub(super) fn invalid(
+    option: &str,
+    value: String,
+    allowed: impl Into<Cow<'static, str>>,
+) -> ConfigError {
+    ConfigError::new(format!("InfluxMetrics::{option}"), value, allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Influx};
+
+    fn metrics() -> InfluxMetrics {
+        let influx = Influx::start(Config::default().enabled(false)).unwrap();
+        InfluxMetrics::new(&influx, "db")
+    }
+
+    #[test]
+    fn what_can_be_no_header_is_refused_by_name() {
+        let error = metrics().correlation_id("x request", Placement::Tag);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "InfluxMetrics::correlation_id is \"x request\": the name of an HTTP header: letters, \
+             digits and hyphens"
+        );
+    }
+
+    #[test]
+    #[should_panic = "InfluxMetrics: measurement \"#1\" of measurement \"#1\" is not valid"]
+    fn a_measurement_that_influxdb_would_discard_panics_when_built() {
+        _ = metrics().measurement("#1");
+    }
+
+    #[test]
+    #[should_panic = "InfluxMetrics: tag key \"time\""]
+    fn a_tag_named_time_panics_when_built() {
+        _ = metrics().tag("time", "now");
+    }
+
+    #[test]
+    #[should_panic = "InfluxMetrics: database \"\""]
+    fn a_database_without_a_name_panics_when_built() {
+        let InfluxMetrics { influx, .. } = metrics();
+        _ = InfluxMetrics::new(&influx, "");
+    }
+
+    #[test]
+    fn it_can_be_shared_by_the_threads_of_a_server() {
+        fn shared<T: Clone + Send + Sync + 'static>(_: T) {}
+        shared(metrics().customize(|_, _, _| {}));
+    }
+}

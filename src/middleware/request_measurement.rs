@@ -1,0 +1,162 @@
+use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
+
+use smallvec::SmallVec;
+
+use crate::{FieldValue, Measurement, TagValue, measurement::set};
+
+type Str = Cow<'static, str>;
+
+/// The measurement of the current request, for adding tags and fields to it.
+///
+/// As an extractor it comes with the request; other middlewares and guards get it by
+/// [`MeasuredRequest::measurement`](crate::MeasuredRequest::measurement). Clones add to the same
+/// measurement, until the response's body is done: also from a stream or a task on the same
+/// thread. What is added later goes nowhere.
+///
+/// ```
+/// use actix_influxdb::RequestMeasurement;
+/// use actix_web::Responder;
+///
+/// async fn show(measurement: RequestMeasurement) -> impl Responder {
+///     measurement.set_tag("tier", "gold");
+///     let rows = {
+///         let _timer = measurement.timer("query");
+///         query().await
+///     };
+///     measurement.set_field("rows", rows);
+///     format!("{rows} rows")
+/// }
+/// # async fn query() -> u32 { 3 }
+/// ```
+///
+/// It wins over what the middleware sets: a tag `endpoint` replaces that of the middleware. If
+/// several [`InfluxMetrics`](crate::InfluxMetrics) wrap a handler, it is the measurement of the
+/// innermost.
+///
+/// [`default`](Self::default) is one of no request, for the tests of a handler.
+#[derive(Clone, Debug, Default)]
+pub struct RequestMeasurement(Rc<RefCell<Additions>>);
+
+#[derive(Debug, Default)]
+struct Additions {
+    tags: SmallVec<[(Str, Str); 4]>,
+    fields: SmallVec<[(Str, FieldValue); 4]>,
+    skip: bool,
+}
+
+impl RequestMeasurement {
+    /// Sets a tag. Every combination of tag values is a series: keep what is unbounded in fields.
+    pub fn set_tag(&self, key: impl Into<Str>, value: impl Into<TagValue>) {
+        let (key, TagValue(value)) = (key.into(), value.into());
+        set(&mut self.0.borrow_mut().tags, key, value);
+    }
+
+    /// Sets tags.
+    pub fn set_tags<K, V>(&self, tags: impl IntoIterator<Item = (K, V)>)
+    where
+        K: Into<Str>,
+        V: Into<TagValue>,
+    {
+        for (key, value) in tags {
+            self.set_tag(key, value);
+        }
+    }
+
+    /// Sets a field.
+    pub fn set_field(&self, key: impl Into<Str>, value: impl Into<FieldValue>) {
+        let (key, value) = (key.into(), value.into());
+        set(&mut self.0.borrow_mut().fields, key, value);
+    }
+
+    /// Starts a timer that sets `field` to the seconds that have passed when it is dropped. It may
+    /// be held across an `await`.
+    pub fn timer(&self, field: impl Into<Str>) -> RequestTimer {
+        RequestTimer {
+            field: field.into(),
+            started: Instant::now(),
+            measurement: self.clone(),
+        }
+    }
+
+    /// Runs `work` and sets `field` to the seconds it took; also when it panics. For what is
+    /// awaited take a [`timer`](Self::timer).
+    pub fn time<R>(&self, field: impl Into<Str>, work: impl FnOnce(&Self) -> R) -> R {
+        let timer = self.timer(field);
+        work(&timer.measurement)
+    }
+
+    /// Leaves this request out: it is not recorded, nor counted.
+    pub fn skip(&self) {
+        self.0.borrow_mut().skip = true;
+    }
+
+    pub(super) fn is_skipped(&self) -> bool {
+        self.0.borrow().skip
+    }
+
+    pub(super) fn add_to(&self, measurement: &mut Measurement) {
+        let mut additions = self.0.borrow_mut();
+        measurement.set_tags(additions.tags.drain(..));
+        for (key, value) in additions.fields.drain(..) {
+            measurement.set_field(key, value);
+        }
+    }
+}
+
+/// Sets a field of a request's measurement to the seconds that it lived, when it is dropped.
+///
+/// Made by [`RequestMeasurement::timer`].
+#[derive(Debug)]
+#[must_use = "a timer stops when it is dropped"]
+pub struct RequestTimer {
+    field: Str,
+    started: Instant,
+    measurement: RequestMeasurement,
+}
+
+impl Drop for RequestTimer {
+    fn drop(&mut self) {
+        let field = std::mem::take(&mut self.field);
+        self.measurement.set_field(field, self.started.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(measurement: &RequestMeasurement) -> Measurement {
+        let mut point = Measurement::new("db", "m").tag("a", "0").field("x", 0);
+        measurement.add_to(&mut point);
+        point
+    }
+
+    #[test]
+    fn what_is_added_replaces_what_was_there_and_the_last_value_stays() {
+        let measurement = RequestMeasurement::default();
+        measurement.set_tags([("a", 1), ("b", 2)]);
+        measurement.clone().set_tag("a", "3");
+        measurement.set_field("x", 1.5);
+        measurement.set_field("x", "two");
+        let point = added(&measurement);
+        assert_eq!(
+            point.tags.to_vec(),
+            [("b".into(), "2".into()), ("a".into(), "3".into())]
+        );
+        assert_eq!(point.fields.to_vec(), [("x".into(), "two".into())]);
+        assert!(!measurement.is_skipped());
+    }
+
+    #[test]
+    fn timers_write_seconds_when_they_are_dropped() {
+        let measurement = RequestMeasurement::default();
+        let timer = measurement.timer("wait");
+        assert_eq!(measurement.time("work", |_| 42), 42);
+        drop(timer);
+        let point = added(&measurement);
+        for key in ["wait", "work"] {
+            let field = point.fields.iter().find(|(known, _)| known == key);
+            assert!(matches!(field, Some((_, FieldValue::Float(s))) if *s >= 0.0));
+        }
+    }
+}
