@@ -66,6 +66,9 @@ impl Client {
 
     /// Reads until `end` has come. Returns how many bytes that are with it.
     pub fn read_until(&mut self, end: &[u8]) -> usize {
+        if end.is_empty() {
+            return 0;
+        }
         loop {
             let found = self.read.windows(end.len()).position(|part| part == end);
             if let Some(at) = found {

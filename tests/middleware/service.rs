@@ -58,7 +58,7 @@ impl Service {
             rt::System::new().block_on(async move {
                 let app = move || App::new().wrap(metrics.clone()).configure(routes.clone());
                 let server = HttpServer::new(app).workers(1).disable_signals();
-                let server = server.bind(("127.0.0.1", 0)).unwrap();
+                let server = server.bind_auto_h2c(("127.0.0.1", 0)).unwrap();
                 let address = server.addrs()[0];
                 let server = server.run();
                 tell.send((address, server.handle())).unwrap();
