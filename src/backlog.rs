@@ -175,10 +175,12 @@ impl Backlog {
         let Some((database, job)) = self.lent.remove(&id) else {
             return Vec::new();
         };
+        let Some(queue) = self.queues.get_mut(&database) else {
+            return Vec::new();
+        };
         let (ranges, fates): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
         let number = job.number;
         let mut settled = Vec::new();
-        let queue = self.queues.entry(database.clone()).or_default();
         queue.lent -= 1;
         for (batch, fate) in job.batch.split(&ranges).into_iter().zip(fates) {
             if fate == Fate::Unknown {
