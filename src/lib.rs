@@ -25,6 +25,8 @@ mod precision;
 mod report;
 mod shared;
 mod tag;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tray;
 mod verdict;
 

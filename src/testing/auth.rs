@@ -1,0 +1,54 @@
+//! Who may write.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::request::Request;
+
+/// What a request must show; without either, nothing.
+#[derive(Debug, Default)]
+pub(super) struct Credentials {
+    pub(super) user: Option<(String, String)>,
+    pub(super) token: Option<String>,
+}
+
+/// What a request showed.
+enum Shown {
+    User(String, String),
+    Token(String),
+}
+
+impl Credentials {
+    /// The error is the text of the 401.
+    pub(super) fn check(&self, request: &Request) -> Result<(), &'static str> {
+        if self.user.is_none() && self.token.is_none() {
+            return Ok(());
+        }
+        let allowed = match shown(request).ok_or("unable to parse authentication credentials")? {
+            Shown::User(name, password) => self.user == Some((name, password)),
+            Shown::Token(token) => self.token == Some(token),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err("authorization failed")
+        }
+    }
+}
+
+fn shown(request: &Request) -> Option<Shown> {
+    let Some(header) = request.header("authorization") else {
+        // 1.x takes them from the query too.
+        let (user, password) = (request.param("u")?, request.param("p")?);
+        return Some(Shown::User(user.to_owned(), password.to_owned()));
+    };
+    let (scheme, value) = header.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
+        let (user, password) = decoded.split_once(':')?;
+        Some(Shown::User(user.to_owned(), password.to_owned()))
+    } else if scheme.eq_ignore_ascii_case("token") || scheme.eq_ignore_ascii_case("bearer") {
+        Some(Shown::Token(value.to_owned()))
+    } else {
+        None
+    }
+}

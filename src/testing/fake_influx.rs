@@ -1,0 +1,295 @@
+//! The handle of the server.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+
+use super::{
+    answer::Answer,
+    listener::Port,
+    point::Point,
+    request::Request,
+    state::{Otherwise, Shared},
+    view::View,
+};
+
+/// How long [`FakeInflux::close_idle`] waits for answers that are on their way.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// An InfluxDB that lives in the test's process. See the [module](super) for what it does.
+///
+/// When it is dropped, it closes all connections and ends all its threads. It panics then if one of
+/// them has panicked, for example in a function given to [`answer_with`](Self::answer_with).
+pub struct FakeInflux {
+    shared: Arc<Shared>,
+    port: Mutex<Port>,
+    address: SocketAddr,
+}
+
+/// Where it is.
+impl FakeInflux {
+    /// Listens on a free port of the loopback address.
+    ///
+    /// # Panics
+    ///
+    /// If there is no free port, or no thread can be started.
+    #[must_use = "the server ends when it is dropped"]
+    pub fn start() -> Self {
+        let shared = Arc::new(Shared::default());
+        let (port, address) = Port::open(&shared);
+        Self {
+            shared,
+            port: Mutex::new(port),
+            address,
+        }
+    }
+
+    /// Its base URL: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its address. It stays the same for the server's life.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// What it has.
+impl FakeInflux {
+    /// The points that are stored in `database`, in the order in which they arrived: what a query
+    /// would return. Of points with the same measurement, tags, timestamp and retention policy there
+    /// is one, with the fields of all, the latest value of each.
+    pub fn points(&self, database: &str) -> Vec<Point> {
+        self.view(|view| view.points(database).cloned().collect())
+    }
+
+    /// Every good line that arrived for `database`, in the order in which they arrived: what was sent
+    /// twice is here twice.
+    pub fn received(&self, database: &str) -> Vec<Point> {
+        self.view(|view| view.received(database).cloned().collect())
+    }
+
+    /// How many points are stored in `database`.
+    pub fn count(&self, database: &str) -> usize {
+        self.view(|view| view.count(database))
+    }
+
+    /// How many good lines arrived for `database`, repeated ones too.
+    pub fn received_count(&self, database: &str) -> usize {
+        self.view(|view| view.received_count(database))
+    }
+
+    /// The databases that were created or written to, sorted by name.
+    pub fn databases(&self) -> Vec<String> {
+        self.view(|view| view.databases().map(str::to_owned).collect())
+    }
+
+    /// All requests, of whatever kind, in the order in which they arrived.
+    pub fn requests(&self) -> Vec<Request> {
+        self.view(|view| view.requests().to_vec())
+    }
+
+    /// How many requests arrived, of whatever kind.
+    pub fn request_count(&self) -> usize {
+        self.view(|view| view.requests().len())
+    }
+
+    /// How many writes arrived.
+    pub fn write_count(&self) -> usize {
+        self.view(|view| view.write_count())
+    }
+
+    /// How many connections were accepted.
+    pub fn connection_count(&self) -> u64 {
+        self.view(|view| view.connection_count())
+    }
+
+    /// Looks at everything at one moment, without copying it. `look` must not call the server's
+    /// methods.
+    pub fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        look(&View::new(&self.shared.lock()))
+    }
+
+    /// Forgets the points, the types of their fields, and the requests. The databases, the scripts
+    /// and the settings stay.
+    pub fn clear(&self) {
+        self.shared.change(|state| state.clear());
+    }
+}
+
+/// Waiting, without sleeping. These calls block their thread: what is to happen must happen on
+/// another one.
+impl FakeInflux {
+    /// Waits until `condition` holds, at most for `timeout`; says whether it did. `condition` is asked
+    /// whenever something has changed. It must not call the server's methods.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let influx = actix_influxdb::testing::FakeInflux::start();
+    /// let late = influx.wait_until(Duration::ZERO, |view| {
+    ///     view.points("example").any(|point| point.tag("tier") == Some("gold"))
+    /// });
+    /// assert!(!late);
+    /// ```
+    pub fn wait_until(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&View<'_>) -> bool,
+    ) -> bool {
+        self.shared
+            .wait(timeout, |state| condition(&View::new(state)))
+    }
+
+    /// Waits until at least `count` points are stored in `database`.
+    ///
+    /// # Panics
+    ///
+    /// With what was there, if that isn't so after `timeout`.
+    #[track_caller]
+    pub fn wait_for_points(&self, database: &str, count: usize, timeout: Duration) {
+        if !self.wait_until(timeout, |view| view.count(database) >= count) {
+            self.late(&format!("{count} points in {database:?}"), timeout);
+        }
+    }
+
+    /// Waits until at least `count` requests have arrived, of whatever kind.
+    ///
+    /// # Panics
+    ///
+    /// With what was there, if that isn't so after `timeout`.
+    #[track_caller]
+    pub fn wait_for_requests(&self, count: usize, timeout: Duration) {
+        if !self.wait_until(timeout, |view| view.requests().len() >= count) {
+            self.late(&format!("{count} requests"), timeout);
+        }
+    }
+
+    #[track_caller]
+    fn late(&self, what: &str, timeout: Duration) -> ! {
+        let there = self.view(|view| format!("{view:?}"));
+        panic!("there are not {what} after {timeout:?}, but:\n{there}");
+    }
+}
+
+/// What it answers.
+impl FakeInflux {
+    /// Answers one write with `answer`. Each call adds to a queue; writes take from it in the order
+    /// in which their heads arrive.
+    pub fn answer_next(&self, answer: Answer) {
+        self.shared.change(|state| state.next.push_back(answer));
+    }
+
+    /// Answers every write with `answer` when the queue of [`answer_next`](Self::answer_next) is
+    /// empty. `Answer::accept()` is the way back.
+    pub fn answer_always(&self, answer: Answer) {
+        self.shared
+            .change(|state| state.otherwise = Otherwise::Always(answer));
+    }
+
+    /// Lets a function answer every write when the queue of [`answer_next`](Self::answer_next) is
+    /// empty. It is called on the connection's thread when the request's body is complete: an answer
+    /// that stalls before the body stalls before the response instead, and one that cuts the request
+    /// cuts the connection before the response.
+    ///
+    /// ```
+    /// # let influx = actix_influxdb::testing::FakeInflux::start();
+    /// use actix_influxdb::testing::Answer;
+    ///
+    /// influx.answer_with(|request| match request.param("db") {
+    ///     Some("billing") => Answer::status(503),
+    ///     _ => Answer::accept(),
+    /// });
+    /// ```
+    pub fn answer_with(&self, decide: impl Fn(&Request) -> Answer + Send + Sync + 'static) {
+        self.shared
+            .change(|state| state.otherwise = Otherwise::Decide(Arc::new(decide)));
+    }
+
+    /// Lets everything go on that stalls: whose request was recorded before this call. What is
+    /// recorded later stalls until the next one.
+    pub fn release(&self) {
+        self.shared.change(|state| state.release());
+    }
+
+    /// Takes a database away, with all its points: writes to it are answered 404 until it is created
+    /// by a `/query`, or by [`create_database`](Self::create_database). Databases that were never
+    /// taken away exist.
+    pub fn without_database(&self, database: &str) {
+        self.shared.change(|state| state.store.remove(database));
+    }
+
+    /// Creates a database.
+    pub fn create_database(&self, database: &str) {
+        self.shared.change(|state| state.store.create(database));
+    }
+
+    /// Answers 401 to writes and queries without this user and password (basic authentication, or
+    /// `u=` and `p=`), or the token of [`require_token`](Self::require_token). The last call counts.
+    pub fn require_auth(&self, user: &str, password: &str) {
+        let user = Some((user.to_owned(), password.to_owned()));
+        self.shared.change(|state| state.credentials.user = user);
+    }
+
+    /// Answers 401 to writes and queries without this token (`Authorization: Token …` or
+    /// `Bearer …`), or the user of [`require_auth`](Self::require_auth). The last call counts.
+    pub fn require_token(&self, token: &str) {
+        let token = Some(token.to_owned());
+        self.shared.change(|state| state.credentials.token = token);
+    }
+
+    /// Answers 413 to bodies above this many bytes, as they are sent, compressed or not. The default
+    /// is that of 1.6.7: 25,000,000.
+    pub fn set_max_body_size(&self, bytes: usize) {
+        self.shared.change(|state| state.max_body_size = bytes);
+    }
+}
+
+/// The network.
+impl FakeInflux {
+    /// Stops listening: when this returns, connecting is refused. The port stays this server's, and
+    /// connections that are open stay open; see [`close_idle`](Self::close_idle).
+    pub fn refuse(&self) {
+        self.port.lock().refuse();
+    }
+
+    /// Listens again, on the same port.
+    pub fn accept_again(&self) {
+        self.port.lock().accept_again(&self.shared);
+    }
+
+    /// Closes the connections that are kept alive after an answer, without a word.
+    pub fn close_idle(&self) {
+        self.shared.change(|state| state.connections.close_idle());
+        // A client may have its answer a moment before the server is done with it.
+        self.shared
+            .wait(CLOSE_PATIENCE, |state| state.connections.idle_are_closed());
+    }
+}
+
+impl Drop for FakeInflux {
+    fn drop(&mut self) {
+        self.port.get_mut().close();
+        let threads = self.shared.change(|state| {
+            state.stopping = true;
+            state.connections.shut_down();
+            state.connections.take_threads()
+        });
+        for thread in threads {
+            // Panics are caught in the thread, and kept.
+            let _ = thread.join();
+        }
+        let panics = std::mem::take(&mut self.shared.lock().panics);
+        if !panics.is_empty() && !std::thread::panicking() {
+            panic!("FakeInflux panicked: {}", panics.join("; "));
+        }
+    }
+}
+
+impl fmt::Debug for FakeInflux {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeInflux")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! The port: listening, or held without listening.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use socket2::{Domain, Socket, Type};
+
+use super::{connections::adopt, state::Shared};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1_024;
+
+#[derive(Debug)]
+pub(super) enum Port {
+    Open(Listener),
+    /// Bound, so that nobody else gets the port, but not listening: who connects is refused.
+    Held(Socket),
+    /// For the moment of going from one to the other.
+    Changing,
+}
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Port {
+    /// Listens on a free loopback port.
+    pub(super) fn open(shared: &Arc<Shared>) -> (Self, SocketAddr) {
+        let socket = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listener = Listener::start(socket, shared);
+        let address = listener.address;
+        (Self::Open(listener), address)
+    }
+
+    pub(super) fn refuse(&mut self) {
+        *self = match std::mem::replace(self, Self::Changing) {
+            Self::Open(listener) => {
+                let address = listener.address;
+                listener.stop();
+                Self::Held(bind(address))
+            }
+            other => other,
+        };
+    }
+
+    pub(super) fn accept_again(&mut self, shared: &Arc<Shared>) {
+        *self = match std::mem::replace(self, Self::Changing) {
+            Self::Held(socket) => Self::Open(Listener::start(socket, shared)),
+            other => other,
+        };
+    }
+
+    /// Gives the port back.
+    pub(super) fn close(&mut self) {
+        if let Self::Open(listener) = std::mem::replace(self, Self::Changing) {
+            listener.stop();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Socket {
+    let bind = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        // On Windows the option would let others take the port.
+        if cfg!(unix) {
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&address.into())?;
+        std::io::Result::Ok(socket)
+    };
+    bind().unwrap_or_else(|error| panic!("FakeInflux can't have {address}: {error}"))
+}
+
+impl Listener {
+    fn start(socket: Socket, shared: &Arc<Shared>) -> Self {
+        socket.listen(BACKLOG).expect("a bound socket listens");
+        let listener = TcpListener::from(socket);
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let stop = Arc::new(AtomicBool::new(false));
+        let (theirs, shared) = (Arc::clone(&stop), Arc::clone(shared));
+        let accept = move || {
+            for stream in listener.incoming() {
+                if theirs.load(Ordering::Acquire) {
+                    break;
+                }
+                if let Ok(stream) = stream {
+                    adopt(&shared, stream);
+                }
+            }
+        };
+        let name = "fake-influx".to_owned();
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(accept)
+            .expect("a thread starts");
+        Self {
+            address,
+            stop,
+            thread,
+        }
+    }
+
+    /// Stops listening; it does when this returns.
+    fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        // `accept` has no time limit: a connection of our own makes it return.
+        while !self.thread.is_finished() && TcpStream::connect(self.address).is_err() {
+            std::thread::yield_now();
+        }
+        // It only hands connections on, and what panics in there is kept by them.
+        let _ = self.thread.join();
+    }
+}

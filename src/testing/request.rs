@@ -1,0 +1,100 @@
+//! What arrived.
+
+use std::{borrow::Cow, io::Read, time::Instant};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+
+/// A request that arrived, of whatever kind.
+///
+/// It is recorded when its body is complete, or when the script of its answer ends the reading: then
+/// `body` is what was read until then.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method, for example `POST`.
+    pub method: String,
+    /// The path, without the query and as it was sent.
+    pub path: String,
+    /// The query's parameters, decoded, in the order they were sent.
+    pub query: Vec<(String, String)>,
+    /// The headers, in the order they were sent, names in lower case. Bytes of a value that aren't
+    /// UTF-8 are replaced by U+FFFD.
+    pub headers: Vec<(String, String)>,
+    /// The body as it was sent: without the framing of `Transfer-Encoding: chunked`, but still
+    /// compressed if it was; see [`payload`](Self::payload).
+    pub body: Bytes,
+    /// The status that was answered: `None` while there is no answer, and for good if the connection
+    /// was cut instead.
+    pub status: Option<u16>,
+    /// When its head had arrived.
+    pub received_at: Instant,
+    /// Which connection it came on: 1 for the first one that was accepted.
+    pub connection: u64,
+}
+
+impl Request {
+    /// The first query parameter of this name.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// The first header of this name, which is to be given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// Whether it is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`.
+    pub fn is_write(&self) -> bool {
+        self.method == "POST"
+            && matches!(
+                self.path.as_str(),
+                "/write" | "/api/v2/write" | "/api/v3/write_lp"
+            )
+    }
+
+    /// The body, uncompressed if `Content-Encoding` is `gzip`.
+    ///
+    /// # Errors
+    ///
+    /// InfluxDB's text for a body that isn't gzip, or not all of one.
+    pub fn payload(&self) -> Result<Cow<'_, [u8]>, String> {
+        if self.header("content-encoding") != Some("gzip") {
+            return Ok(Cow::Borrowed(&self.body));
+        }
+        let mut payload = Vec::new();
+        match MultiGzDecoder::new(&*self.body).read_to_end(&mut payload) {
+            Ok(_) => Ok(Cow::Owned(payload)),
+            // Seen on 1.6.7: `EOF` for no body, `unexpected EOF` for less than a header, or a body
+            // that ends early, `gzip: invalid header` and `gzip: invalid checksum`.
+            Err(_) if self.body.is_empty() => Err("EOF".to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err("unexpected EOF".to_owned())
+            }
+            Err(_) if self.body.len() < 10 => Err("unexpected EOF".to_owned()),
+            Err(_) if !self.body.starts_with(&[0x1f, 0x8b]) => {
+                Err("gzip: invalid header".to_owned())
+            }
+            Err(_) => Err("gzip: invalid checksum".to_owned()),
+        }
+    }
+
+    /// The payload as text, for assertions: bytes that aren't UTF-8 are replaced by U+FFFD.
+    ///
+    /// # Panics
+    ///
+    /// If the body claims to be gzip and isn't.
+    #[track_caller]
+    pub fn text(&self) -> String {
+        match self.payload() {
+            Ok(payload) => String::from_utf8_lossy(&payload).into_owned(),
+            Err(why) => panic!("the body isn't gzip: {why}"),
+        }
+    }
+}
+
+fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
