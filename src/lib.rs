@@ -21,6 +21,8 @@ mod isolate;
 mod ledger;
 mod line_protocol;
 mod measurement;
+#[cfg(feature = "middleware")]
+mod middleware;
 mod precision;
 mod report;
 mod shared;
@@ -40,6 +42,8 @@ pub use field::FieldValue;
 pub use influx::{Guard, Influx, record};
 pub use ledger::{Dropped, Stats};
 pub use measurement::{Measurement, Timer};
+#[cfg(feature = "middleware")]
+pub use middleware::InfluxMetrics;
 pub use precision::Precision;
 pub use report::{Delivery, FlushReport, ShutdownReport};
 pub use tag::TagValue;

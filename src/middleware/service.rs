@@ -1,0 +1,41 @@
+use std::rc::Rc;
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{Service, ServiceRequest, ServiceResponse, forward_ready},
+};
+
+use super::{body::MetricsBody, future::MetricsFuture, instance::Instance, record::Record};
+
+/// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.
+#[derive(Debug)]
+pub struct MetricsService<S> {
+    service: S,
+    instance: Rc<Instance>,
+}
+
+impl<S> MetricsService<S> {
+    pub(super) fn new(service: S, instance: Instance) -> Self {
+        let instance = Rc::new(instance);
+        Self { service, instance }
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for MetricsService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<MetricsBody<B>>;
+    type Error = Error;
+    type Future = MetricsFuture<S::Future>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let mut record = Some(Record::begin(&self.instance, &request));
+        let future = Record::watch(&mut record, || self.service.call(request));
+        MetricsFuture::new(future, record)
+    }
+}
