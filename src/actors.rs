@@ -30,7 +30,6 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
     thread::Builder::new()
         .name("influx".to_owned())
         .spawn(move || {
-            let end = EndOfThread(Arc::clone(&shared));
             let system = System::new();
             let address = system.block_on(async { wire(shared, endpoint) });
             // The receiver waits, or its thread is gone: then nobody needs the address.
@@ -38,7 +37,6 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
             if let Err(error) = system.run() {
                 log::error!("the system of the influx actors ended with an error: {error}");
             }
-            drop(end);
         })?;
     receiver
         .recv()
@@ -65,17 +63,4 @@ fn wire(shared: Arc<Shared>, endpoint: Endpoint) -> Addr<BufferActor> {
     let waker = address.clone();
     shared.intake.wake_with(move || waker.do_send(buffer::Wake));
     address
-}
-
-/// Whoever waits for the end hears of it also if the thread panics.
-struct EndOfThread(Arc<Shared>);
-
-impl Drop for EndOfThread {
-    fn drop(&mut self) {
-        self.0.close();
-        self.0.set_end(crate::ShutdownReport {
-            stats: self.0.intake.stats(),
-            ..Default::default()
-        });
-    }
 }

@@ -157,16 +157,32 @@ impl BufferActor {
         self.look(context);
         self.pump(context);
     }
-
-    fn end(&mut self, _: &mut Context<Self>) {
-        System::current().stop();
-    }
 }
 
 /// Could what was refused before be taken now?
 fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+}
+
+/// Whoever waits for the end hears of it, and no measurement is left uncounted, also if the actor
+/// panicked or its thread was stopped.
+impl Drop for BufferActor {
+    fn drop(&mut self) {
+        if self.shared.end().is_none() {
+            log::error!("the buffer actor has ended without a shutdown");
+            self.shared.close();
+            let backlog = &mut self.backlog;
+            self.shared
+                .intake
+                .drain(|database, batch| backlog.add(database, batch));
+            let began = self.now();
+            self.set_end(0, 0, began);
+            if let Some(system) = System::try_current() {
+                system.stop();
+            }
+        }
+    }
 }
 
 impl Actor for BufferActor {
@@ -279,7 +295,10 @@ impl Handler<Isolated> for BufferActor {
 impl Handler<End> for BufferActor {
     type Result = ();
 
-    fn handle(&mut self, _: End, context: &mut Self::Context) {
-        self.end(context);
+    fn handle(&mut self, _: End, _: &mut Self::Context) {
+        System::current().stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

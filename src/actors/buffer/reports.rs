@@ -173,35 +173,41 @@ impl BufferActor {
         for flush in std::mem::take(&mut self.waiting.flushes) {
             self.answer_flush(flush);
         }
-        let undelivered = self.give_up();
         let ShuttingDown {
             progress, answers, ..
         } = shutdown;
-        let report = ShutdownReport {
-            written: progress.written,
-            rejected: progress.rejected,
-            undelivered: undelivered
-                .iter()
-                .map(|(_, lines)| lines.len() as u64)
-                .sum(),
-            elapsed: self.now().saturating_duration_since(progress.began),
-            stats: self.shared.intake.stats(),
-            lines: undelivered,
-        };
-        match report.undelivered {
-            0 => log::info!("influx has ended: {}", report.stats),
-            lost => log::error!(
-                "influx has ended with {lost} measurements undelivered: {}",
-                report.stats
-            ),
-        }
-        self.shared.set_end(report.clone());
+        let report = self.set_end(progress.written, progress.rejected, progress.began);
         for answer in answers {
             _ = answer.send(report.clone());
         }
         // Behind what has been sent to this actor so far, and a turn of the runtime later than
         // the answers.
         context.notify(End);
+    }
+
+    /// Gives up what is still pending, and leaves the report for all who ask later.
+    pub(super) fn set_end(
+        &mut self,
+        written: u64,
+        rejected: u64,
+        began: Instant,
+    ) -> ShutdownReport {
+        let lines = self.give_up();
+        let report = ShutdownReport {
+            written,
+            rejected,
+            undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
+            elapsed: self.now().saturating_duration_since(began),
+            stats: self.shared.intake.stats(),
+            lines,
+        };
+        let stats = &report.stats;
+        match report.undelivered {
+            0 => log::info!("influx has ended: {stats}"),
+            lost => log::error!("influx has ended with {lost} measurements undelivered: {stats}"),
+        }
+        self.shared.set_end(report.clone());
+        report
     }
 
     /// All that is pending is undelivered.

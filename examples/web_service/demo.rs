@@ -1,0 +1,98 @@
+//! Visitors that the service sends to itself, over real sockets.
+
+use std::{error::Error, time::Duration};
+
+use actix_influxdb::Stats;
+use actix_web::{
+    dev::Server,
+    rt::{
+        self,
+        time::{Instant, timeout},
+    },
+};
+use awc::Client;
+use futures_util::{StreamExt as _, future::try_join_all};
+
+const VISITORS: usize = 8;
+
+/// What a visitor asks for, one after the other, and how long they stay.
+const TOUR: [(&str, Stay); 10] = [
+    ("/", Stay::ToTheEnd),
+    ("/users/7", Stay::ToTheEnd),
+    ("/users/8", Stay::ToTheEnd),
+    ("/users/ada", Stay::ToTheEnd),
+    ("/slow", Stay::ToTheEnd),
+    ("/slow", Stay::Milliseconds(100)),
+    ("/fail", Stay::ToTheEnd),
+    ("/count", Stay::ToTheEnd),
+    ("/count", Stay::Chunks(3)),
+    ("/nowhere", Stay::ToTheEnd),
+];
+
+#[derive(Clone, Copy)]
+enum Stay {
+    ToTheEnd,
+    /// Goes away after so much of the body.
+    Chunks(usize),
+    /// Goes away after so long, answered or not.
+    Milliseconds(u64),
+}
+
+/// Visits the service for so long, then stops it. Says how many requests were answered.
+pub async fn run(url: &str, time: Duration, server: Server) -> Result<usize, Box<dyn Error>> {
+    let handle = server.handle();
+    let server = rt::spawn(server);
+    let until = Instant::now() + time;
+    let answered = try_join_all((0..VISITORS).map(|_| visitor(url, until))).await;
+    handle.stop(true).await;
+    server.await??;
+    Ok(answered?.into_iter().sum())
+}
+
+async fn visitor(url: &str, until: Instant) -> Result<usize, String> {
+    let client = Client::default();
+    let mut answered = 0;
+    for (path, stay) in TOUR.into_iter().cycle() {
+        if Instant::now() >= until {
+            break;
+        }
+        let visit = visit(&client, format!("{url}{path}"), stay).await;
+        answered += usize::from(visit.map_err(|error| format!("GET {path}: {error}"))?);
+    }
+    Ok(answered)
+}
+
+/// Was it answered?
+async fn visit(client: &Client, url: String, stay: Stay) -> Result<bool, Box<dyn Error>> {
+    let request = client.get(url).send();
+    let (mut response, chunks) = match stay {
+        Stay::ToTheEnd => (request.await?, usize::MAX),
+        Stay::Chunks(chunks) => (request.await?, chunks),
+        Stay::Milliseconds(time) => match timeout(Duration::from_millis(time), request).await {
+            Ok(response) => (response?, 0),
+            Err(_) => return Ok(false),
+        },
+    };
+    let mut body = response.by_ref().take(chunks);
+    while let Some(chunk) = body.next().await {
+        chunk?;
+    }
+    Ok(true)
+}
+
+/// Was everything delivered? `stored` is how many requests the database has, if it can be asked.
+pub fn check(stats: &Stats, answered: usize, stored: Option<usize>) -> Result<(), Box<dyn Error>> {
+    if !stats.balanced() {
+        return Err("the ledger doesn't balance".into());
+    }
+    if stats.pending > 0 || stats.written < stats.recorded {
+        let missing = stats.recorded - stats.written;
+        return Err(format!("{missing} measurements were not delivered").into());
+    }
+    match stored {
+        Some(stored) if stored < answered => {
+            Err(format!("{answered} requests were answered, but only {stored} recorded").into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,87 @@
+//! A web service whose requests are measured by `InfluxMetrics`, and whose machine by an actor.
+//!
+//! This file is how the library is wired into a service; the others are what the service does.
+
+mod args;
+mod demo;
+mod report;
+mod routes;
+mod sampler;
+mod target;
+
+use std::{error::Error, process::ExitCode, time::Duration};
+
+use actix::Actor as _;
+use actix_influxdb::{Influx, InfluxMetrics};
+use actix_web::{App, HttpServer};
+use clap::Parser as _;
+
+use crate::{
+    args::Args,
+    report::Reporter,
+    sampler::{Sampler, Stop},
+    target::Target,
+};
+
+/// The measurement of the requests.
+const REQUESTS: &str = "my-service";
+
+/// How long what is pending at the end may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let levels =
+        env_logger::Env::default().default_filter_or("warn,actix_influxdb=info,web_service=info");
+    env_logger::init_from_env(levels);
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("web_service: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    // 1. Delivery runs on a thread of its own. The guard is for every way out of this function:
+    //    an error and a panic, too, leave time to deliver what is pending.
+    let (config, target) = Target::from_env()?;
+    let influx = Influx::start(config)?;
+    let _guard = influx.guard(PATIENCE);
+    target.announce(&influx, &args.database);
+
+    // 2. Any actor can send measurements.
+    let sampler = Sampler::new(&args.database, influx.addr().recipient()).start();
+    Reporter::new(&args.database, &influx, &target).start();
+
+    // 3. The middleware measures requests, the outermost one all of them.
+    let metrics = InfluxMetrics::new(&influx, args.database.clone()).measurement(REQUESTS);
+    let app = move || {
+        App::new()
+            .configure(routes::configure)
+            .wrap(metrics.clone())
+    };
+    let listener = args.listen()?;
+    let url = format!("http://{}", listener.local_addr()?);
+    println!("Click on {url}; Ctrl-C ends it.");
+    let server = HttpServer::new(app)
+        // Or actix-web notices only after the handler is done that the client has gone away.
+        .h1_allow_half_closed(false)
+        .listen(listener)?
+        .run();
+    let answered = match args.demo_seconds {
+        None => server.await.map(|()| 0)?,
+        Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await?,
+    };
+
+    // 4. At the end, first whatever records stops, then delivery.
+    sampler.send(Stop).await?;
+    let stats = influx.shutdown(PATIENCE).await.stats;
+    target.print_requests(&args.database);
+    println!("{stats}");
+    match args.demo_seconds {
+        None => Ok(()),
+        Some(_) => demo::check(&stats, answered, target.stored(&args.database)),
+    }
+}

@@ -1,0 +1,148 @@
+//! The buffer actor under paused time, between a recorder in the writers' place and the test.
+
+mod ending;
+mod retrying;
+mod sending;
+mod updating;
+
+use std::time::Duration;
+
+use actix::{Addr, Message, Recipient};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::Instant,
+};
+
+use super::*;
+use crate::{
+    FlushReport, RecordError, Stats,
+    actors::{replay::ReplayActor, writer::Write},
+    gate::Scope,
+    verdict::{Retry, Verdict},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Stands for all writers or for the replay actor: passes on what it is sent.
+struct Recorder<M>(UnboundedSender<M>);
+
+impl<M: 'static> Actor for Recorder<M> {
+    type Context = Context<Self>;
+}
+
+impl<M: Message<Result = ()> + 'static> Handler<M> for Recorder<M> {
+    type Result = ();
+
+    fn handle(&mut self, message: M, _: &mut Self::Context) {
+        _ = self.0.send(message);
+    }
+}
+
+fn recorder<M>() -> (Recipient<M>, UnboundedReceiver<M>)
+where
+    M: Message<Result = ()> + Send + Unpin + 'static,
+{
+    let (sender, receiver) = unbounded_channel();
+    (Recorder(sender).start().recipient(), receiver)
+}
+
+struct Rig {
+    shared: Arc<Shared>,
+    buffer: Addr<BufferActor>,
+    writes: UnboundedReceiver<Write>,
+}
+
+fn config() -> Config {
+    Config::default()
+        .tag_hostname(false)
+        .interval(10 * SECOND)
+        .trigger_size(3)
+}
+
+impl Rig {
+    fn new(config: Config) -> Self {
+        Self::with_replay(config, ReplayActor::default().start().recipient())
+    }
+
+    fn with_replay(config: Config, replay: Recipient<Isolate>) -> Self {
+        tokio::time::pause();
+        let endpoint = Endpoint::new(&config).unwrap();
+        let shared = Arc::new(Shared::new(config));
+        let (writer, writes) = recorder();
+        let pool = Pool::new(shared.config().max_clients, move || writer.clone());
+        let actor = BufferActor::new(Arc::clone(&shared), endpoint, Http::new(), pool, replay);
+        let buffer = actor.start();
+        let waker = buffer.clone();
+        shared.intake.wake_with(move || waker.do_send(Wake));
+        Self {
+            shared,
+            buffer,
+            writes,
+        }
+    }
+
+    fn record(&self, database: &'static str, count: u64) {
+        for _ in 0..count {
+            let measurement = Measurement::new(database, "m").field("f", 1);
+            self.shared.intake.record(measurement, None).unwrap();
+        }
+    }
+
+    /// The next batch that is sent: time runs until there is one.
+    async fn write(&mut self) -> Write {
+        self.writes.recv().await.unwrap()
+    }
+
+    async fn settle_next(&mut self, verdict: Verdict) -> usize {
+        let write = self.write().await;
+        let lines = lines(&write);
+        answer(write, verdict);
+        lines
+    }
+
+    /// Lets all actors do what they can without time passing.
+    async fn idle(&self) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn nothing_is_sent(&mut self) {
+        self.idle().await;
+        assert!(self.writes.try_recv().is_err());
+    }
+
+    fn stats(&self) -> Stats {
+        let stats = self.shared.intake.stats();
+        assert!(stats.balanced(), "{stats}");
+        assert_eq!(stats.pending, self.shared.intake.gauge.lines() as u64);
+        stats
+    }
+
+    fn flush(&self, timeout: Duration) -> impl Future<Output = FlushReport> + use<> {
+        let report = self.buffer.send(Flush { timeout });
+        async { report.await.unwrap() }
+    }
+
+    async fn shut_down(&self, timeout: Duration) -> ShutdownReport {
+        self.buffer.send(Shutdown { timeout }).await.unwrap()
+    }
+}
+
+fn lines(write: &Write) -> usize {
+    write.body.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn answer(write: Write, verdict: Verdict) {
+    write.reply.send(|lost| Returned { verdict, ..lost });
+}
+
+fn retry(scope: Scope) -> Verdict {
+    Verdict::Retry(Retry::new(scope, "on purpose".to_owned()))
+}
+
+fn rejected() -> Verdict {
+    Verdict::Rejected {
+        reason: "on purpose".to_owned(),
+    }
+}
