@@ -113,6 +113,15 @@ impl Influx {
         self.0.shared.intake.record(measurement, None)
     }
 
+    /// For [`testing::record_line`](crate::testing::record_line).
+    #[cfg(feature = "testing")]
+    pub(crate) fn record_source(
+        &self,
+        source: impl crate::tray::Source,
+    ) -> Result<(), RecordError> {
+        self.0.shared.intake.record(source, None)
+    }
+
     /// Records a measurement and waits for what becomes of it: at most the
     /// [`interval`](Config::interval) and one answer of the server, or for as long as the server
     /// does not take it. Dropping the future changes nothing for the measurement.

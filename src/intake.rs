@@ -14,13 +14,13 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    Config, Database, Measurement, RecordError, Stats,
+    Config, Database, RecordError, Stats,
     batch::{BatchLimits, OpenBatch},
     gauge::{Gauge, GaugeLimits},
     ledger::Ledger,
     line_protocol::Encoder,
     report::Ticket,
-    tray::Tray,
+    tray::{Source, Tray},
 };
 
 /// What callers need to know of the configuration.
@@ -104,15 +104,14 @@ impl Intake {
         _ = self.wake.set(Box::new(wake));
     }
 
-    /// Encodes the measurement into this thread's tray.
+    /// Encodes a measurement into this thread's tray.
     #[inline]
     pub(crate) fn record(
         &self,
-        mut measurement: Measurement,
-        ticket: Option<Ticket>,
+        mut source: impl Source,
+        mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let mut ticket = ticket;
-        let mut put = |tray: &Tray| tray.put(&mut measurement, &mut ticket, &self.gauge);
+        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, &self.gauge);
         let put_in_own = TRAYS.try_with(|trays| {
             let mut trays = trays.borrow_mut();
             match trays.iter().find(|(id, _)| *id == self.id) {
@@ -187,3 +186,6 @@ impl Intake {
         stats
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,68 @@
-//! Records measurements in actix programs and delivers them to InfluxDB.
+//! Records measurements in actix programs and delivers them to InfluxDB (v1, v2, v3) and whatever
+//! speaks its line protocol, with three promises:
+//!
+//! 1. **Recording never waits.** No call on a request's path blocks, allocates without bound or
+//!    does I/O.
+//! 2. **Every measurement is accounted for.** `recorded = written + rejected + dropped + pending`,
+//!    at every instant, each loss with a reason: see [`Stats`].
+//! 3. **One bad measurement, database or server never holds up the good ones.**
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use actix_influxdb::{Config, Influx, InfluxMetrics, Measurement};
+//! use actix_web::{App, HttpServer, Responder, web};
+//!
+//! async fn login(influx: web::Data<Influx>) -> impl Responder {
+//!     let login = Measurement::new("example", "login").tag("method", "oauth").field("ms", 12.5);
+//!     if let Err(error) = influx.record(login) {
+//!         log::warn!("{error}");
+//!     }
+//!     "welcome"
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let influx = Influx::start(Config::from_env()?)?;
+//!     let _guard = influx.guard(Duration::from_secs(10));
+//!     let metrics = InfluxMetrics::new(&influx, "example").measurement("my-service");
+//!     let influx = web::Data::new(influx);
+//!     HttpServer::new(move || {
+//!         App::new()
+//!             .app_data(influx.clone())
+//!             .route("/login", web::get().to(login))
+//!             .wrap(metrics.clone())
+//!     })
+//!     .bind(("127.0.0.1", 8080))?
+//!     .run()
+//!     .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # How it works
+//!
+//! ```text
+//!  calling thread                        thread "influx", with a System of its own     network
+//!  Measurement ──encode──▶ tray ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
+//!  addr.do_send(Measurement) ────────────▶  │  owns every batch  ◀──verdict──┘
+//!                                           ├─ not delivered → kept, sent again with backoff
+//!                                           ├─ rejected      → ReplayActor finds the bad lines
+//!                                           └─ written       → ledger, tickets
+//! ```
+//!
+//! [`Influx::record`] encodes a measurement into its thread's tray: one uncontended lock, no I/O.
+//! The buffer actor empties all trays when [`trigger_size`](Config::trigger_size) measurements
+//! wait, or [`interval`](Config::interval) after the first one that waits, and lends batches to a
+//! pool of writers. What is pending is bounded by [`max_buffer_size`](Config::max_buffer_size) and
+//! [`max_buffer_bytes`](Config::max_buffer_bytes), wherever it is.
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
+//! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
 
 #![deny(unsafe_code, missing_docs)]
 #![warn(missing_debug_implementations)]

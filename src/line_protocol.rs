@@ -5,7 +5,8 @@
 //! comma, equals sign or backslash has no reading that they share: InfluxDB 1.x and 2.x take the
 //! second character as escaped whatever stands before the backslash, the parser of 3.x and
 //! VictoriaMetrics read two backslashes as one and what follows as unescaped. So a line of ours
-//! never holds two in a row, nor one at the end of a name, key or tag (1.x refuses the point).
+//! never holds two in a row, nor one at the end of a name, key or tag (1.x refuses the point), nor
+//! one before a quote (1.6.7 drops it from names and field keys, and keeps it in tags).
 //! A NUL counts as white space between the parts of a line (seen on 1.6.7).
 //!
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
@@ -300,7 +301,7 @@ fn replaced(text: &str) -> Cow<'_, str> {
             '\0' => out.push_str("\\0"),
             '\\' if rest
                 .peek()
-                .is_none_or(|next| " ,=\\\n\r\t\0".contains(*next)) => {}
+                .is_none_or(|next| " ,=\"\\\n\r\t\0".contains(*next)) => {}
             char => out.push(char),
         }
     }

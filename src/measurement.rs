@@ -27,9 +27,10 @@ type Str = Cow<'static, str>;
 ///
 /// What the line protocol can't carry is replaced: in names, keys and tag values a newline,
 /// carriage return, tab and NUL become `\n`, `\r`, `\t` and `\0` in letters, and a backslash
-/// stays only before an ordinary character (before a blank, a comma, an equals sign, another
-/// backslash, one of those four, or at the end, servers disagree on what it means). An empty tag
-/// and a field that is NaN or infinite are left out. String fields are kept byte for byte.
+/// stays only before an ordinary character (before a blank, a comma, an equals sign, a quote,
+/// another backslash, one of those four, or at the end, servers disagree on what it means). An
+/// empty tag and a field that is NaN or infinite are left out. String fields are kept byte for
+/// byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     pub(crate) database: Database,

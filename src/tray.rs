@@ -8,8 +8,29 @@ use crate::{
     gauge::Gauge,
     intake::{Door, Settings},
     ledger::Tally,
+    line_protocol::Encoder,
     report::Ticket,
 };
+
+/// What can be put into a tray: a measurement, or in tests a line as it is.
+pub(crate) trait Source {
+    fn database(&self) -> &Database;
+
+    /// Appends the line, or leaves `out` as it was.
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError>;
+}
+
+impl Source for Measurement {
+    #[inline]
+    fn database(&self) -> &Database {
+        &self.database
+    }
+
+    #[inline]
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+        encoder.encode(self, out)
+    }
+}
 
 /// Where one calling thread leaves encoded lines, by database.
 #[derive(Debug)]
@@ -48,19 +69,19 @@ impl Tray {
         }))
     }
 
-    /// Encodes the measurement; the ticket is taken if it is kept. Says too whether the buffer
-    /// actor is to be woken.
+    /// Encodes a measurement; the ticket is taken if it is kept. Says too whether the buffer actor
+    /// is to be woken.
     #[inline]
     pub(crate) fn put(
         &self,
-        measurement: &mut Measurement,
+        source: &mut impl Source,
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
     ) -> (Result<(), RecordError>, bool) {
         let mut contents = self.0.lock();
         contents.tally.recorded += 1;
         match contents.settings.door {
-            Door::Open => contents.put(measurement, ticket, gauge),
+            Door::Open => contents.put(source, ticket, gauge),
             Door::Disabled => {
                 contents.tally.dropped.disabled += 1;
                 (Ok(()), false)
@@ -105,7 +126,7 @@ impl Contents {
     #[inline]
     fn put(
         &mut self,
-        measurement: &mut Measurement,
+        source: &mut impl Source,
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
     ) -> (Result<(), RecordError>, bool) {
@@ -122,9 +143,9 @@ impl Contents {
                 return (Err(full), gauge.lost());
             }
         };
-        let shelf = shelves.of(&measurement.database);
-        let encode = |out: &mut Vec<u8>| settings.encoder.encode(measurement, out);
-        let line = match shelf.open.push(encode) {
+        let shelf = shelves.of(source.database());
+        let write = |out: &mut Vec<u8>| source.write(&settings.encoder, out);
+        let line = match shelf.open.push(write) {
             Ok(line) => line,
             Err(invalid) => {
                 gauge.release(1, 0);

@@ -95,7 +95,7 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
         400 | 422 => Verdict::Rejected { reason },
         500 if PERMANENT.iter().any(|fault| reason.contains(fault)) => Verdict::Rejected { reason },
         413 => Verdict::TooLarge { reason },
-        404 if is_missing_database(&reason) => Verdict::Retry(Retry {
+        404 | 500 if is_missing_database(&reason) => Verdict::Retry(Retry {
             is_misconfigured: true,
             ..Retry::new(Scope::Database, reason)
         }),
@@ -126,9 +126,11 @@ fn reason(answer: &Answer) -> String {
     }
 }
 
-/// v1: `database not found: "x"`; v2: `bucket "x" not found`; v3: `database x not found`.
+/// v1: `database not found: "x"`, and with status 500 `retention policy not found: x`; v2:
+/// `bucket "x" not found`; v3: `database x not found`.
 fn is_missing_database(reason: &str) -> bool {
-    reason.contains("not found") && (reason.contains("database") || reason.contains("bucket"))
+    let places = ["database", "retention policy", "bucket"];
+    reason.contains("not found") && places.iter().any(|place| reason.contains(place))
 }
 
 /// Seconds or an HTTP date (RFC 9110 §10.2.3), at most [`MAX_RETRY_AFTER`].
@@ -281,11 +283,15 @@ mod tests {
 
     #[test]
     fn a_404_of_a_database_is_that_databases_and_any_other_is_the_endpoints() {
-        for body in [
-            r#"{"error":"database not found: \"nope\""}"#,
-            r#"{"code":"not found","message":"bucket \"nope\" not found"}"#,
+        for (status, body) in [
+            (404, r#"{"error":"database not found: \"nope\""}"#),
+            (
+                404,
+                r#"{"code":"not found","message":"bucket \"nope\" not found"}"#,
+            ),
+            (500, r#"{"error":"retention policy not found: nope"}"#),
         ] {
-            let retry = retry(of(404, body));
+            let retry = retry(of(status, body));
             assert_eq!(retry.scope, Scope::Database);
             assert!(retry.is_misconfigured);
         }

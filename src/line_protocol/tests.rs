@@ -235,7 +235,11 @@ fn value() -> impl Strategy<Value = FieldValue> {
 /// What is to be read back of a name, key or tag value, written the slow way.
 fn expected(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
-    let ordinary = |at: usize| chars.get(at).is_some_and(|c| !" ,=\\\n\r\t\0".contains(*c));
+    let ordinary = |at: usize| {
+        chars
+            .get(at)
+            .is_some_and(|c| !" ,=\"\\\n\r\t\0".contains(*c))
+    };
     let mut out = String::new();
     for (at, char) in chars.iter().enumerate() {
         match char {

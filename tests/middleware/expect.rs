@@ -49,16 +49,6 @@ impl Expected {
         self
     }
 
-    pub fn without(mut self, key: &str) -> Self {
-        let removed = self.tags.remove(key).is_some() | self.fields.remove(key).is_some();
-        self.has_head &= key != "time_to_first_byte";
-        assert!(
-            removed || key == "time_to_first_byte",
-            "{key} was never there"
-        );
-        self
-    }
-
     #[track_caller]
     pub fn check(&self, point: &Point) {
         assert_eq!(point.measurement, self.measurement, "{point:#?}");

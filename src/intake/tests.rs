@@ -1,0 +1,210 @@
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, AtomicUsize},
+    thread,
+};
+
+use super::*;
+use crate::{Measurement, ledger::Settlement};
+
+fn intake(config: Config) -> Arc<Intake> {
+    let settings = Settings::new(&config.tag_hostname(false), Door::Open);
+    Arc::new(Intake::new(settings))
+}
+
+fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
+    intake.record(Measurement::new(database, "m").field("f", 1), None)
+}
+
+/// What a drain finds: lines by database.
+fn drained(intake: &Intake) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    intake.drain(|database, batch| *found.entry(database.to_string()).or_default() += batch.len());
+    found.retain(|_, lines| *lines > 0);
+    found
+}
+
+fn tray_count(intake: &Intake) -> usize {
+    intake.trays.lock().all.len()
+}
+
+#[test]
+fn a_drain_finds_what_all_threads_left_by_database() {
+    let intake = intake(Config::default());
+    record(&intake, "a").unwrap();
+    let other = Arc::clone(&intake);
+    thread::spawn(move || {
+        record(&other, "a").unwrap();
+        record(&other, "b").unwrap();
+    })
+    .join()
+    .unwrap();
+    let found = drained(&intake);
+    assert_eq!(found, [("a".to_owned(), 2), ("b".to_owned(), 1)].into());
+    assert!(drained(&intake).is_empty());
+    let stats = intake.stats();
+    assert!(stats.balanced());
+    assert_eq!((stats.recorded, stats.pending), (3, 3));
+}
+
+#[test]
+fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
+    const THREADS: usize = 4;
+    const EACH: usize = 20_000;
+    let intake = intake(Config::default().max_buffer_size(1_000));
+    let running = Arc::new(AtomicUsize::new(THREADS));
+    for _ in 0..THREADS {
+        let (intake, running) = (Arc::clone(&intake), Arc::clone(&running));
+        thread::spawn(move || {
+            for _ in 0..EACH {
+                _ = record(&intake, "a");
+            }
+            running.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+    let settler = {
+        let (intake, running) = (Arc::clone(&intake), Arc::clone(&running));
+        thread::spawn(move || {
+            loop {
+                let is_last = running.load(Ordering::SeqCst) == 0;
+                let mut bytes = 0;
+                let lines = intake.drain(|_, batch| bytes += batch.byte_len());
+                intake.gauge.release(lines, bytes);
+                intake.ledger.settle(lines, Settlement::Written);
+                if is_last {
+                    return;
+                }
+            }
+        })
+    };
+    while !settler.is_finished() {
+        let stats = intake.stats();
+        assert!(stats.balanced(), "{stats}");
+        assert!(stats.pending <= 1_000, "{stats}");
+    }
+    settler.join().unwrap();
+    let stats = intake.stats();
+    assert!(stats.balanced(), "{stats}");
+    assert_eq!(stats.recorded, (THREADS * EACH) as u64);
+    assert_eq!(stats.written + stats.dropped.buffer_full, stats.recorded);
+    assert_eq!((stats.pending, intake.gauge.lines()), (0, 0));
+}
+
+#[test]
+fn the_tray_of_a_thread_that_has_ended_goes_and_its_counts_stay() {
+    let intake = intake(Config::default());
+    let trays = tray_count(&intake);
+    for _ in 0..3 {
+        let other = Arc::clone(&intake);
+        thread::spawn(move || {
+            record(&other, "a").unwrap();
+            record(&other, "").unwrap_err();
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(tray_count(&intake), trays + 3);
+    assert_eq!(drained(&intake)["a"], 3);
+    assert_eq!(tray_count(&intake), trays);
+    let stats = intake.stats();
+    assert!(stats.balanced());
+    assert_eq!((stats.recorded, stats.dropped.invalid), (6, 3));
+}
+
+#[test]
+fn pipelines_do_not_share_trays_and_one_that_is_gone_leaves_none_behind() {
+    let one = intake(Config::default());
+    let other = intake(Config::default());
+    record(&one, "a").unwrap();
+    assert_eq!(other.stats().recorded, 0);
+    drop(one);
+    // This thread's list is cleaned when it gets another tray.
+    record(&other, "a").unwrap();
+    TRAYS.with_borrow(|trays| {
+        assert!(trays.iter().all(|(_, tray)| Arc::strong_count(tray) > 1));
+    });
+}
+
+#[test]
+fn the_buffer_actor_is_woken_for_the_first_the_triggering_and_the_threshold_measurement() {
+    let config = Config::default().trigger_size(3).warn_threshold(5);
+    let intake = intake(config.max_buffer_size(6));
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&wakes);
+    intake.wake_with(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let woken = |intake: &Intake| {
+        _ = record(intake, "a");
+        wakes.swap(0, Ordering::SeqCst)
+    };
+    let first_to_last: Vec<_> = (0..8).map(|_| woken(&intake)).collect();
+    // The seventh is the first that is lost; the eighth is reported together with it.
+    assert_eq!(first_to_last, [1, 0, 1, 0, 1, 0, 1, 0]);
+    drained(&intake);
+    assert!(intake.gauge.take_lost());
+    assert_eq!(woken(&intake), 1, "lost again");
+}
+
+#[test]
+fn what_is_refused_leaves_no_trace_but_in_the_counts() {
+    let intake = intake(Config::default().max_buffer_bytes(1_024));
+    let long = "x".repeat(600);
+    let record_long = || {
+        let measurement = Measurement::new("a", "m").field("f", long.clone());
+        intake.record(measurement, None)
+    };
+    record_long().unwrap();
+    let error = record_long().unwrap_err();
+    assert!(matches!(
+        error,
+        RecordError::BufferFull {
+            unit: "bytes",
+            limit: 1_024,
+            ..
+        }
+    ));
+    record(&intake, "a").unwrap();
+    assert!(record(&intake, "").unwrap_err().is_invalid());
+    assert_eq!(drained(&intake), [("a".to_owned(), 2)].into());
+    let stats = intake.stats();
+    assert!(stats.balanced());
+    assert_eq!((stats.dropped.buffer_full, stats.dropped.invalid), (1, 1));
+}
+
+#[test]
+fn a_closed_door_stays_closed() {
+    let intake = intake(Config::default());
+    intake.reconfigure(&Config::default(), Door::Closed);
+    intake.reconfigure(&Config::default(), Door::Open);
+    assert_eq!(record(&intake, "a"), Err(RecordError::Stopping));
+    let other = Arc::clone(&intake);
+    let late_thread = thread::spawn(move || record(&other, "a"));
+    assert_eq!(late_thread.join().unwrap(), Err(RecordError::Stopping));
+}
+
+#[test]
+fn a_thread_that_is_ending_can_still_record() {
+    struct AtEnd(Arc<Intake>, Arc<AtomicBool>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            record(&self.0, "a").unwrap();
+            self.1.store(true, Ordering::SeqCst);
+        }
+    }
+    thread_local! {
+        static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+    let intake = intake(Config::default());
+    let recorded = Arc::new(AtomicBool::new(false));
+    let at_end = AtEnd(Arc::clone(&intake), Arc::clone(&recorded));
+    thread::spawn(move || {
+        // Registered before the trays, so it is dropped after them.
+        AT_END.set(Some(at_end));
+        TRAYS.with_borrow(|_| ());
+    })
+    .join()
+    .unwrap();
+    assert!(recorded.load(Ordering::SeqCst));
+    assert_eq!(drained(&intake)["a"], 1);
+}

@@ -1,0 +1,49 @@
+use crate::{Database, Influx, RecordError, line_protocol::Encoder, tray::Source};
+
+/// Records `line` as it is, where [`Influx::record`] would have encoded a
+/// [`Measurement`](crate::Measurement): so a test can see what becomes of a line that a server
+/// rejects, although no measurement makes such a line.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_influxdb::{Config, Influx, testing::{self, FakeInflux}};
+///
+/// # #[actix::main]
+/// # async fn main() {
+/// let fake = FakeInflux::start();
+/// let influx = Influx::start(Config::v1(fake.url())).unwrap();
+/// testing::record_line(&influx, "example", "no fields").unwrap();
+/// let report = influx.shutdown(Duration::from_secs(5)).await;
+/// assert_eq!(report.rejected, 1);
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`Influx::record`], but the line itself is not looked at.
+pub fn record_line(
+    influx: &Influx,
+    database: impl Into<Database>,
+    line: &str,
+) -> Result<(), RecordError> {
+    let database = database.into();
+    influx.record_source(RawLine { database, line })
+}
+
+struct RawLine<'a> {
+    database: Database,
+    line: &'a str,
+}
+
+impl Source for RawLine<'_> {
+    fn database(&self) -> &Database {
+        &self.database
+    }
+
+    fn write(&mut self, _: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+        out.extend_from_slice(self.line.as_bytes());
+        out.push(b'\n');
+        Ok(())
+    }
+}

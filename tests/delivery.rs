@@ -1,0 +1,380 @@
+//! The way from `record` to a server, by what the server sees: [`FakeInflux`], over real sockets.
+
+use std::{thread, time::Duration};
+
+use actix_influxdb::{
+    Config, Database, Delivery, Influx, Measurement, RecordError, StartError, Stats,
+    testing::{Answer, FakeInflux, Value, record_line},
+};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Nothing is sent by itself.
+fn quiet(fake: &FakeInflux) -> Config {
+    Config::v1(fake.url())
+        .tag_hostname(false)
+        .interval(Duration::from_secs(3_600))
+        .trigger_size(1_000_000)
+}
+
+fn start(fake: &FakeInflux) -> Influx {
+    Influx::start(quiet(fake)).unwrap()
+}
+
+fn measurement() -> Measurement {
+    Measurement::new("db", "m").field("f", 1)
+}
+
+fn record(influx: &Influx, count: usize) {
+    for _ in 0..count {
+        influx.record(measurement()).unwrap();
+    }
+}
+
+/// Ends the pipeline; everything has to be settled, and the law to hold.
+async fn settled(influx: &Influx) -> Stats {
+    let report = influx.shutdown(LONG).await;
+    let stats = influx.stats();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(stats.balanced(), "{stats}");
+    assert_eq!(stats.pending, 0, "{stats}");
+    assert_eq!(report.stats, stats);
+    stats
+}
+
+#[actix::test]
+async fn a_measurement_arrives_with_everything_it_has() {
+    let fake = FakeInflux::start();
+    let config = quiet(&fake).environment("test").base_tag("zone", "base");
+    let influx = Influx::start(config).unwrap();
+    let login = Measurement::new(Database::new("example").retention_policy("week"), "login")
+        .tag("method", "o auth")
+        .tag("zone", "mine")
+        .field("ms", 12.5)
+        .field("note", "a \"quoted\"\nnote")
+        .timestamp(1_700_000_000_000_000_001);
+    influx.record(login).unwrap();
+    assert_eq!(settled(&influx).await.written, 1);
+    let point = &fake.points("example")[0];
+    assert_eq!(point.measurement, "login");
+    assert_eq!(point.tag("method"), Some("o auth"));
+    assert_eq!(point.tag("zone"), Some("mine"));
+    assert_eq!(point.tag("environment"), Some("test"));
+    assert_eq!(point.tags.len(), 3);
+    assert_eq!(point.field("ms"), Some(&Value::Float(12.5)));
+    assert_eq!(
+        point.field("note"),
+        Some(&Value::from("a \"quoted\"\nnote"))
+    );
+    assert_eq!(point.timestamp, Some(1_700_000_000_000_000_001));
+    assert_eq!(point.retention_policy.as_deref(), Some("week"));
+}
+
+#[actix::test]
+async fn a_write_names_its_client_its_type_and_its_credentials() {
+    let fake = FakeInflux::start();
+    fake.require_auth("ada", "secret");
+    let config = quiet(&fake).user("ada").password("secret");
+    let influx = Influx::start(config).unwrap();
+    record(&influx, 1);
+    assert_eq!(settled(&influx).await.written, 1);
+    let request = &fake.requests()[0];
+    let agent = format!("actix-influxdb/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(request.header("user-agent"), Some(agent.as_str()));
+    assert_eq!(
+        request.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(
+        request.header("content-length").map(str::to_owned),
+        Some(request.body.len().to_string())
+    );
+}
+
+#[actix::test]
+async fn the_apis_of_v2_and_v3_are_spoken_too() {
+    for (config, path) in [
+        (Config::v2("", "acme", "t0ken"), "/api/v2/write"),
+        (Config::v3("", "t0ken"), "/api/v3/write_lp"),
+    ] {
+        let fake = FakeInflux::start();
+        fake.require_token("t0ken");
+        let influx = Influx::start(config.url(fake.url())).unwrap();
+        record(&influx, 1);
+        assert_eq!(settled(&influx).await.written, 1);
+        assert_eq!(fake.requests()[0].path, path);
+        assert_eq!(fake.count("db"), 1);
+    }
+}
+
+#[actix::test]
+async fn a_server_that_fails_gets_the_batch_again_and_nothing_is_lost() {
+    let fake = FakeInflux::start();
+    let config = quiet(&fake).max_retry_delay(Duration::from_millis(100));
+    let influx = Influx::start(config).unwrap();
+    for answer in [
+        Answer::status(503),
+        Answer::status(500).store(),
+        Answer::status(429).retry_after(0),
+        Answer::cut_request(5),
+        Answer::status(204).cut_response(5),
+    ] {
+        fake.answer_next(answer);
+    }
+    record(&influx, 10);
+    assert_eq!(settled(&influx).await.written, 10);
+    assert_eq!(fake.write_count(), 6);
+    assert_eq!(fake.count("db"), 10);
+}
+
+#[actix::test]
+async fn a_server_that_is_not_there_yet_gets_everything_when_it_comes() {
+    let fake = FakeInflux::start();
+    fake.refuse();
+    let influx = start(&fake);
+    record(&influx, 10);
+    let report = influx.flush(Duration::from_millis(100)).await;
+    assert_eq!(report.undelivered, 10);
+    assert_eq!(influx.stats().pending, 10);
+    fake.accept_again();
+    assert_eq!(settled(&influx).await.written, 10);
+    assert_eq!(fake.count("db"), 10);
+}
+
+#[actix::test]
+async fn exactly_the_bad_lines_are_rejected() {
+    let fake = FakeInflux::start();
+    let influx = start(&fake);
+    record(&influx, 700);
+    record_line(&influx, "db", "no line at all").unwrap();
+    record(&influx, 200);
+    influx
+        .record(measurement().field("f", "another type"))
+        .unwrap();
+    record(&influx, 98);
+    let stats = settled(&influx).await;
+    assert_eq!((stats.written, stats.rejected), (998, 2));
+    assert_eq!(fake.count("db"), 998);
+}
+
+#[actix::test]
+async fn a_database_that_rejects_everything_does_not_hold_up_another() {
+    let fake = FakeInflux::start();
+    fake.answer_with(|request| match request.param("db") {
+        Some("bad") => Answer::error(400, "all of it is bad"),
+        _ => Answer::accept(),
+    });
+    let influx = start(&fake);
+    for _ in 0..50 {
+        influx
+            .record(Measurement::new("bad", "m").field("f", 1))
+            .unwrap();
+        influx
+            .record(Measurement::new("good", "m").field("f", 1))
+            .unwrap();
+    }
+    let stats = settled(&influx).await;
+    assert_eq!((stats.written, stats.rejected), (50, 50));
+}
+
+#[actix::test]
+async fn a_database_that_is_missing_is_waited_for_and_holds_up_no_other() {
+    let fake = FakeInflux::start();
+    fake.without_database("late");
+    let influx = start(&fake);
+    influx
+        .record(Measurement::new("late", "m").field("f", 1))
+        .unwrap();
+    record(&influx, 1);
+    let report = influx.flush(Duration::from_millis(300)).await;
+    assert_eq!((report.written, report.undelivered), (1, 1));
+    fake.create_database("late");
+    assert_eq!(settled(&influx).await.written, 2);
+}
+
+#[actix::test]
+async fn what_becomes_of_one_measurement_can_be_waited_for() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake).trigger_size(1)).unwrap();
+    assert_eq!(influx.deliver(measurement()).await, Delivery::Written);
+    let bad = influx
+        .deliver(measurement().field("f", "another type"))
+        .await;
+    assert!(
+        matches!(&bad, Delivery::Rejected { reason } if reason.contains("field type conflict")),
+        "{bad:?}"
+    );
+    let invalid = influx.deliver(Measurement::new("db", "m")).await;
+    assert!(matches!(&invalid, Delivery::Dropped { reason } if reason.contains("no field")));
+    let stats = settled(&influx).await;
+    assert_eq!(
+        (stats.written, stats.rejected, stats.dropped.invalid),
+        (1, 1, 1)
+    );
+    let late = influx.deliver(measurement()).await;
+    assert!(matches!(&late, Delivery::Dropped { reason } if reason.contains("stopping")));
+}
+
+#[actix::test]
+async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake).max_buffer_size(100)).unwrap();
+    record(&influx, 100);
+    let error = influx.record(measurement()).unwrap_err();
+    assert!(matches!(
+        error,
+        RecordError::BufferFull {
+            pending: 100,
+            limit: 100,
+            ..
+        }
+    ));
+    influx.addr().do_send(measurement());
+    // Flushed: there is room again.
+    influx.flush(LONG).await;
+    record(&influx, 1);
+    let stats = settled(&influx).await;
+    assert_eq!((stats.written, stats.dropped.buffer_full), (101, 2));
+
+    let influx = Influx::start(quiet(&fake).max_buffer_bytes(1_024)).unwrap();
+    let mut recorded = 0;
+    let error = loop {
+        match influx.record(measurement()) {
+            Ok(()) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("max_buffer_bytes"), "{error}");
+    let bytes = "m f=1i 1700000000000000000\n".len();
+    assert_eq!(recorded, 1_024 / bytes as u64);
+    assert_eq!(settled(&influx).await.written, recorded);
+}
+
+#[actix::test]
+async fn what_is_being_sent_counts_against_the_limit_too() {
+    let fake = FakeInflux::start();
+    fake.answer_next(Answer::accept().stall_before_response());
+    let influx = Influx::start(quiet(&fake).max_buffer_size(10).trigger_size(10)).unwrap();
+    record(&influx, 10);
+    fake.wait_for_requests(1, LONG);
+    assert!(matches!(
+        influx.record(measurement()),
+        Err(RecordError::BufferFull { .. })
+    ));
+    fake.release();
+    let stats = settled(&influx).await;
+    assert_eq!((stats.written, stats.dropped.buffer_full), (10, 1));
+}
+
+#[actix::test]
+async fn a_disabled_pipeline_counts_and_does_nothing_else() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake).enabled(false)).unwrap();
+    record(&influx, 3);
+    influx.addr().do_send(measurement());
+    assert_eq!(influx.flush(LONG).await.undelivered, 0);
+    assert!(influx.ping().await.is_err());
+    let error = influx.update(|config| config.enabled(true)).unwrap_err();
+    assert_eq!(error.setting, "enabled");
+    let report = influx.shutdown(LONG).await;
+    assert!(report.is_complete());
+    let stats = influx.stats();
+    assert!(stats.balanced());
+    assert_eq!((stats.recorded, stats.dropped.disabled), (3, 3));
+    assert_eq!(influx.record(measurement()), Err(RecordError::Stopping));
+    drop(influx.guard(LONG));
+    assert_eq!(fake.request_count(), 0);
+}
+
+#[actix::test]
+async fn delivery_can_be_switched_off_and_on_again() {
+    let fake = FakeInflux::start();
+    let influx = start(&fake);
+    record(&influx, 1);
+    influx.update(|config| config.enabled(false)).unwrap();
+    record(&influx, 1);
+    influx.update(|config| config.enabled(true)).unwrap();
+    record(&influx, 1);
+    let stats = settled(&influx).await;
+    assert_eq!((stats.written, stats.dropped.disabled), (2, 1));
+}
+
+#[actix::test]
+async fn an_update_reaches_callers_at_once_and_the_server_with_the_next_batch() {
+    let fake = FakeInflux::start();
+    let other = FakeInflux::start();
+    let influx = start(&fake);
+    influx
+        .update(|config| config.base_tag("zone", "new").url(other.url()))
+        .unwrap();
+    record(&influx, 1);
+    let error = influx.update(|config| config.max_clients(0)).unwrap_err();
+    assert_eq!(error.setting, "max_clients");
+    settled(&influx).await;
+    assert_eq!(fake.request_count(), 0);
+    assert_eq!(other.points("db")[0].tag("zone"), Some("new"));
+}
+
+#[test]
+fn it_works_without_a_system_and_the_last_handle_ends_it() {
+    let fake = FakeInflux::start();
+    let influx = start(&fake);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let influx = influx.clone();
+            thread::spawn(move || record(&influx, 25))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(
+        influx.stats().pending,
+        100,
+        "also of threads that have ended"
+    );
+    drop(influx);
+    fake.wait_for_points("db", 100, LONG);
+}
+
+#[test]
+fn a_guard_returns_in_time_also_when_the_server_says_nothing() {
+    let fake = FakeInflux::start();
+    fake.answer_always(Answer::accept().stall_before_response());
+    let influx = start(&fake);
+    record(&influx, 5);
+    let began = std::time::Instant::now();
+    drop(influx.guard(Duration::from_millis(300)));
+    let elapsed = began.elapsed();
+    assert!(elapsed >= Duration::from_millis(300), "{elapsed:?}");
+    assert!(elapsed < LONG, "{elapsed:?}");
+    let stats = influx.stats();
+    assert!(stats.balanced());
+    assert_eq!((stats.dropped.undelivered, stats.pending), (5, 0));
+}
+
+#[actix::test]
+async fn one_pipeline_can_be_installed_and_a_second_one_is_told_so() {
+    let fake = FakeInflux::start();
+    assert_eq!(
+        actix_influxdb::record(measurement()),
+        Err(RecordError::NotInstalled)
+    );
+    let influx = Influx::install(quiet(&fake)).unwrap();
+    assert!(matches!(
+        Influx::install(quiet(&fake)),
+        Err(StartError::AlreadyInstalled)
+    ));
+    actix_influxdb::record(measurement()).unwrap();
+    assert_eq!(Influx::installed().unwrap().stats().recorded, 1);
+    assert_eq!(settled(&influx).await.written, 1);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_at_the_start() {
+    let error = Influx::start(Config::default().max_clients(0)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a setting can't be used: max_clients is 0: from 1 to 1000 requests"
+    );
+}
