@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
 };
 
-use clap::Parser;
+use clap::{Parser, builder::NonEmptyStringValueParser};
 
 const DEFAULT_PORT: u16 = 8080;
 
@@ -18,7 +18,7 @@ pub struct Args {
     port: Option<u16>,
 
     /// Database (InfluxDB 2: bucket) to write to
-    #[arg(long, default_value = "example", value_name = "NAME")]
+    #[arg(long, default_value = "example", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub database: String,
 
     /// Send requests to itself for N seconds, then end; fails if a measurement was not delivered
@@ -32,13 +32,13 @@ Environment:
                      INFLUXDB_PORT. Without any of them, a FakeInflux inside this program is used
   INFLUXDB_INTERVAL  milliseconds that a measurement waits for others [default: 10000, FakeInflux: 1000]
   INFLUXDB_USER, INFLUXDB_PASSWORD, INFLUXDB_TOKEN, INFLUXDB_ORG …  as documented at Config
-  RUST_LOG           what is logged [default: warn,actix_influxdb=info,web_service=info]
+  RUST_LOG           what is logged [default: warn,actix_influxdb=info]
 
 InfluxDB 1 needs to have the database:
   curl -X POST http://localhost:8086/query --data-urlencode 'q=CREATE DATABASE example'";
 
 impl Args {
-    /// Listens on the port that is asked for, or on a free one.
+    /// Listens on the port that was asked for, or on a free one.
     pub fn listen(&self) -> io::Result<TcpListener> {
         let listen = |port| {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));

@@ -56,8 +56,10 @@ async fn visitor(url: &str, until: Instant) -> Result<usize, String> {
         if Instant::now() >= until {
             break;
         }
-        let visit = visit(&client, format!("{url}{path}"), stay).await;
-        answered += usize::from(visit.map_err(|error| format!("GET {path}: {error}"))?);
+        match visit(&client, format!("{url}{path}"), stay).await {
+            Ok(was_answered) => answered += usize::from(was_answered),
+            Err(error) => return Err(format!("the demo broke off at GET {path}: {error}")),
+        }
     }
     Ok(answered)
 }
@@ -87,7 +89,9 @@ pub fn check(stats: &Stats, answered: usize, stored: Option<usize>) -> Result<()
     }
     if stats.pending > 0 || stats.written < stats.recorded {
         let missing = stats.recorded - stats.written;
-        return Err(format!("{missing} measurements were not delivered").into());
+        let (rejected, dropped) = (stats.rejected, stats.dropped);
+        let reasons = format!("{rejected} rejected, {dropped:?}");
+        return Err(format!("{missing} measurements were not delivered: {reasons}").into());
     }
     match stored {
         Some(stored) if stored < answered => {

@@ -31,8 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let levels =
-        env_logger::Env::default().default_filter_or("warn,actix_influxdb=info,web_service=info");
+    let levels = env_logger::Env::default().default_filter_or("warn,actix_influxdb=info");
     env_logger::init_from_env(levels);
     match run(Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,44 +43,47 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let listener = args.listen()?;
+    let url = format!("http://{}", listener.local_addr()?);
+
     // 1. Delivery runs on a thread of its own. The guard is for every way out of this function:
-    //    an error and a panic, too, leave time to deliver what is pending.
+    //    after an error or a panic, too, there is time to deliver what is pending.
     let (config, target) = Target::from_env()?;
     let influx = Influx::start(config)?;
     let _guard = influx.guard(PATIENCE);
     target.announce(&influx, &args.database);
 
-    // 2. Any actor can send measurements.
-    let sampler = Sampler::new(&args.database, influx.addr().recipient()).start();
-    Reporter::new(&args.database, &influx, &target).start();
-
-    // 3. The middleware measures requests, the outermost one all of them.
+    // 2. The middleware measures requests, the outermost one all of them.
     let metrics = InfluxMetrics::new(&influx, args.database.clone()).measurement(REQUESTS);
     let app = move || {
         App::new()
             .configure(routes::configure)
             .wrap(metrics.clone())
     };
-    let listener = args.listen()?;
-    let url = format!("http://{}", listener.local_addr()?);
-    println!("Click on {url}; Ctrl-C ends it.");
     let server = HttpServer::new(app)
         // Or actix-web notices only after the handler is done that the client has gone away.
         .h1_allow_half_closed(false)
         .listen(listener)?
         .run();
+
+    // 3. Any actor can send measurements.
+    let sampler = Sampler::new(&args.database, influx.addr().recipient()).start();
+    Reporter::new(&args.database, &influx, &target).start();
+
+    println!("Click on {url}; Ctrl-C ends it.");
     let answered = match args.demo_seconds {
-        None => server.await.map(|()| 0)?,
-        Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await?,
+        None => server.await.map(|()| 0).map_err(Into::into),
+        Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await,
     };
 
     // 4. At the end, first whatever records stops, then delivery.
     sampler.send(Stop).await?;
+    println!("Delivering what is pending, for {PATIENCE:?} at most.");
     let stats = influx.shutdown(PATIENCE).await.stats;
     target.print_requests(&args.database);
     println!("{stats}");
-    match args.demo_seconds {
-        None => Ok(()),
-        Some(_) => demo::check(&stats, answered, target.stored(&args.database)),
+    match (args.demo_seconds, answered?) {
+        (None, _) => Ok(()),
+        (Some(_), answered) => demo::check(&stats, answered, target.stored(&args.database)),
     }
 }

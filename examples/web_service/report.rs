@@ -56,14 +56,17 @@ pub fn count<'a>(points: impl Iterator<Item = &'a Point>) -> String {
     counts.join(", ")
 }
 
-/// The requests by method, endpoint, status and outcome, and how long they took.
+/// A table of the requests, if there are any, and how long they took.
 pub fn table<'a>(points: impl Iterator<Item = &'a Point>) -> String {
-    let mut groups = BTreeMap::<_, Vec<f64>>::new();
+    let mut groups = BTreeMap::<_, Vec<f64>>::new(); // of seconds
     for point in points.filter(|point| point.measurement == REQUESTS) {
         let key = ["endpoint", "method", "status_code", "outcome"];
         let key = key.map(|key| point.tag(key).unwrap_or_default());
         let seconds = point.field("duration").and_then(Value::as_float);
         groups.entry(key).or_default().extend(seconds);
+    }
+    if groups.is_empty() {
+        return String::new();
     }
     let mut table = format!(
         "\n{:<14} {:<7} {:<7} {:<9} {:>8} {:>9} {:>9}\n",

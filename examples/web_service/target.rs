@@ -2,7 +2,7 @@
 
 use std::{env, rc::Rc, time::Duration};
 
-use actix_influxdb::{Config, ConfigError, Influx, testing::FakeInflux};
+use actix_influxdb::{Config, ConfigError, Influx, PingError, testing::FakeInflux};
 
 use crate::{REQUESTS, report};
 
@@ -41,7 +41,8 @@ impl Target {
                     let url = server.url;
                     println!("Writing to {url} (InfluxDB {version}), database {database}.");
                 }
-                Err(error) => println!("{error}. Measurements are kept until it does."),
+                Err(error @ PingError::Stopped) => println!("Writing nowhere: {error}."),
+                Err(error) => println!("{error}. Measurements are kept until it takes them."),
             }
         });
     }
