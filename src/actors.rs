@@ -5,6 +5,7 @@ mod log_limit;
 mod pool;
 mod replay;
 mod reply;
+mod subscribers;
 mod writer;
 
 use std::{io, sync::Arc, thread};
@@ -12,12 +13,15 @@ use std::{io, sync::Arc, thread};
 use actix::{Actor, Addr, System};
 
 pub(crate) use self::buffer::Reconfigure;
-pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Update};
+pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
     endpoint::{Endpoint, Http},
     shared::Shared,
 };
+
+/// What the lines in the log are from.
+const LOG: &str = "actix_influxdb";
 
 /// Starts the thread `influx` with the actors on it.
 ///
@@ -35,7 +39,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
             // The receiver waits, or its thread is gone: then nobody needs the address.
             _ = sender.send(address);
             if let Err(error) = system.run() {
-                log::error!("the system of the influx actors ended with an error: {error}");
+                log::error!(target: LOG, "the system of the influx actors ended with an error: {error}");
             }
         })?;
     receiver

@@ -13,7 +13,7 @@ use std::{
 use self::queue::{Job, Queue};
 
 use crate::{
-    Database,
+    Database, DropReason, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Lent {
     pub(crate) id: LoanId,
     pub(crate) database: Database,
     pub(crate) lines: Lines,
+    /// Was it never lent before?
+    pub(crate) is_first: bool,
 }
 
 /// What is known of a run of lines of a batch that is given back.
@@ -36,8 +38,11 @@ pub(crate) enum Fate {
     Rejected {
         reason: String,
     },
+    Dropped(DropReason),
     /// To be sent again, apart from the other runs.
     Unknown,
+    /// To be sent again, together with the other such runs.
+    Remains,
 }
 
 /// A run of lines whose fate is settled, out of the books.
@@ -95,6 +100,7 @@ impl Backlog {
         {
             queue.seal(&mut self.next_number, &mut self.unsettled);
         }
+        queue.pending += batch.len();
         queue.open.append(batch);
     }
 
@@ -113,8 +119,9 @@ impl Backlog {
         let database = self.turns.remove(at)?;
         self.turns.push_back(database.clone());
         let queue = self.queues.get_mut(&database)?;
-        let job = queue.next(&mut self.next_number, &mut self.unsettled)?;
+        let mut job = queue.next(&mut self.next_number, &mut self.unsettled)?;
         queue.lent += 1;
+        let is_first = !std::mem::replace(&mut job.was_lent, true);
         let id = LoanId(self.next_loan);
         self.next_loan += 1;
         let lines = job.batch.lines.clone();
@@ -123,6 +130,7 @@ impl Backlog {
             id,
             database,
             lines,
+            is_first,
         })
     }
 
@@ -134,6 +142,23 @@ impl Backlog {
     /// The lines of a batch that is lent.
     pub(crate) fn lines(&self, id: LoanId) -> Option<&Lines> {
         self.lent.get(&id).map(|(_, job)| &job.batch.lines)
+    }
+
+    /// Something is odd about how a batch that is lent came back: how often has that been so, one
+    /// time after another?
+    pub(crate) fn strike(&mut self, id: LoanId) -> u32 {
+        let Some((_, job)) = self.lent.get_mut(&id) else {
+            return 0;
+        };
+        job.strikes += 1;
+        job.strikes
+    }
+
+    /// Nothing is odd about how it came back.
+    pub(crate) fn forgive(&mut self, id: LoanId) {
+        if let Some((_, job)) = self.lent.get_mut(&id) {
+            job.strikes = 0;
+        }
     }
 
     /// Nothing became of it: it goes back to the head of its queue.
@@ -164,32 +189,73 @@ impl Backlog {
         };
         let (ranges, fates): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
         let number = job.number;
-        let mut settled = Vec::new();
+        let (mut settled, mut remains) = (Vec::new(), Vec::new());
         queue.lent -= 1;
         for (batch, fate) in job.batch.split(&ranges).into_iter().zip(fates) {
-            if fate == Fate::Unknown {
-                let is_slice = true;
-                queue.slices.push_back(Job {
-                    number,
-                    is_slice,
+            match fate {
+                Fate::Unknown => queue.slices.push_back(Job::slice(number, batch)),
+                Fate::Remains => remains.push(batch),
+                fate => settled.push(Settled {
+                    database: database.clone(),
                     batch,
-                });
-                continue;
+                    number,
+                    fate,
+                }),
             }
-            settled.push(Settled {
-                database: database.clone(),
-                batch,
-                number,
-                fate,
-            });
         }
-        if queue.is_idle() {
-            self.queues.remove(&database);
-            self.turns.retain(|turn| *turn != database);
+        if let Some(batch) = Batch::join(remains) {
+            queue.slices.push_back(Job::slice(number, batch));
         }
         let lines = settled.iter().map(|run| run.batch.lines.len()).sum();
-        self.settle(number, lines);
+        self.leave(&database, number, lines);
         settled
+    }
+
+    /// Gives up a batch that is not lent, because there is too much: the oldest or the newest one
+    /// of those databases that hold more than their share.
+    pub(crate) fn evict(&mut self, overflow: Overflow) -> Option<Settled> {
+        let pending: usize = self.queues.values().map(|queue| queue.pending).sum();
+        let databases = self.queues.len();
+        if overflow == Overflow::DropNewest && databases < 2 {
+            return None;
+        }
+        let candidates = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| queue.has_work() && (queue.pending * databases >= pending));
+        let database = match overflow {
+            Overflow::DropOldest => candidates.min_by_key(|(_, queue)| queue.oldest()),
+            Overflow::DropNewest => candidates.max_by_key(|(_, queue)| queue.pending),
+        };
+        let database = database?.0.clone();
+        let queue = self.queues.get_mut(&database)?;
+        queue.seal(&mut self.next_number, &mut self.unsettled);
+        let job = queue.take(overflow)?;
+        let number = job.number;
+        self.leave(&database, number, job.batch.lines.len());
+        Some(Settled {
+            database,
+            batch: job.batch,
+            number,
+            fate: Fate::Dropped(DropReason::Overflow),
+        })
+    }
+
+    /// How many lines of the database are not settled.
+    pub(crate) fn pending(&self, database: &Database) -> usize {
+        self.queues.get(database).map_or(0, |queue| queue.pending)
+    }
+
+    /// Lines of a database, from the batch `number`, have left the books.
+    fn leave(&mut self, database: &Database, number: u64, lines: usize) {
+        if let Some(queue) = self.queues.get_mut(database) {
+            queue.pending -= lines;
+            if queue.is_idle() {
+                self.queues.remove(database);
+                self.turns.retain(|turn| turn != database);
+            }
+        }
+        self.settle(number, lines);
     }
 
     fn settle(&mut self, number: u64, lines: usize) {
@@ -230,8 +296,9 @@ impl Backlog {
         self.queues.contains_key(database)
     }
 
-    /// All that is not settled, also what is lent, out of the books.
-    pub(crate) fn take_all(&mut self) -> Vec<(Database, Batch)> {
+    /// All that is not settled, also what is lent, out of the books: with the numbers of the
+    /// batches.
+    pub(crate) fn take_all(&mut self) -> Vec<(Database, u64, Batch)> {
         self.seal_all();
         let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
         for (database, queue) in self.queues.drain() {
@@ -242,7 +309,7 @@ impl Backlog {
         self.unsettled.clear();
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
         all.into_iter()
-            .map(|(database, job)| (database, job.batch))
+            .map(|(database, job)| (database, job.number, job.batch))
             .collect()
     }
 }

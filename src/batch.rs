@@ -191,6 +191,28 @@ impl Lines {
 }
 
 impl Batch {
+    /// Puts batches together again, in order. Copies the bytes, if there is more than one.
+    pub(crate) fn join(parts: impl IntoIterator<Item = Batch>) -> Option<Batch> {
+        let mut parts = parts.into_iter();
+        let first = parts.next()?;
+        let Some(second) = parts.next() else {
+            return Some(first);
+        };
+        let mut joined = OpenBatch::default();
+        for Batch { lines, tickets } in [first, second].into_iter().chain(parts) {
+            let before = joined.len() as u32;
+            for line in lines.iter() {
+                joined.bytes.extend_from_slice(line);
+                joined.ends.push(joined.bytes.len() as u32);
+            }
+            let tickets = tickets.into_iter();
+            joined
+                .tickets
+                .extend(tickets.map(|(line, ticket)| (line + before, ticket)));
+        }
+        Some(joined.seal())
+    }
+
     /// Cuts the batch into the given runs of lines, which cover it in order without gaps.
     pub(crate) fn split(self, runs: &[Range<usize>]) -> Vec<Batch> {
         debug_assert!(runs.first().is_none_or(|run| run.start == 0));
@@ -299,6 +321,19 @@ mod tests {
         assert_eq!(texts(&batch.lines), ["a\n", "b\n"]);
         assert_eq!(batch.tickets[0].0, 1);
         drop((batch, receiver));
+    }
+
+    #[test]
+    fn joined_parts_keep_their_lines_and_tickets() {
+        let mut batch = open(&["a\n", "b\n", "c\n"]);
+        let (ticket, _delivery) = Ticket::new();
+        batch.attach(ticket);
+        let mut parts = batch.seal().split(&[0..1, 1..2, 2..3]);
+        parts.remove(1);
+        let joined = Batch::join(parts).unwrap();
+        assert_eq!(texts(&joined.lines), ["a\n", "c\n"]);
+        assert_eq!(joined.tickets[0].0, 1);
+        assert!(Batch::join([]).is_none());
     }
 
     #[test]

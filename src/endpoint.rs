@@ -51,6 +51,13 @@ impl Endpoint {
         format!("{self}{}", self.inner.dialect.write_path(database))
     }
 
+    pub(crate) fn create_database_url(&self, database: &Database) -> String {
+        format!(
+            "{self}{}",
+            self.inner.dialect.create_database_path(database)
+        )
+    }
+
     pub(crate) fn ping_url(&self) -> String {
         format!("{self}/ping")
     }

@@ -13,6 +13,7 @@ use std::{
 use crate::{
     Database,
     breaker::{Breaker, Epoch, Failure, Recovery},
+    verdict::Scope,
 };
 
 #[derive(Debug, Default)]
@@ -21,15 +22,6 @@ pub(crate) struct Gate {
     databases: HashMap<Database, Breaker>,
     /// Since the last success, with faults that may be theirs or the endpoint's.
     failing: HashSet<Database>,
-}
-
-/// Whose fault a failure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Endpoint,
-    Database,
-    /// The endpoint's if others fail as well.
-    Unclear,
 }
 
 /// What a batch was sent with.
@@ -134,6 +126,13 @@ impl Gate {
         self.databases
             .values_mut()
             .for_each(|own| own.retry_now(now));
+    }
+
+    /// Something has changed for this database: try it at once.
+    pub(crate) fn retry_database_now(&mut self, database: &Database, now: Instant) {
+        if let Some(own) = self.databases.get_mut(database) {
+            own.retry_now(now);
+        }
     }
 
     /// When the first of these databases may be sent to, if only time keeps them from it.

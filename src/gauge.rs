@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use crate::{Config, RecordError, batch::MAX_LINE_BYTES};
+use crate::{Config, Overflow, RecordError, batch::MAX_LINE_BYTES};
 
 /// How much is pending anywhere in memory, and when the buffer actor is to look.
 ///
@@ -22,8 +22,14 @@ pub(crate) struct GaugeLimits {
     lines: usize,
     bytes: usize,
     warn_lines: usize,
+    /// A buffer that is full by what waits in the trays must not stay so.
     trigger: usize,
+    overflow: Overflow,
 }
+
+/// The reserve above the limits is this part of them: what there is room for while the buffer
+/// actor drops something else.
+const RESERVE: usize = 10;
 
 impl GaugeLimits {
     pub(crate) fn new(config: &Config) -> Self {
@@ -31,17 +37,35 @@ impl GaugeLimits {
             lines: config.max_buffer_size,
             bytes: config.max_buffer_bytes,
             warn_lines: config.warn_at(),
-            trigger: config.trigger_size,
+            trigger: config.trigger_size.min(config.max_buffer_size),
+            overflow: config.overflow,
         }
+    }
+
+    /// May a measurement use the reserve, given whether its database is below its share?
+    #[inline]
+    pub(crate) fn opens_reserve(&self, is_below_share: bool) -> bool {
+        is_below_share || self.overflow == Overflow::DropOldest
+    }
+}
+
+fn with_reserve(limit: usize, reserve: bool) -> usize {
+    match reserve {
+        true => limit.saturating_add((limit / RESERVE).max(1)),
+        false => limit,
     }
 }
 
 impl Gauge {
     /// Makes room for one line, before it is encoded. Says which one it is of those pending.
     #[inline]
-    pub(crate) fn reserve_line(&self, limits: &GaugeLimits) -> Result<usize, RecordError> {
+    pub(crate) fn reserve_line(
+        &self,
+        limits: &GaugeLimits,
+        reserve: bool,
+    ) -> Result<usize, RecordError> {
         let before = self.lines.fetch_add(1, Relaxed);
-        if before >= limits.lines {
+        if before >= limits.lines && before >= with_reserve(limits.lines, reserve) {
             self.lines.fetch_sub(1, Relaxed);
             return Err(RecordError::BufferFull {
                 pending: before,
@@ -53,25 +77,27 @@ impl Gauge {
         Ok(before + 1)
     }
 
-    /// Makes room for its bytes, once they are known.
+    /// Makes room for its bytes, once they are known. Says how many are pending with them.
     #[inline]
     pub(crate) fn reserve_bytes(
         &self,
         bytes: usize,
         limits: &GaugeLimits,
-    ) -> Result<(), RecordError> {
+        reserve: bool,
+    ) -> Result<usize, RecordError> {
         let before = self.bytes.fetch_add(bytes, Relaxed);
-        let limit = limits.bytes;
-        if before.saturating_add(bytes) > limit || bytes > MAX_LINE_BYTES {
+        let after = before.saturating_add(bytes);
+        let is_over = after > limits.bytes && after > with_reserve(limits.bytes, reserve);
+        if is_over || bytes > MAX_LINE_BYTES {
             self.bytes.fetch_sub(bytes, Relaxed);
             return Err(RecordError::BufferFull {
                 pending: before,
-                limit,
+                limit: limits.bytes,
                 unit: "bytes",
                 setting: "max_buffer_bytes",
             });
         }
-        Ok(())
+        Ok(after)
     }
 
     pub(crate) fn release(&self, lines: usize, bytes: usize) {
@@ -79,13 +105,36 @@ impl Gauge {
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// The line that was the `pending`th is in its tray. Is the buffer actor to be woken? For the first one that waits (to
-    /// start the interval), the one that reaches the trigger size, and the one that reaches the
-    /// threshold for the warning.
+    /// A line is in its tray, the `lines`th of those pending, and with its `added` bytes there are
+    /// `bytes`. Is the buffer actor to be woken? For the first one that waits (to start the
+    /// interval), the one that reaches the trigger size, the one that reaches the threshold for
+    /// the warning, and the one that is more than may be.
     #[inline]
-    pub(crate) fn arrived(&self, pending: usize, limits: &GaugeLimits) -> bool {
+    pub(crate) fn arrived(
+        &self,
+        lines: usize,
+        bytes: usize,
+        added: usize,
+        limits: &GaugeLimits,
+    ) -> bool {
         let waiting = self.waiting.fetch_add(1, Relaxed) + 1;
-        waiting == 1 || waiting == limits.trigger || pending == limits.warn_lines
+        waiting == 1
+            || waiting == limits.trigger
+            || lines == limits.warn_lines
+            || lines == limits.lines + 1
+            || (bytes > limits.bytes && bytes - added <= limits.bytes)
+    }
+
+    /// Has the trigger size been reached, or is there no room for more?
+    pub(crate) fn triggers(&self, limits: &GaugeLimits) -> bool {
+        self.waiting.load(Relaxed) >= limits.trigger
+            || self.lost.load(Relaxed)
+            || self.is_over(limits)
+    }
+
+    /// Is more pending than may be?
+    pub(crate) fn is_over(&self, limits: &GaugeLimits) -> bool {
+        self.lines.load(Relaxed) > limits.lines || self.bytes.load(Relaxed) > limits.bytes
     }
 
     /// A measurement was refused. Is the buffer actor to be woken, to say so?

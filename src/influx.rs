@@ -3,12 +3,12 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, AsyncContext as _, Context, MailboxError};
+use actix::{Addr, AsyncContext as _, Context, MailboxError, Recipient};
 
 use crate::{
-    BufferActor, Config, ConfigError, Delivery, FlushReport, Measurement, PingError, RecordError,
-    ServerInfo, ShutdownReport, StartError, Stats,
-    actors::{self, Flush, Ping, Reconfigure, Shutdown},
+    BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
+    RecordError, ServerInfo, ShutdownReport, StartError, Stats,
+    actors::{self, Flush, Ping, Reconfigure, Shutdown, Subscribe},
     report::Ticket,
     shared::Shared,
 };
@@ -210,6 +210,38 @@ impl Influx {
     pub async fn ping(&self) -> Result<ServerInfo, PingError> {
         let info = self.0.addr.send(Ping).await;
         info.unwrap_or(Err(PingError::Stopped))
+    }
+
+    /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, the next one when
+    /// it has handled the one before. One that is slow or dead never slows delivery: at most
+    /// 10,000 events wait for it, and it is told how many it missed.
+    ///
+    /// ```
+    /// use actix::prelude::*;
+    /// use actix_influxdb::{Event, Influx};
+    ///
+    /// struct Watch;
+    ///
+    /// impl Actor for Watch {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<Event> for Watch {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, event: Event, _: &mut Context<Self>) {
+    ///         if let Event::Rejected { line, reason, .. } = event {
+    ///             eprintln!("{reason}: {line}");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn watch(influx: &Influx) {
+    ///     influx.subscribe(Watch.start().recipient());
+    /// }
+    /// ```
+    pub fn subscribe(&self, subscriber: Recipient<Event>) {
+        self.0.addr.do_send(Subscribe(subscriber));
     }
 
     /// The address of the buffer actor, for `do_send` of a [`Measurement`] from any actor.

@@ -20,6 +20,7 @@ use crate::{
     ledger::Ledger,
     line_protocol::Encoder,
     report::Ticket,
+    shares::Shares,
     tray::{Source, Tray},
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct Intake {
     spare: Arc<Tray>,
     pub(crate) gauge: Gauge,
     pub(crate) ledger: Ledger,
+    pub(crate) shares: Shares,
     #[debug(skip)]
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -94,6 +96,7 @@ impl Intake {
             spare,
             gauge: Gauge::default(),
             ledger: Ledger::default(),
+            shares: Shares::default(),
             wake: OnceLock::new(),
         }
     }
@@ -111,7 +114,7 @@ impl Intake {
         mut source: impl Source,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, &self.gauge);
+        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, &self.gauge, &self.shares);
         let put_in_own = TRAYS.try_with(|trays| {
             let mut trays = trays.borrow_mut();
             match trays.iter().find(|(id, _)| *id == self.id) {

@@ -1,8 +1,12 @@
 //! A rejected batch: which of its lines are bad, and what to send again. Pure.
 
-use std::ops::Range;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
-use crate::backlog::Fate;
+use crate::{backlog::Fate, batch::Lines, verdict::Oddity};
 
 /// Why a batch is looked at line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,29 +17,242 @@ pub(crate) enum Fault {
     TooLarge { reason: String },
 }
 
-/// What is known of the `lines` lines of a batch that the server did not take: a single one is
-/// bad; of more, each half is to be sent again. So `k` bad lines of `n` cost at most
-/// `2k·(log2(n/k)+1)+1` POSTs. (The first half is the largest power of two that leaves a second:
-/// with halves of equal size the bound is missed by some POSTs between powers of two.)
+/// What is known of the lines of a batch that the server did not take.
 ///
-/// Lines that the server has stored already are stored once more when their half is sent: that
+/// Lines that the server quotes as bad are bad, and the rest is to be sent again. If it quotes
+/// none, a single line is bad; of more, each half is to be sent again. So `k` bad lines of `n` cost
+/// at most `2k·(log2(n/k)+1)+1` POSTs. (The first half is the largest power of two that leaves a
+/// second: with halves of equal size the bound is missed by some POSTs between powers of two.)
+///
+/// Lines that the server has stored already are stored once more when they are sent again: that
 /// changes nothing, because every line has its timestamp.
-pub(crate) fn isolate(lines: usize, fault: Fault) -> Vec<(Range<usize>, Fate)> {
-    if lines > 1 {
-        let half = lines.next_power_of_two() / 2;
-        return vec![(0..half, Fate::Unknown), (half..lines, Fate::Unknown)];
+pub(crate) fn isolate(lines: &Lines, fault: Fault) -> Vec<(Range<usize>, Fate)> {
+    let count = lines.len();
+    if count > 1 {
+        if let Fault::Rejected { reason } = &fault {
+            let quoted = quoted_lines(lines, reason);
+            if !quoted.is_empty() {
+                return runs_between(count, quoted);
+            }
+        }
+        let half = count.next_power_of_two() / 2;
+        return vec![(0..half, Fate::Unknown), (half..count, Fate::Unknown)];
     }
     let (Fault::Rejected { reason } | Fault::TooLarge { reason }) = fault;
-    vec![(0..lines, Fate::Rejected { reason })]
+    vec![(0..count, Fate::Rejected { reason })]
+}
+
+/// The bad lines, by number, and what is between them.
+fn runs_between(count: usize, bad: BTreeMap<usize, String>) -> Vec<(Range<usize>, Fate)> {
+    let mut runs = Vec::with_capacity(2 * bad.len() + 1);
+    let mut next = 0;
+    for (at, reason) in bad {
+        if next < at {
+            runs.push((next..at, Fate::Remains));
+        }
+        runs.push((at..at + 1, Fate::Rejected { reason }));
+        next = at + 1;
+    }
+    if next < count {
+        runs.push((next..count, Fate::Remains));
+    }
+    runs
+}
+
+/// What stands before each line in the text, and what after it.
+const BEFORE: &str = "unable to parse '";
+const AFTER: &str = "': ";
+
+/// The lines that the text quotes, by number, with what it says of each:
+/// `unable to parse 'bad line': invalid field format`, one after another, as InfluxDB 1.x and 2.x
+/// do. It need not be complete: of conflicts of types it says nothing, and it may be cut short.
+///
+/// A quoted line can hold anything, the words around it as well. So the text is read from its
+/// start, and only what is a line of the batch, whole, counts as one.
+fn quoted_lines(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
+    let mut found = BTreeMap::new();
+    let Some(first) = text.find(BEFORE) else {
+        return found;
+    };
+    let mut numbers: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::new();
+    for (number, line) in lines.iter().enumerate() {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        // As the text has it: JSON is UTF-8, and leading blanks are left out.
+        let line = match String::from_utf8_lossy(line) {
+            Cow::Borrowed(line) => Cow::Borrowed(line.trim_start_matches(' ')),
+            Cow::Owned(line) => Cow::Owned(line.trim_start_matches(' ').to_owned()),
+        };
+        numbers.entry(line).or_default().push(number);
+    }
+    let mut rest = &text[first..];
+    while let Some(quote) = rest.strip_prefix(BEFORE) {
+        let ends = quote.match_indices(AFTER).map(|(end, _)| end);
+        let Some(end) = ends
+            .into_iter()
+            .find(|end| numbers.contains_key(&quote[..*end]))
+        else {
+            break;
+        };
+        let after = &quote[end + AFTER.len()..];
+        let next = after.find(BEFORE).unwrap_or(after.len());
+        let why = after[..next].trim_end();
+        let why = why.rsplit_once(" dropped=").map_or(why, |(why, _)| why);
+        for number in &numbers[&quote[..end]] {
+            found.insert(*number, format!("unable to parse: {why}"));
+        }
+        rest = &after[next..];
+    }
+    found
+}
+
+/// A body of this size or less, in bytes, is not cut off for its size.
+const INCONSPICUOUS: usize = 1 << 20;
+
+/// What to make of a batch of `lines` lines and `bytes` bytes that came back in an odd way `times`
+/// times running: nothing yet, or look at its parts. A single line has one more try, because for
+/// it that is the end.
+pub(crate) fn suspect(
+    oddity: Oddity,
+    times: u32,
+    lines: usize,
+    bytes: usize,
+    reason: &str,
+) -> Option<Fault> {
+    let reason = reason.to_owned();
+    match oddity {
+        Oddity::CutOff => {
+            (times >= 2 && bytes > INCONSPICUOUS).then_some(Fault::TooLarge { reason })
+        }
+        Oddity::NotReadable => {
+            let enough = if lines > 1 { 2 } else { 3 };
+            (times >= enough).then_some(Fault::Rejected { reason })
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashMap, VecDeque};
+    use std::collections::{BTreeSet, VecDeque};
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::OpenBatch;
+
+    fn lines(texts: &[&str]) -> Lines {
+        let mut batch = OpenBatch::default();
+        for text in texts {
+            let write = |out: &mut Vec<u8>| {
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'\n');
+                Ok::<_, ()>(())
+            };
+            batch.push(write).unwrap();
+        }
+        batch.seal().lines
+    }
+
+    fn lines_of(count: usize) -> Lines {
+        lines(&vec!["m f=1"; count])
+    }
+
+    fn rejected(reason: &str) -> Fate {
+        let reason = reason.to_owned();
+        Fate::Rejected { reason }
+    }
+
+    fn isolated(texts: &[&str], reason: &str) -> Vec<(Range<usize>, Fate)> {
+        let reason = reason.to_owned();
+        isolate(&lines(texts), Fault::Rejected { reason })
+    }
+
+    #[test]
+    fn the_lines_that_the_server_quotes_are_bad_and_the_rest_is_sent_together() {
+        let texts = [
+            "good f=1", "bad", "good f=2", "good f=3", "worse f", "good f=4",
+        ];
+        // As 1.6.7 says it.
+        let reason = "status 400: partial write: unable to parse 'bad': missing fields\n\
+                      unable to parse 'worse f': invalid field format dropped=0";
+        assert_eq!(
+            isolated(&texts, reason),
+            [
+                (0..1, Fate::Remains),
+                (1..2, rejected("unable to parse: missing fields")),
+                (2..4, Fate::Remains),
+                (4..5, rejected("unable to parse: invalid field format")),
+                (5..6, Fate::Remains),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quoted_line_may_hold_newlines_quotes_and_the_words_around_it() {
+        let nasty = "m s=\"a': b\nunable to parse 'good f=1': no\" x";
+        let texts = ["good f=1", nasty];
+        let reason = format!("status 400: unable to parse '{nasty}': bad timestamp dropped=0");
+        assert_eq!(
+            isolated(&texts, &reason),
+            [
+                (0..1, Fate::Remains),
+                (1..2, rejected("unable to parse: bad timestamp"))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quote_that_is_no_line_of_the_batch_rejects_nothing() {
+        let texts = ["good f=1", "bad"];
+        for reason in [
+            "status 400: unable to parse 'other': missing fields",
+            "status 400: unable to parse 'bad",
+            "status 400: partial write: field type conflict: input field \"f\" dropped=1",
+        ] {
+            let halves = [(0..1, Fate::Unknown), (1..2, Fate::Unknown)];
+            assert_eq!(isolated(&texts, reason), halves);
+        }
+    }
+
+    #[test]
+    fn of_a_text_that_is_cut_short_the_quotes_that_are_whole_count() {
+        let texts = ["bad", "worse", "good f=1"];
+        let reason = "status 400: unable to parse 'bad': missing fields\nunable to parse 'wor";
+        assert_eq!(
+            isolated(&texts, reason),
+            [
+                (0..1, rejected("unable to parse: missing fields")),
+                (1..3, Fate::Remains)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_stands_twice_is_bad_twice() {
+        let reason = "status 400: unable to parse 'bad': missing fields";
+        let bad = || rejected("unable to parse: missing fields");
+        assert_eq!(
+            isolated(&["bad", "bad"], reason),
+            [(0..1, bad()), (1..2, bad())]
+        );
+    }
+
+    #[test]
+    fn what_is_odd_again_and_again_may_be_the_batchs_own_fault() {
+        let suspect = |oddity, times, lines, bytes| suspect(oddity, times, lines, bytes, "r");
+        let mib = 1 << 20;
+        assert_eq!(suspect(Oddity::CutOff, 1, 9, mib + 1), None);
+        let reason = || "r".to_owned();
+        assert_eq!(
+            suspect(Oddity::CutOff, 2, 9, mib + 1),
+            Some(Fault::TooLarge { reason: reason() })
+        );
+        assert_eq!(suspect(Oddity::CutOff, 9, 9, mib), None);
+        let rejected = Some(Fault::Rejected { reason: reason() });
+        assert_eq!(suspect(Oddity::NotReadable, 1, 9, 9), None);
+        assert_eq!(suspect(Oddity::NotReadable, 2, 9, 9), rejected);
+        assert_eq!(suspect(Oddity::NotReadable, 2, 1, 9), None);
+        assert_eq!(suspect(Oddity::NotReadable, 3, 1, 9), rejected);
+    }
 
     /// Plays a server that refuses every slice with a bad line: what is rejected, after how many
     /// POSTs.
@@ -50,12 +267,12 @@ mod tests {
                 continue;
             }
             let reason = "bad".to_owned();
-            for (run, fate) in isolate(slice.len(), Fault::Rejected { reason }) {
+            for (run, fate) in isolate(&lines_of(slice.len()), Fault::Rejected { reason }) {
                 let run = slice.start + run.start..slice.start + run.end;
                 match fate {
                     Fate::Unknown => to_send.push_back(run),
                     Fate::Rejected { .. } => rejected.extend(run),
-                    Fate::Written => unreachable!(),
+                    other => unreachable!("{other:?}"),
                 }
             }
         }
@@ -89,7 +306,7 @@ mod tests {
             return *posts;
         }
         let reason = String::new();
-        let halves = isolate(lines, Fault::Rejected { reason });
+        let halves = isolate(&lines_of(lines), Fault::Rejected { reason });
         let (first, second) = (halves[0].0.len(), halves[1].0.len());
         let in_first = bad.saturating_sub(second)..=bad.min(first);
         let posts = in_first
@@ -122,6 +339,9 @@ mod tests {
         let fault = Fault::TooLarge {
             reason: reason.clone(),
         };
-        assert_eq!(isolate(1, fault), [(0..1, Fate::Rejected { reason })]);
+        assert_eq!(
+            isolate(&lines_of(1), fault),
+            [(0..1, Fate::Rejected { reason })]
+        );
     }
 }

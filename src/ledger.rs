@@ -5,6 +5,8 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
+use crate::DropReason;
+
 /// A snapshot of the ledger: how many measurements were recorded, and what became of each.
 ///
 /// [`Display`](fmt::Display) prints the ledger line,
@@ -69,6 +71,19 @@ macro_rules! dropped {
                 $(self.$name += other.$name;)+
             }
         }
+
+        /// The reasons that there are, `buffer_full=3 sampled=1`; `none` without any.
+        impl fmt::Display for Dropped {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let all = [$((stringify!($name), self.$name)),+];
+                let mut there = all.iter().filter(|(_, lines)| *lines > 0);
+                match there.next() {
+                    Some((name, lines)) => write!(f, "{name}={lines}")?,
+                    None => f.write_str("none")?,
+                }
+                there.try_for_each(|(name, lines)| write!(f, " {name}={lines}"))
+            }
+        }
     };
 }
 
@@ -82,6 +97,12 @@ dropped! {
     buffer_full,
     /// Recorded after shutdown had begun.
     stopping,
+    /// Pending, and given up for others when the buffer was full: see
+    /// [`Config::overflow`](crate::Config::overflow).
+    overflow,
+    /// In a batch that was not drawn: see
+    /// [`Config::sample_probability`](crate::Config::sample_probability).
+    sampled,
     /// Still pending when the time for shutdown had passed.
     undelivered,
 }
@@ -98,7 +119,7 @@ pub(crate) struct Tally {
 pub(crate) enum Settlement {
     Written,
     Rejected,
-    Undelivered,
+    Dropped(DropReason),
 }
 
 /// What has left the trays. Trays hold the rest: see [`Intake::stats`](crate::intake::Intake).
@@ -120,7 +141,9 @@ impl Ledger {
         match settlement {
             Settlement::Written => books.written += lines,
             Settlement::Rejected => books.rejected += lines,
-            Settlement::Undelivered => books.dropped.undelivered += lines,
+            Settlement::Dropped(DropReason::Overflow) => books.dropped.overflow += lines,
+            Settlement::Dropped(DropReason::Sampled) => books.dropped.sampled += lines,
+            Settlement::Dropped(DropReason::Undelivered) => books.dropped.undelivered += lines,
         }
     }
 
@@ -159,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn the_reasons_of_losses_print_by_name() {
+        let mut dropped = Dropped::default();
+        assert_eq!(dropped.to_string(), "none");
+        dropped.buffer_full = 3;
+        dropped.sampled = 1;
+        assert_eq!(dropped.to_string(), "buffer_full=3 sampled=1");
+    }
+
+    #[test]
     fn what_is_admitted_is_pending_until_it_is_settled() {
         let ledger = Ledger::default();
         ledger.retire(&Tally {
@@ -171,7 +203,7 @@ mod tests {
         ledger.admit(5);
         ledger.settle(2, Settlement::Written);
         ledger.settle(1, Settlement::Rejected);
-        ledger.settle(1, Settlement::Undelivered);
+        ledger.settle(1, Settlement::Dropped(DropReason::Undelivered));
         let stats = ledger.snapshot();
         assert!(stats.balanced());
         assert_eq!((stats.written, stats.rejected, stats.pending), (2, 1, 1));

@@ -55,6 +55,8 @@ pub struct FlushReport {
     pub written: u64,
     /// Measurements that the server has said it will not store.
     pub rejected: u64,
+    /// Measurements that were given up for another reason: see [`Stats::dropped`].
+    pub dropped: u64,
     /// Measurements that are still pending. Delivery of them goes on.
     pub undelivered: u64,
     /// How long it took.
@@ -77,6 +79,8 @@ pub struct ShutdownReport {
     pub written: u64,
     /// Measurements that the server has said it will not store since shutdown began.
     pub rejected: u64,
+    /// Measurements that were given up for another reason since shutdown began.
+    pub dropped: u64,
     /// Measurements that were still pending when the time had passed. They count as dropped. The
     /// server may have stored those whose POST it had not answered yet.
     pub undelivered: u64,

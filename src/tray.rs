@@ -10,6 +10,7 @@ use crate::{
     ledger::Tally,
     line_protocol::Encoder,
     report::Ticket,
+    shares::{Share, Shares},
 };
 
 /// What can be put into a tray: a measurement, or in tests a line as it is.
@@ -56,6 +57,7 @@ struct Shelves {
 #[derive(Debug)]
 struct Shelf {
     database: Database,
+    share: Arc<Share>,
     full: Vec<OpenBatch>,
     open: OpenBatch,
 }
@@ -77,11 +79,12 @@ impl Tray {
         source: &mut impl Source,
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
+        shares: &Shares,
     ) -> (Result<(), RecordError>, bool) {
         let mut contents = self.0.lock();
         contents.tally.recorded += 1;
         match contents.settings.door {
-            Door::Open => contents.put(source, ticket, gauge),
+            Door::Open => contents.put(source, ticket, gauge, shares),
             Door::Disabled => {
                 contents.tally.dropped.disabled += 1;
                 (Ok(()), false)
@@ -129,6 +132,7 @@ impl Contents {
         source: &mut impl Source,
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
+        shares: &Shares,
     ) -> (Result<(), RecordError>, bool) {
         let Self {
             settings,
@@ -136,14 +140,15 @@ impl Contents {
             shelves,
         } = self;
         let limits = &settings.gauge;
-        let pending = match gauge.reserve_line(limits) {
-            Ok(pending) => pending,
+        let shelf = shelves.of(source.database(), shares);
+        let reserve = limits.opens_reserve(shelf.share.is_below());
+        let lines = match gauge.reserve_line(limits, reserve) {
+            Ok(lines) => lines,
             Err(full) => {
                 tally.dropped.buffer_full += 1;
                 return (Err(full), gauge.lost());
             }
         };
-        let shelf = shelves.of(source.database());
         let write = |out: &mut Vec<u8>| source.write(&settings.encoder, out);
         let line = match shelf.open.push(write) {
             Ok(line) => line,
@@ -153,12 +158,15 @@ impl Contents {
                 return (Err(invalid), false);
             }
         };
-        if let Err(full) = gauge.reserve_bytes(line, limits) {
-            shelf.open.pop();
-            gauge.release(1, 0);
-            tally.dropped.buffer_full += 1;
-            return (Err(full), gauge.lost());
-        }
+        let bytes = match gauge.reserve_bytes(line, limits, reserve) {
+            Ok(bytes) => bytes,
+            Err(full) => {
+                shelf.open.pop();
+                gauge.release(1, 0);
+                tally.dropped.buffer_full += 1;
+                return (Err(full), gauge.lost());
+            }
+        };
         if shelf.open.is_over(settings.batch) {
             let next = shelf.open.split_off_last();
             shelf.full.push(std::mem::replace(&mut shelf.open, next));
@@ -166,7 +174,7 @@ impl Contents {
         if let Some(ticket) = ticket.take() {
             shelf.open.attach(ticket);
         }
-        (Ok(()), gauge.arrived(pending, limits))
+        (Ok(()), gauge.arrived(lines, bytes, line, limits))
     }
 }
 
@@ -180,13 +188,14 @@ impl Shelves {
     }
 
     #[inline]
-    fn of(&mut self, database: &Database) -> &mut Shelf {
+    fn of(&mut self, database: &Database, shares: &Shares) -> &mut Shelf {
         if self.all.get(self.last).map(|shelf| &shelf.database) != Some(database) {
             self.last = match self.places.get(database) {
                 Some(place) => *place,
                 None => {
                     self.all.push(Shelf {
                         database: database.clone(),
+                        share: shares.of(database),
                         full: Vec::new(),
                         open: OpenBatch::default(),
                     });

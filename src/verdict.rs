@@ -6,8 +6,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::gate::Scope;
-
 /// What came of a POST.
 #[derive(Clone, Debug, derive_more::Display)]
 pub(crate) enum Outcome {
@@ -19,6 +17,12 @@ pub(crate) enum Outcome {
     /// There was one, and no whole response: timeout, reset, cut.
     #[display("not answered: {reason}")]
     NotAnswered { reason: String },
+    /// The connection was cut while the request was sent, or before the response.
+    #[display("cut off: {reason}")]
+    CutOff { reason: String },
+    /// There was a response that is no HTTP.
+    #[display("not readable: {reason}")]
+    NotReadable { reason: String },
 }
 
 /// A response.
@@ -29,6 +33,17 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<String>,
     /// The first of it, if it is long.
     pub(crate) body: String,
+    /// The header `X-Influxdb-Error`: what the body says, cut short. For when there is no body.
+    pub(crate) error: Option<String>,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Endpoint,
+    Database,
+    /// The endpoint's if others fail as well.
+    Unclear,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +65,18 @@ pub(crate) struct Retry {
     /// Somebody has to change something before it can succeed: the credential, the database.
     pub(crate) is_misconfigured: bool,
     pub(crate) not_before: Option<Duration>,
+    /// What may be the batch's own fault, if it happens again and again.
+    pub(crate) oddity: Option<Oddity>,
+}
+
+/// A failure that a batch may cause by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Oddity {
+    /// A server that finds a body too large may cut the connection before it says so.
+    CutOff,
+    /// InfluxDB 1.6.7 repeats what it could not parse in a header, raw: with a control character in
+    /// it the response is no HTTP.
+    NotReadable,
 }
 
 impl Retry {
@@ -59,6 +86,7 @@ impl Retry {
             scope,
             is_misconfigured: false,
             not_before: None,
+            oddity: None,
         }
     }
 }
@@ -84,6 +112,8 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
         Outcome::NotAnswered { reason } => {
             return Verdict::Retry(Retry::new(Scope::Unclear, reason));
         }
+        Outcome::CutOff { reason } => return odd(Oddity::CutOff, reason),
+        Outcome::NotReadable { reason } => return odd(Oddity::NotReadable, reason),
     };
     let reason = reason(&answer);
     let not_before = answer
@@ -112,10 +142,20 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
     }
 }
 
+fn odd(oddity: Oddity, reason: String) -> Verdict {
+    Verdict::Retry(Retry {
+        oddity: Some(oddity),
+        ..Retry::new(Scope::Unclear, reason)
+    })
+}
+
 /// The status, and the server's own words: `error` of v1, `message` of v2 and v3, or the body.
 fn reason(answer: &Answer) -> String {
-    let body = answer.body.trim();
-    let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let body = match (answer.body.trim(), &answer.error) {
+        ("", Some(error)) => error,
+        (body, _) => body,
+    };
+    let json = json(body);
     let text = json.as_ref().and_then(|json| {
         let texts = ["error", "message"].map(|key| json.get(key).and_then(|text| text.as_str()));
         texts.into_iter().flatten().next()
@@ -124,6 +164,20 @@ fn reason(answer: &Answer) -> String {
         "" => format!("status {}", answer.status),
         text => format!("status {}: {text}", answer.status),
     }
+}
+
+/// The body as JSON, also if only the first part of it was read.
+fn json(body: &str) -> Option<serde_json::Value> {
+    if !body.starts_with('{') {
+        return None;
+    }
+    let whole = serde_json::from_str(body).ok();
+    // Cut inside of its last string, perhaps inside of an escape there.
+    whole.or_else(|| {
+        let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
+        let closed = |start: &str| serde_json::from_str(&format!("{start}\"}}")).ok();
+        ends.map(closed).find_map(|json| json)
+    })
 }
 
 /// v1: `database not found: "x"`, and with status 500 `retention policy not found: x`; v2:
@@ -164,6 +218,7 @@ mod tests {
             status,
             retry_after: retry_after.map(str::to_owned),
             body: body.to_owned(),
+            error: None,
         };
         verdict(Outcome::Answered(answer), now())
     }
@@ -269,6 +324,50 @@ mod tests {
             of(500, r#"{"error":"engine: closed"}"#),
             Verdict::Retry(_)
         ));
+    }
+
+    #[test]
+    fn the_header_speaks_only_where_there_is_no_body() {
+        let answer = |body: &str| Answer {
+            status: 400,
+            retry_after: None,
+            body: body.to_owned(),
+            error: Some("from the header".to_owned()),
+        };
+        assert_eq!(reason(&answer("")), "status 400: from the header");
+        assert_eq!(reason(&answer("body")), "status 400: body");
+    }
+
+    #[test]
+    fn a_body_that_was_not_read_to_its_end_is_still_understood() {
+        let whole = r#"{"error":"unable to parse 'a \u003c \"b\"': invalid"}"#;
+        for end in whole.len() - 10..whole.len() {
+            let Verdict::Rejected { reason } = of(400, &whole[..end]) else {
+                panic!("{end}");
+            };
+            assert!(
+                reason.starts_with("status 400: unable to parse 'a < \"b\"'"),
+                "{reason}"
+            );
+        }
+        // Also where the cut is in the middle of an escape.
+        let Verdict::Rejected { reason } = of(400, r#"{"error":"unable to parse 'a \u00"#) else {
+            panic!();
+        };
+        assert_eq!(reason, "status 400: unable to parse 'a");
+    }
+
+    #[test]
+    fn what_is_cut_off_or_not_readable_is_odd() {
+        let reason = || "reset".to_owned();
+        let cut = retry(verdict(Outcome::CutOff { reason: reason() }, now()));
+        assert_eq!(
+            (cut.scope, cut.oddity),
+            (Scope::Unclear, Some(Oddity::CutOff))
+        );
+        let unreadable = retry(verdict(Outcome::NotReadable { reason: reason() }, now()));
+        assert_eq!(unreadable.oddity, Some(Oddity::NotReadable));
+        assert_eq!(retry(of(503, "")).oddity, None);
     }
 
     #[test]

@@ -13,36 +13,50 @@
 //! No state lives in a future: a batch that is lent stays in the [`Backlog`].
 
 mod alarms;
+mod creation;
 mod delivery;
 mod messages;
 mod reports;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::{
     Actor, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, SpawnHandle,
     System,
 };
 
-pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Update};
+pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
-use self::{alarms::Alarms, messages::End, reports::Waiting};
-use super::{pool::Pool, replay::Isolate};
+use self::{
+    alarms::Alarms,
+    messages::{Created, End},
+    reports::Waiting,
+};
+use super::{LOG, pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
-    Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
+    Config, ConfigError, Database, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     backlog::{Backlog, LoanId},
     batch::BatchLimits,
     endpoint::{Endpoint, Http},
     gate::{Gate, Pass},
+    gauge::GaugeLimits,
     report::Ticket,
     shared::Shared,
 };
+
+/// How long subscribers have for the events that are left at the end.
+const LAST_EVENTS: Duration = Duration::from_millis(100);
 
 /// The actor that holds the buffer. Its address is [`Influx::addr`](crate::Influx::addr).
 pub struct BufferActor {
     shared: Arc<Shared>,
     /// What is in force here: [`Shared`] may be one message ahead.
     config: Arc<Config>,
+    limits: GaugeLimits,
     backlog: Backlog,
     gate: Gate,
     /// For each batch that is being sent.
@@ -56,6 +70,7 @@ pub struct BufferActor {
     /// Runs while a breaker keeps something from being sent.
     reopening: Option<SpawnHandle>,
     waiting: Waiting,
+    subscribers: Subscribers,
     alarms: Alarms,
 }
 
@@ -76,6 +91,7 @@ impl BufferActor {
         let config = shared.config();
         Self {
             shared,
+            limits: GaugeLimits::new(&config),
             backlog: Backlog::new(BatchLimits::new(&config)),
             config,
             gate: Gate::default(),
@@ -87,6 +103,7 @@ impl BufferActor {
             interval: None,
             reopening: None,
             waiting: Waiting::default(),
+            subscribers: Subscribers::default(),
             alarms: Alarms::default(),
         }
     }
@@ -97,7 +114,7 @@ impl BufferActor {
     }
 
     fn look(&mut self, context: &mut Context<Self>) {
-        if self.shared.intake.gauge.waiting() >= self.config.trigger_size {
+        if self.shared.intake.gauge.triggers(&self.limits) {
             self.drain(context);
             self.pump(context);
         } else {
@@ -111,10 +128,25 @@ impl BufferActor {
         let backlog = &mut self.backlog;
         let add = |database, batch| backlog.add(database, batch);
         self.shared.intake.drain(add);
+        self.make_room();
         if let Some(interval) = self.interval.take() {
             context.cancel_future(interval);
         }
         self.arm_interval(context);
+    }
+
+    /// Gives up what is more than may be pending, and tells callers who may go on when it is full.
+    fn make_room(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let intake = &shared.intake;
+        while intake.gauge.is_over(&self.limits) {
+            let Some(evicted) = self.backlog.evict(self.config.overflow) else {
+                break;
+            };
+            self.settle(evicted);
+        }
+        let pending = |database: &Database| self.backlog.pending(database);
+        intake.shares.update(self.config.max_buffer_size, pending);
     }
 
     /// The first measurement that waits starts the interval.
@@ -142,11 +174,12 @@ impl BufferActor {
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
+        self.limits = GaugeLimits::new(config);
         self.backlog.set_limits(BatchLimits::new(config));
         self.writers.resize(config.max_clients);
         match Endpoint::new(config) {
             Ok(endpoint) => self.endpoint = endpoint,
-            Err(error) => log::error!("the endpoint stays as it was: {error}"),
+            Err(error) => log::error!(target: LOG, "the endpoint stays as it was: {error}"),
         }
         if has_another_server(&old, config) {
             self.gate.retry_now(self.now());
@@ -170,14 +203,8 @@ fn has_another_server(old: &Config, new: &Config) -> bool {
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {
-            log::error!("the buffer actor has ended without a shutdown");
-            self.shared.close();
-            let backlog = &mut self.backlog;
-            self.shared
-                .intake
-                .drain(|database, batch| backlog.add(database, batch));
-            let began = self.now();
-            self.set_end(0, 0, began);
+            log::error!(target: LOG, "the buffer actor has ended without a shutdown");
+            self.end_unexpectedly();
             if let Some(system) = System::try_current() {
                 system.stop();
             }
@@ -199,6 +226,14 @@ impl Handler<Measurement> for BufferActor {
 
     fn handle(&mut self, measurement: Measurement, _: &mut Self::Context) {
         self.record(measurement, None);
+    }
+}
+
+impl Handler<Subscribe> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, Subscribe(recipient): Subscribe, _: &mut Self::Context) {
+        self.subscribers.add(recipient);
     }
 }
 
@@ -292,11 +327,23 @@ impl Handler<Isolated> for BufferActor {
     }
 }
 
+impl Handler<Created> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, created: Created, context: &mut Self::Context) {
+        self.created(created, context);
+    }
+}
+
 impl Handler<End> for BufferActor {
     type Result = ();
 
-    fn handle(&mut self, _: End, _: &mut Self::Context) {
-        System::current().stop();
+    fn handle(&mut self, _: End, context: &mut Self::Context) {
+        match self.subscribers.are_waiting() {
+            false => System::current().stop(),
+            // They hear the last of it, unless they are slow.
+            true => _ = context.run_later(LAST_EVENTS, |_, _| System::current().stop()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 
-use super::{buffer::Isolated, log_limit::LogLimit, reply::Reply};
+use super::{LOG, buffer::Isolated, log_limit::LogLimit, reply::Reply};
 use crate::{
     Database,
     backlog::Fate,
@@ -56,7 +56,7 @@ impl ReplayActor {
             fault,
             reply,
         } = message;
-        let runs = isolate(lines.len(), fault);
+        let runs = isolate(&lines, fault);
         for (run, fate) in &runs {
             if let Fate::Rejected { reason } = fate {
                 for line in run.clone() {
@@ -75,7 +75,7 @@ impl ReplayActor {
             let line = String::from_utf8_lossy(line);
             let start: String = line.chars().take(LOG_LENGTH).collect();
             let more = if start.len() < line.len() { "…" } else { "" };
-            log::error!("{database} rejected a measurement ({reason}): {start:?}{more}");
+            log::error!(target: LOG, "{database} rejected a measurement ({reason}): {start:?}{more}");
             self.log_held_back(shown.held_back);
         } else if self.summary.is_none() {
             let summary = context.run_later(self.limit.window(), |replay, _| {
@@ -90,6 +90,7 @@ impl ReplayActor {
     fn log_held_back(&self, held_back: u64) {
         if held_back > 0 {
             log::error!(
+                target: LOG,
                 "{held_back} more measurements were rejected and are not logged one by one"
             );
         }

@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::batch::{Batch, OpenBatch};
+use crate::{
+    Overflow,
+    batch::{Batch, OpenBatch},
+};
 
 /// A sealed batch, or a slice of one.
 #[derive(Debug)]
@@ -8,7 +11,31 @@ pub(super) struct Job {
     /// Counts the sealed batches; a slice has its batch's number.
     pub(super) number: u64,
     pub(super) is_slice: bool,
+    pub(super) was_lent: bool,
+    /// How often, one time after another, it came back in an odd way.
+    pub(super) strikes: u32,
     pub(super) batch: Batch,
+}
+
+impl Job {
+    /// A part of the batch `number`.
+    pub(super) fn slice(number: u64, batch: Batch) -> Self {
+        Self {
+            is_slice: true,
+            was_lent: true,
+            ..Self::sealed(number, batch)
+        }
+    }
+
+    fn sealed(number: u64, batch: Batch) -> Self {
+        Self {
+            number,
+            is_slice: false,
+            was_lent: false,
+            strikes: 0,
+            batch,
+        }
+    }
 }
 
 /// What one database has pending.
@@ -20,7 +47,10 @@ pub(super) struct Queue {
     pub(super) slices: VecDeque<Job>,
     /// So that isolation and fresh batches take turns.
     slice_was_last: bool,
+    /// How many batches are lent.
     pub(super) lent: usize,
+    /// How many lines are not settled, lent or not.
+    pub(super) pending: usize,
 }
 
 impl Queue {
@@ -40,11 +70,7 @@ impl Queue {
         let number = *next_number;
         *next_number += 1;
         unsettled.insert(number, batch.lines.len());
-        self.sealed.push_back(Job {
-            number,
-            is_slice: false,
-            batch,
-        });
+        self.sealed.push_back(Job::sealed(number, batch));
     }
 
     pub(super) fn next(
@@ -62,5 +88,20 @@ impl Queue {
             self.seal(next_number, unsettled);
         }
         self.sealed.pop_front()
+    }
+
+    /// The number of the oldest batch that is not lent; none yet, if it still grows.
+    pub(super) fn oldest(&self) -> u64 {
+        let jobs = [self.slices.front(), self.sealed.front()];
+        let numbers = jobs.into_iter().flatten().map(|job| job.number);
+        numbers.min().unwrap_or(u64::MAX)
+    }
+
+    /// Takes the oldest or the newest batch out.
+    pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
+        match overflow {
+            Overflow::DropOldest => self.slices.pop_front().or_else(|| self.sealed.pop_front()),
+            Overflow::DropNewest => self.sealed.pop_back().or_else(|| self.slices.pop_back()),
+        }
     }
 }

@@ -126,7 +126,7 @@ fn everything_can_be_taken_out_also_what_is_lent() {
     let mut backlog = backlog(&[("a", 10), ("a", 3), ("b", 2)]);
     lend(&mut backlog, 9).unwrap();
     let all = backlog.take_all();
-    let lines: usize = all.iter().map(|(_, batch)| batch.lines.len()).sum();
+    let lines: usize = all.iter().map(|(.., batch)| batch.lines.len()).sum();
     assert_eq!(lines, 15);
     assert!(backlog.take_all().is_empty());
 }

@@ -58,6 +58,15 @@ impl Dialect {
         }
     }
 
+    /// Path and query that create a database. Only v1 has one; the settings see to that.
+    ///
+    /// Source: [InfluxQL, identifiers](https://docs.influxdata.com/influxdb/v1/query_language/spec/#identifiers).
+    pub(crate) fn create_database_path(&self, database: &Database) -> String {
+        let name = database.name.replace('\\', "\\\\").replace('"', "\\\"");
+        let query = format!("CREATE DATABASE \"{}\"", name.replace('\n', "\\n"));
+        format!("/query?q={}", escaped(&query))
+    }
+
     fn precision(&self) -> &'static str {
         match (self.api, self.precision) {
             (Api::V3, Precision::Nanoseconds) => "nanosecond",
@@ -138,6 +147,14 @@ mod tests {
             path(Config::v3("http://h", "t"), "db".into()),
             "/api/v3/write_lp?db=db&precision=nanosecond"
         );
+    }
+
+    #[test]
+    fn the_name_of_a_database_that_is_created_is_quoted() {
+        let dialect = Dialect::new(&Config::v1("http://h"));
+        let path = dialect.create_database_path(&"a\"; DROP DATABASE \\".into());
+        let wanted = escaped("CREATE DATABASE \"a\\\"; DROP DATABASE \\\\\"");
+        assert_eq!(path, format!("/query?q={wanted}"));
     }
 
     #[test]

@@ -57,7 +57,30 @@ impl Http {
                 status,
                 retry_after: text(&headers, RETRY_AFTER.as_str()),
                 body: String::from_utf8_lossy(&body).into_owned(),
+                error: text(&headers, "x-influxdb-error"),
             }),
+        }
+    }
+
+    /// Creates a database, or says why that failed.
+    pub(crate) async fn create_database(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let request = authorized(
+            self.0.post(endpoint.create_database_url(database)),
+            endpoint,
+        );
+        let (status, _, body) = exchange(request, Bytes::new(), limit)
+            .await
+            .map_err(|failure| failure.to_string())?;
+        let body = String::from_utf8_lossy(&body);
+        // A refusal may come with status 200 (seen on 1.6.7).
+        match (status, body.contains("\"error\"")) {
+            (200..=299, false) => Ok(()),
+            _ => Err(format!("status {status}: {}", body.trim())),
         }
     }
 
@@ -69,9 +92,12 @@ impl Http {
         let request = authorized(self.0.get(endpoint.ping_url()), endpoint);
         let url = endpoint.to_string();
         match exchange(request, Bytes::new(), limit).await {
-            Err(Outcome::NotConnected { reason } | Outcome::NotAnswered { reason }) => {
-                Err(PingError::Unreachable { url, reason })
-            }
+            Err(
+                Outcome::NotConnected { reason }
+                | Outcome::NotAnswered { reason }
+                | Outcome::CutOff { reason }
+                | Outcome::NotReadable { reason },
+            ) => Err(PingError::Unreachable { url, reason }),
             Ok((200..=299, headers, _)) => Ok(ServerInfo {
                 url,
                 version: text(&headers, "x-influxdb-version"),
@@ -130,9 +156,11 @@ fn failure(error: SendRequestError) -> Outcome {
     let reason = error.to_string();
     match error {
         // awc says so of a connection that was closed before the response.
-        SendRequestError::Connect(ConnectError::Disconnected) => Outcome::NotAnswered {
+        SendRequestError::Connect(ConnectError::Disconnected) => Outcome::CutOff {
             reason: "the connection was closed before the response".to_owned(),
         },
+        SendRequestError::Send(_) => Outcome::CutOff { reason },
+        SendRequestError::Response(_) => Outcome::NotReadable { reason },
         SendRequestError::Connect(_) | SendRequestError::Url(_) => Outcome::NotConnected { reason },
         _ => Outcome::NotAnswered { reason },
     }

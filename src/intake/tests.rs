@@ -69,8 +69,8 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
                 let is_last = running.load(Ordering::SeqCst) == 0;
                 let mut bytes = 0;
                 let lines = intake.drain(|_, batch| bytes += batch.byte_len());
-                intake.gauge.release(lines, bytes);
                 intake.ledger.settle(lines, Settlement::Written);
+                intake.gauge.release(lines, bytes);
                 if is_last {
                     return;
                 }

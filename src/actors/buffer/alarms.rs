@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{RecordError, actors::log_limit::LogLimit};
+use crate::{
+    RecordError,
+    actors::{LOG, log_limit::LogLimit},
+};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -19,6 +22,8 @@ pub(super) struct Alarms {
     /// Measurements that had been refused when that was last reported.
     reported: u64,
     reports_losses: bool,
+    /// An outage that is somebody's to mend has been told of.
+    pub(super) misconfigured: bool,
     invalid: LogLimit,
 }
 
@@ -28,6 +33,7 @@ impl Default for Alarms {
             warned: None,
             reported: 0,
             reports_losses: false,
+            misconfigured: false,
             invalid: LogLimit::new(5, LOSSES_EVERY),
         }
     }
@@ -37,9 +43,9 @@ impl Alarms {
     /// An invalid measurement that came as a message: nobody else hears of its error.
     pub(super) fn invalid(&mut self, error: &RecordError, now: Instant) {
         if let Some(shown) = self.invalid.ask(now) {
-            log::error!("a measurement that was sent to the buffer actor is invalid: {error}");
+            log::error!(target: LOG, "a measurement was sent to the buffer actor in vain: {error}");
             if shown.held_back > 0 {
-                log::error!("{} more were not logged", shown.held_back);
+                log::error!(target: LOG, "{} more were not logged", shown.held_back);
             }
         }
     }
@@ -60,7 +66,10 @@ impl BufferActor {
         let (now, pending) = (self.now(), self.shared.intake.gauge.lines());
         if self.alarms.warns(pending, self.config.warn_at(), now) {
             let limit = self.config.max_buffer_size;
-            log::warn!("{pending} measurements are pending, of at most {limit}");
+            log::warn!(
+                target: LOG,
+                "{pending} measurements are pending, of at most {limit} (max_buffer_size)"
+            );
         }
         if !self.alarms.reports_losses {
             self.report_losses(context);
@@ -71,9 +80,15 @@ impl BufferActor {
     fn report_losses(&mut self, context: &mut Context<Self>) {
         self.alarms.reports_losses = self.shared.intake.gauge.take_lost();
         if self.alarms.reports_losses {
-            let refused = self.shared.intake.stats().dropped.buffer_full;
-            let lost = refused - std::mem::replace(&mut self.alarms.reported, refused);
-            log::error!("{lost} measurements are lost: the buffer is full");
+            let stats = self.shared.intake.stats();
+            let lost = stats.dropped.buffer_full + stats.dropped.overflow;
+            let since = lost - std::mem::replace(&mut self.alarms.reported, lost);
+            let (lines, bytes) = (self.config.max_buffer_size, self.config.max_buffer_bytes);
+            log::error!(
+                target: LOG,
+                "the buffer is full (max_buffer_size {lines}, max_buffer_bytes {bytes}): \
+                 measurements lost {since}, in all {lost}"
+            );
             context.run_later(LOSSES_EVERY, |buffer, context| {
                 buffer.report_losses(context)
             });

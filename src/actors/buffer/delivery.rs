@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use actix::{AsyncContext as _, Context};
+use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 
 use super::{BufferActor, Isolated, Returned};
 use crate::{
-    Database, Delivery,
-    actors::{replay::Isolate, reply::Reply, writer::Write},
+    Database, Delivery, DropReason, Event,
+    actors::{LOG, replay::Isolate, reply::Reply, writer::Write},
     backlog::{Fate, Lent, LoanId, Settled},
+    batch::Lines,
     breaker::{Failure, Recovery},
-    gate::{Closed, Opened, Scope},
-    isolate::Fault,
+    gate::Opened,
+    isolate::{Fault, suspect},
     ledger::Settlement,
-    verdict::{Retry, Verdict},
+    verdict::{Retry, Scope, Verdict},
 };
 
 impl BufferActor {
@@ -30,6 +31,7 @@ impl BufferActor {
         }
         self.arm_reopening(context);
         self.answer_those_who_wait(context);
+        self.send_events(context);
     }
 
     fn lend(&mut self) -> Option<Lent> {
@@ -51,7 +53,15 @@ impl BufferActor {
             id: loan,
             database,
             lines,
+            is_first,
         } = lent;
+        if is_first && fastrand::f64() >= self.config.sample_probability {
+            self.writers.put_back(writer);
+            self.conclude(loan, |lines| {
+                [(0..lines, Fate::Dropped(DropReason::Sampled))]
+            });
+            return;
+        }
         let pass = self.gate.send(&database);
         self.passes.insert(loan, pass);
         let lost = Returned {
@@ -93,7 +103,13 @@ impl BufferActor {
                     self.succeeded(&database, loan);
                     self.isolate(database, loan, Fault::TooLarge { reason }, context);
                 }
-                Verdict::Retry(retry) => self.failed(&database, loan, retry),
+                Verdict::Retry(retry) => {
+                    self.failed(&database, loan, &retry, context);
+                    match self.suspect(loan, &retry) {
+                        Some(fault) => self.isolate(database, loan, fault, context),
+                        None => self.backlog.give_back(loan),
+                    }
+                }
             }
         }
         self.pump(context);
@@ -101,25 +117,41 @@ impl BufferActor {
 
     fn succeeded(&mut self, database: &Database, loan: LoanId) {
         let now = self.now();
-        if let Some(pass) = self.passes.remove(&loan) {
-            let Closed {
-                endpoint,
-                database: own,
-            } = self.gate.succeed(database, pass, now);
-            let log = |what: &dyn std::fmt::Display, recovery: Option<Recovery>| {
-                if let Some(Recovery { after, attempts }) = recovery {
-                    log::info!(
-                        "{what} takes measurements again, after {after:.1?} and {attempts} failed attempts"
-                    );
-                }
-            };
-            log(&self.endpoint, endpoint);
-            log(database, own);
+        let Some(pass) = self.passes.remove(&loan) else {
+            return;
+        };
+        let closed = self.gate.succeed(database, pass, now);
+        let url = self.endpoint.to_string();
+        if let Some(Recovery { after, attempts }) = closed.endpoint {
+            log::info!(
+                target: LOG,
+                "{url} takes measurements again, after {after:.1?} and {attempts} failed attempts"
+            );
+            self.subscribers.push(Event::EndpointUp {
+                url: url.clone(),
+                after,
+                attempts,
+            });
+        }
+        if let Some(Recovery { after, attempts }) = closed.database {
+            log::info!(
+                target: LOG,
+                "{url} takes measurements of database {database} again, after {after:.1?} and \
+                 {attempts} failed attempts"
+            );
+        }
+        if closed.endpoint.is_some() || closed.database.is_some() {
+            self.alarms.misconfigured = false;
         }
     }
 
-    fn failed(&mut self, database: &Database, loan: LoanId, retry: Retry) {
-        self.backlog.give_back(loan);
+    fn failed(
+        &mut self,
+        database: &Database,
+        loan: LoanId,
+        retry: &Retry,
+        context: &mut Context<Self>,
+    ) {
         let Some(pass) = self.passes.remove(&loan) else {
             return;
         };
@@ -129,33 +161,62 @@ impl BufferActor {
             max_delay: self.config.max_retry_delay,
             not_before: retry.not_before,
         };
-        let reason = &retry.reason;
         let opened = self.gate.fail(database, pass, retry.scope, failure);
-        // A configuration fault waits for somebody: that is worth more than a warning.
+        self.tell_failure(database, loan, retry, opened);
+        if self.gate.is_open() {
+            self.endpoint = self.endpoint.next();
+        }
+        if retry.scope == Scope::Database && self.config.create_database {
+            self.create(database.clone(), context);
+        }
+    }
+
+    fn tell_failure(&mut self, database: &Database, loan: LoanId, retry: &Retry, opened: Opened) {
+        let (url, reason) = (self.endpoint.to_string(), shortened(&retry.reason));
+        // A configuration fault waits for somebody to mend it: that is worth more than a warning,
+        // also if it follows on another fault.
+        let is_news = retry.is_misconfigured && !self.alarms.misconfigured;
+        self.alarms.misconfigured |= retry.is_misconfigured;
         let level = match retry.is_misconfigured {
             true => log::Level::Error,
             false => log::Level::Warn,
         };
-        let Opened {
-            endpoint,
-            database: own,
-        } = opened;
-        if endpoint {
-            let url = &self.endpoint;
+        if opened.endpoint || (is_news && retry.scope == Scope::Endpoint) {
             log::log!(
+                target: LOG,
                 level,
                 "{url} does not take measurements, they are kept: {reason}"
             );
-        } else if own {
-            let url = &self.endpoint;
+        } else if opened.database || is_news {
             log::log!(
+                target: LOG,
                 level,
-                "{url} does not take measurements of {database}, they are kept: {reason}"
+                "{url} does not take measurements of database {database}, they are kept: {reason}"
             );
         }
-        if self.gate.is_open() {
-            self.endpoint = self.endpoint.next();
+        if opened.endpoint {
+            self.subscribers.push(Event::EndpointDown {
+                url,
+                reason: reason.clone(),
+            });
         }
+        let measurements = self.backlog.lines(loan).map_or(0, Lines::len);
+        self.subscribers.push(Event::Retrying {
+            database: database.clone(),
+            measurements,
+            reason,
+        });
+    }
+
+    /// May the batch itself be the reason that it failed again?
+    fn suspect(&mut self, loan: LoanId, retry: &Retry) -> Option<Fault> {
+        let Some(oddity) = retry.oddity else {
+            self.backlog.forgive(loan);
+            return None;
+        };
+        let times = self.backlog.strike(loan);
+        let lines = self.backlog.lines(loan)?;
+        suspect(oddity, times, lines.len(), lines.byte_len(), &retry.reason)
     }
 
     fn isolate(
@@ -198,29 +259,81 @@ impl BufferActor {
         }
     }
 
-    fn settle(&mut self, settled: Settled) {
+    /// Enters in the ledger what has left the backlog, and tells all who want to know.
+    pub(super) fn settle(&mut self, settled: Settled) {
         let Settled {
             database,
             batch,
             number,
             fate,
         } = settled;
-        let (settlement, delivery) = match fate {
+        let measurements = batch.lines.len();
+        let (settlement, delivery) = match &fate {
             Fate::Written => (Settlement::Written, Delivery::Written),
-            Fate::Rejected { reason } => (Settlement::Rejected, Delivery::Rejected { reason }),
-            // The backlog settles nothing that is unknown.
-            Fate::Unknown => return,
+            Fate::Rejected { reason } => {
+                let reason = reason.clone();
+                (Settlement::Rejected, Delivery::Rejected { reason })
+            }
+            Fate::Dropped(reason) => {
+                let settlement = Settlement::Dropped(*reason);
+                let reason = reason.to_string();
+                (settlement, Delivery::Dropped { reason })
+            }
+            // The backlog settles nothing whose fate is open.
+            Fate::Unknown | Fate::Remains => return,
         };
-        let lines = batch.lines.len();
         let intake = &self.shared.intake;
-        intake.gauge.release(lines, batch.lines.byte_len());
-        intake.ledger.settle(lines, settlement);
+        // In this order, or the room would be taken again before the ledger shows it.
+        intake.ledger.settle(measurements, settlement);
+        intake.gauge.release(measurements, batch.lines.byte_len());
         for (_, ticket) in batch.tickets {
             ticket.answer(delivery.clone());
         }
-        self.waiting.settled(number, lines as u64, settlement);
+        self.waiting
+            .settled(number, measurements as u64, settlement);
         if !self.backlog.has(&database) {
             self.gate.forget(&database);
+        }
+        self.tell_end(database, &batch.lines, fate);
+    }
+
+    fn tell_end(&mut self, database: Database, lines: &Lines, fate: Fate) {
+        if self.subscribers.is_empty() {
+            return;
+        }
+        let measurements = lines.len();
+        match fate {
+            Fate::Written => self.subscribers.push(Event::Written {
+                database,
+                measurements,
+            }),
+            Fate::Rejected { reason } => {
+                for line in lines.iter() {
+                    let line = String::from_utf8_lossy(line);
+                    self.subscribers.push(Event::Rejected {
+                        database: database.clone(),
+                        line: line.trim_end_matches('\n').to_owned(),
+                        reason: reason.clone(),
+                    });
+                }
+            }
+            Fate::Dropped(reason) => self.subscribers.push(Event::Dropped {
+                database,
+                measurements,
+                reason,
+            }),
+            Fate::Unknown | Fate::Remains => {}
+        }
+    }
+
+    /// Sends subscribers their next events.
+    pub(super) fn send_events(&mut self, context: &mut Context<Self>) {
+        for (id, recipient, event) in self.subscribers.due() {
+            let handled = recipient.send(event).into_actor(self);
+            context.spawn(handled.map(move |result, buffer: &mut Self, context| {
+                buffer.subscribers.handled(id, result);
+                buffer.send_events(context);
+            }));
         }
     }
 
@@ -238,5 +351,14 @@ impl BufferActor {
             });
             self.reopening = Some(reopening);
         }
+    }
+}
+
+/// A reason for the log: some servers answer with whole pages.
+fn shortened(reason: &str) -> String {
+    const MOST: usize = 500;
+    match reason.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }

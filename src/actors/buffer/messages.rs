@@ -1,10 +1,10 @@
 use std::{fmt, ops::Range, time::Duration};
 
-use actix::Message;
+use actix::{Message, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
-    Stats,
+    Config, ConfigError, Database, Delivery, Event, FlushReport, Measurement, PingError,
+    ServerInfo, ShutdownReport, Stats,
     backlog::{Fate, LoanId},
     verdict::Verdict,
 };
@@ -61,6 +61,11 @@ impl fmt::Debug for Update {
     }
 }
 
+/// Send all events to this subscriber. See [`Influx::subscribe`](crate::Influx::subscribe).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Subscribe(pub Recipient<Event>);
+
 /// From a recording thread: look at the gauge.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -86,6 +91,14 @@ pub(crate) struct Returned {
 pub(crate) struct Isolated {
     pub(crate) loan: LoanId,
     pub(crate) runs: Option<Vec<(Range<usize>, Fate)>>,
+}
+
+/// To itself: what came of creating a database.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Created {
+    pub(super) database: Database,
+    pub(super) result: Result<(), String>,
 }
 
 /// To itself: everything is answered, end the thread.

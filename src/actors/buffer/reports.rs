@@ -6,7 +6,13 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use futures_channel::oneshot;
 
 use super::{BufferActor, messages::End};
-use crate::{FlushReport, ShutdownReport, ledger::Settlement, report::Delivery};
+use crate::{
+    Database, DropReason, FlushReport, ShutdownReport,
+    actors::LOG,
+    backlog::{Fate, Settled},
+    batch::{Batch, Lines},
+    ledger::Settlement,
+};
 
 /// All who wait.
 #[derive(Debug, Default)]
@@ -38,15 +44,26 @@ struct Progress {
     began: Instant,
     written: u64,
     rejected: u64,
+    dropped: u64,
 }
 
 impl Progress {
+    fn new(mark: u64, began: Instant) -> Self {
+        Self {
+            mark,
+            began,
+            written: 0,
+            rejected: 0,
+            dropped: 0,
+        }
+    }
+
     fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
         if number < self.mark {
             match settlement {
                 Settlement::Written => self.written += lines,
                 Settlement::Rejected => self.rejected += lines,
-                Settlement::Undelivered => {}
+                Settlement::Dropped(_) => self.dropped += lines,
             }
         }
     }
@@ -117,6 +134,13 @@ impl BufferActor {
             deadline,
             answers: vec![answer],
         });
+        let pending = self.backlog.unsettled_below(u64::MAX);
+        if pending > 0 {
+            log::info!(
+                target: LOG,
+                "delivering what is pending ({pending} measurements), for {timeout:?} at most"
+            );
+        }
         // There may be no later chance.
         self.gate.retry_now(self.now());
         self.pump(context);
@@ -125,12 +149,7 @@ impl BufferActor {
 
     fn begin(&mut self, context: &mut Context<Self>) -> Progress {
         self.drain(context);
-        Progress {
-            mark: self.backlog.seal_all(),
-            began: self.now(),
-            written: 0,
-            rejected: 0,
-        }
+        Progress::new(self.backlog.seal_all(), self.now())
     }
 
     /// Those for whom everything is settled.
@@ -160,6 +179,7 @@ impl BufferActor {
         _ = flush.answer.send(FlushReport {
             written: progress.written,
             rejected: progress.rejected,
+            dropped: progress.dropped,
             undelivered: self.backlog.unsettled_below(progress.mark) as u64,
             elapsed: self.now().saturating_duration_since(progress.began),
         });
@@ -176,7 +196,7 @@ impl BufferActor {
         let ShuttingDown {
             progress, answers, ..
         } = shutdown;
-        let report = self.set_end(progress.written, progress.rejected, progress.began);
+        let report = self.set_end(progress);
         for answer in answers {
             _ = answer.send(report.clone());
         }
@@ -185,49 +205,53 @@ impl BufferActor {
         context.notify(End);
     }
 
+    /// The end came without a shutdown.
+    pub(super) fn end_unexpectedly(&mut self) {
+        self.shared.close();
+        let backlog = &mut self.backlog;
+        let add = |database, batch| backlog.add(database, batch);
+        self.shared.intake.drain(add);
+        self.set_end(Progress::new(0, self.now()));
+    }
+
     /// Gives up what is still pending, and leaves the report for all who ask later.
-    pub(super) fn set_end(
-        &mut self,
-        written: u64,
-        rejected: u64,
-        began: Instant,
-    ) -> ShutdownReport {
+    fn set_end(&mut self, progress: Progress) -> ShutdownReport {
         let lines = self.give_up();
         let report = ShutdownReport {
-            written,
-            rejected,
+            written: progress.written,
+            rejected: progress.rejected,
+            dropped: progress.dropped,
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
-            elapsed: self.now().saturating_duration_since(began),
+            elapsed: self.now().saturating_duration_since(progress.began),
             stats: self.shared.intake.stats(),
             lines,
         };
         let stats = &report.stats;
         match report.undelivered {
-            0 => log::info!("influx has ended: {stats}"),
-            lost => log::error!("influx has ended with {lost} measurements undelivered: {stats}"),
+            0 => log::info!(target: LOG, "delivery has ended: {stats}"),
+            lost => log::error!(
+                target: LOG,
+                "delivery has ended with {lost} measurements undelivered: {stats}"
+            ),
         }
         self.shared.set_end(report.clone());
         report
     }
 
     /// All that is pending is undelivered.
-    fn give_up(&mut self) -> Vec<(crate::Database, crate::batch::Lines)> {
+    fn give_up(&mut self) -> Vec<(Database, Lines)> {
         self.passes.clear();
-        let intake = &self.shared.intake;
-        let give_up = |(database, batch): (crate::Database, crate::batch::Batch)| {
-            intake
-                .gauge
-                .release(batch.lines.len(), batch.lines.byte_len());
-            intake
-                .ledger
-                .settle(batch.lines.len(), Settlement::Undelivered);
-            for (_, ticket) in batch.tickets {
-                let reason = "it was not delivered before the time for shutdown had passed";
-                let reason = reason.to_owned();
-                ticket.answer(Delivery::Dropped { reason });
-            }
-            (database, batch.lines)
+        let all = self.backlog.take_all();
+        let give_up = |(database, number, batch): (Database, u64, Batch)| {
+            let lines = batch.lines.clone();
+            self.settle(Settled {
+                database: database.clone(),
+                batch,
+                number,
+                fate: Fate::Dropped(DropReason::Undelivered),
+            });
+            (database, lines)
         };
-        self.backlog.take_all().into_iter().map(give_up).collect()
+        all.into_iter().map(give_up).collect()
     }
 }

@@ -17,8 +17,7 @@ use super::*;
 use crate::{
     FlushReport, RecordError, Stats,
     actors::{replay::ReplayActor, writer::Write},
-    gate::Scope,
-    verdict::{Retry, Verdict},
+    verdict::{Retry, Scope, Verdict},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

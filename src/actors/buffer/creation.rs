@@ -1,0 +1,33 @@
+//! Creates a database that is missing, where that is wished for.
+
+use actix::{AsyncContext as _, Context};
+
+use super::{BufferActor, messages::Created};
+use crate::{Database, actors::LOG};
+
+impl BufferActor {
+    /// Asks the server to create the database. The breaker of the database, which has just opened
+    /// once more, is what keeps this from being asked too often.
+    pub(super) fn create(&mut self, database: Database, context: &mut Context<Self>) {
+        let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
+        let (timeout, buffer) = (self.config.request_timeout, context.address());
+        actix::spawn(async move {
+            let result = http.create_database(&endpoint, &database, timeout).await;
+            buffer.do_send(Created { database, result });
+        });
+    }
+
+    pub(super) fn created(&mut self, created: Created, context: &mut Context<Self>) {
+        let Created { database, result } = created;
+        match result {
+            Ok(()) => {
+                log::info!(target: LOG, "database {database} was missing, and has been created");
+                self.gate.retry_database_now(&database, self.now());
+                self.pump(context);
+            }
+            Err(reason) => {
+                log::error!(target: LOG, "database {database} could not be created: {reason}");
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use crate::Database;
+
+/// What happens to measurements and endpoints, for those who [subscribe](crate::Influx::subscribe).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server has stored them.
+    Written {
+        /// Their database.
+        database: Database,
+        /// How many.
+        measurements: usize,
+    },
+    /// The server has said that it will not store this one.
+    Rejected {
+        /// Its database.
+        database: Database,
+        /// The measurement in line protocol, without the `\n` at its end.
+        line: String,
+        /// In the server's words.
+        reason: String,
+    },
+    /// They could not be delivered, and will be sent again.
+    Retrying {
+        /// Their database.
+        database: Database,
+        /// How many.
+        measurements: usize,
+        /// What went wrong.
+        reason: String,
+    },
+    /// They were pending, and were given up. What is refused when it is recorded is not told here,
+    /// but to its caller and in [`Stats::dropped`](crate::Stats::dropped).
+    Dropped {
+        /// Their database.
+        database: Database,
+        /// How many.
+        measurements: usize,
+        /// Why.
+        reason: DropReason,
+    },
+    /// The server does not take measurements, for now.
+    EndpointDown {
+        /// Its base URL.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server takes measurements again.
+    EndpointUp {
+        /// Its base URL.
+        url: String,
+        /// How long it did not.
+        after: Duration,
+        /// How many attempts failed.
+        attempts: u32,
+    },
+    /// The subscriber was too slow: this many events were left out here.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}
+
+impl actix::Message for Event {
+    type Result = ();
+}
+
+/// Why pending measurements were given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The batch was not drawn: see [`Config::sample_probability`](crate::Config::sample_probability).
+    #[display("its batch was not drawn for sending (sample_probability)")]
+    Sampled,
+    /// The buffer was full: see [`Config::overflow`](crate::Config::overflow).
+    #[display("the buffer was full, and others had more right to the room (overflow)")]
+    Overflow,
+    /// The time for shutdown had passed.
+    #[display("it was not delivered before the time for shutdown had passed")]
+    Undelivered,
+}
