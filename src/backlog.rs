@@ -15,6 +15,7 @@ use self::queue::{Job, Queue};
 use crate::{
     Database, DropReason, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
+    verdict::Oddity,
 };
 
 /// Names a batch that is lent.
@@ -144,21 +145,18 @@ impl Backlog {
         self.lent.get(&id).map(|(_, job)| &job.batch.lines)
     }
 
-    /// Something is odd about how a batch that is lent came back: how often has that been so, one
-    /// time after another?
-    pub(crate) fn strike(&mut self, id: LoanId) -> u32 {
+    /// A batch that is lent came back unsettled, perhaps in an odd way: how many times running has
+    /// it been this one?
+    pub(crate) fn strike(&mut self, id: LoanId, oddity: Option<Oddity>) -> u32 {
         let Some((_, job)) = self.lent.get_mut(&id) else {
             return 0;
         };
-        job.strikes += 1;
-        job.strikes
-    }
-
-    /// Nothing is odd about how it came back.
-    pub(crate) fn forgive(&mut self, id: LoanId) {
-        if let Some((_, job)) = self.lent.get_mut(&id) {
-            job.strikes = 0;
-        }
+        let before = match job.strikes {
+            (last, times) if last == oddity => times,
+            _ => 0,
+        };
+        job.strikes = (oddity, before + 1);
+        job.strikes.1
     }
 
     /// Nothing became of it: it goes back to the head of its queue.

@@ -182,10 +182,15 @@ impl Intake {
     /// because a drain needs the lock that is held here.
     pub(crate) fn stats(&self) -> Stats {
         let trays = self.trays.lock();
-        let mut stats = self.ledger.snapshot();
+        let mut waiting = Stats::default();
         for tray in &trays.all {
-            tray.add_to(&mut stats);
+            tray.add_to(&mut waiting);
         }
+        // Last: what is settled meanwhile makes room in the trays that were looked at before.
+        let mut stats = self.ledger.snapshot();
+        stats.recorded += waiting.recorded;
+        stats.dropped.add(&waiting.dropped);
+        stats.pending += waiting.pending;
         stats
     }
 }

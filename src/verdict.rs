@@ -354,7 +354,7 @@ mod tests {
         let Verdict::Rejected { reason } = of(400, r#"{"error":"unable to parse 'a \u00"#) else {
             panic!();
         };
-        assert_eq!(reason, "status 400: unable to parse 'a");
+        assert_eq!(reason, "status 400: unable to parse 'a ");
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     Overflow,
     batch::{Batch, OpenBatch},
+    verdict::Oddity,
 };
 
 /// A sealed batch, or a slice of one.
@@ -12,8 +13,8 @@ pub(super) struct Job {
     pub(super) number: u64,
     pub(super) is_slice: bool,
     pub(super) was_lent: bool,
-    /// How often, one time after another, it came back in an odd way.
-    pub(super) strikes: u32,
+    /// How it came back last, and how many times running.
+    pub(super) strikes: (Option<Oddity>, u32),
     pub(super) batch: Batch,
 }
 
@@ -32,7 +33,7 @@ impl Job {
             number,
             is_slice: false,
             was_lent: false,
-            strikes: 0,
+            strikes: (None, 0),
             batch,
         }
     }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use actix_http::error::ParseError;
 use actix_rt::time::timeout;
 use awc::{
     Client, ClientRequest, Connector,
@@ -159,7 +160,10 @@ fn failure(error: SendRequestError) -> Outcome {
         SendRequestError::Connect(ConnectError::Disconnected) => Outcome::CutOff {
             reason: "the connection was closed before the response".to_owned(),
         },
-        SendRequestError::Send(_) => Outcome::CutOff { reason },
+        SendRequestError::Send(_)
+        | SendRequestError::Response(ParseError::Incomplete | ParseError::Io(_)) => {
+            Outcome::CutOff { reason }
+        }
         SendRequestError::Response(_) => Outcome::NotReadable { reason },
         SendRequestError::Connect(_) | SendRequestError::Url(_) => Outcome::NotConnected { reason },
         _ => Outcome::NotAnswered { reason },

@@ -210,13 +210,15 @@ impl BufferActor {
 
     /// May the batch itself be the reason that it failed again?
     fn suspect(&mut self, loan: LoanId, retry: &Retry) -> Option<Fault> {
-        let Some(oddity) = retry.oddity else {
-            self.backlog.forgive(loan);
-            return None;
-        };
-        let times = self.backlog.strike(loan);
+        let times = self.backlog.strike(loan, retry.oddity);
         let lines = self.backlog.lines(loan)?;
-        suspect(oddity, times, lines.len(), lines.byte_len(), &retry.reason)
+        suspect(
+            retry.oddity?,
+            times,
+            lines.len(),
+            lines.byte_len(),
+            &retry.reason,
+        )
     }
 
     fn isolate(
