@@ -97,3 +97,54 @@ impl Subscribers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::{Actor, AsyncContext as _, Context, Handler};
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Event> for Nobody {
+        type Result = ();
+
+        fn handle(&mut self, _: Event, _: &mut Self::Context) {}
+    }
+
+    fn event(measurements: usize) -> Event {
+        Event::Written {
+            database: "db".into(),
+            measurements,
+        }
+    }
+
+    fn due(subscribers: &mut Subscribers) -> Vec<Event> {
+        let due = subscribers.due();
+        due.into_iter().map(|(.., event)| event).collect()
+    }
+
+    #[test]
+    fn a_slow_subscriber_gets_one_event_at_a_time_and_hears_how_many_it_missed() {
+        let mut subscribers = Subscribers::default();
+        subscribers.push(event(0));
+        subscribers.add(Context::<Nobody>::new().address().recipient());
+        subscribers.push(event(1));
+        assert_eq!(due(&mut subscribers), [event(1)]);
+        for number in 2..MAX_WAITING + 5 {
+            subscribers.push(event(number));
+        }
+        assert!(due(&mut subscribers).is_empty(), "it is at work");
+        subscribers.handled(0, Ok(()));
+        assert_eq!(due(&mut subscribers), [Event::Missed { events: 3 }]);
+        subscribers.handled(0, Ok(()));
+        assert_eq!(due(&mut subscribers), [event(5)]);
+        assert!(subscribers.are_waiting());
+        subscribers.handled(0, Err(MailboxError::Closed));
+        assert!(subscribers.is_empty() && !subscribers.are_waiting());
+    }
+}

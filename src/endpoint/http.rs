@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix_http::error::ParseError;
 use actix_rt::time::timeout;
@@ -24,7 +24,12 @@ const MAX_BODY: usize = 64 << 10;
 
 /// The HTTP client. It belongs to its thread, as [`Client`] does.
 #[derive(Clone)]
-pub(crate) struct Http(Client);
+pub(crate) struct Http {
+    client: Client,
+    /// Was the last thing heard of the server an answer? Then there may be connections that are
+    /// kept alive, and that it closes just when one is used again.
+    has_idle: Rc<Cell<bool>>,
+}
 
 impl Http {
     pub(crate) fn new() -> Self {
@@ -37,10 +42,14 @@ impl Http {
             .disable_redirects()
             .add_default_header((USER_AGENT, AGENT))
             .finish();
-        Self(client)
+        Self {
+            client,
+            has_idle: Rc::default(),
+        }
     }
 
-    /// POSTs lines, within `limit`.
+    /// POSTs lines, within `limit`. A connection that was kept alive and that the server has closed
+    /// meanwhile is no failure of the server: then they are sent once more, on a new one.
     pub(crate) async fn write(
         &self,
         endpoint: &Endpoint,
@@ -48,7 +57,23 @@ impl Http {
         body: Bytes,
         limit: Duration,
     ) -> Outcome {
-        let request = self.0.post(endpoint.write_url(database));
+        let had_idle = self.has_idle.get();
+        let mut outcome = self.post(endpoint, database, body.clone(), limit).await;
+        if had_idle && matches!(outcome, Outcome::CutOff { .. }) {
+            outcome = self.post(endpoint, database, body, limit).await;
+        }
+        self.has_idle.set(matches!(outcome, Outcome::Answered(_)));
+        outcome
+    }
+
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
+        body: Bytes,
+        limit: Duration,
+    ) -> Outcome {
+        let request = self.client.post(endpoint.write_url(database));
         let request = authorized(request, endpoint)
             .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
             .insert_header_if_none(("accept", "application/json"));
@@ -71,7 +96,7 @@ impl Http {
         limit: Duration,
     ) -> Result<(), String> {
         let request = authorized(
-            self.0.post(endpoint.create_database_url(database)),
+            self.client.post(endpoint.create_database_url(database)),
             endpoint,
         );
         let (status, _, body) = exchange(request, Bytes::new(), limit)
@@ -90,7 +115,7 @@ impl Http {
         endpoint: &Endpoint,
         limit: Duration,
     ) -> Result<ServerInfo, PingError> {
-        let request = authorized(self.0.get(endpoint.ping_url()), endpoint);
+        let request = authorized(self.client.get(endpoint.ping_url()), endpoint);
         let url = endpoint.to_string();
         match exchange(request, Bytes::new(), limit).await {
             Err(

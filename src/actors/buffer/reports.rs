@@ -200,6 +200,7 @@ impl BufferActor {
         for answer in answers {
             _ = answer.send(report.clone());
         }
+        self.send_events(context);
         // Behind what has been sent to this actor so far, and a turn of the runtime later than
         // the answers.
         context.notify(End);

@@ -1,0 +1,182 @@
+//! What subscribers hear.
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext as _, Context, Handler, Recipient, ResponseFuture};
+use actix_influxdb::{
+    Config, DropReason, Event, Influx, Measurement,
+    testing::{Answer, FakeInflux, record_line},
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn quiet(fake: &FakeInflux) -> Config {
+    Config::v1(fake.url())
+        .interval(Duration::from_secs(3_600))
+        .trigger_size(1_000_000)
+        .max_retry_delay(Duration::from_millis(100))
+}
+
+fn record(influx: &Influx, count: usize) {
+    for _ in 0..count {
+        influx
+            .record(Measurement::new("db", "m").field("f", 1))
+            .unwrap();
+    }
+}
+
+/// Passes on what it hears.
+struct Listener(UnboundedSender<Event>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, _: &mut Self::Context) {
+        _ = self.0.send(event);
+    }
+}
+
+fn listen(influx: &Influx) -> UnboundedReceiver<Event> {
+    let (sender, events) = unbounded_channel();
+    influx.subscribe(Listener(sender).start().recipient());
+    events
+}
+
+fn written(measurements: usize) -> Event {
+    Event::Written {
+        database: "db".into(),
+        measurements,
+    }
+}
+
+/// All that came until delivery ended, and with it the listener.
+async fn all(influx: &Influx, mut events: UnboundedReceiver<Event>) -> Vec<Event> {
+    influx.shutdown(LONG).await;
+    let mut all = Vec::new();
+    while let Some(event) = events.recv().await {
+        all.push(event);
+    }
+    all
+}
+
+#[actix::test]
+async fn a_subscriber_hears_what_was_written_and_each_line_that_was_rejected() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake)).unwrap();
+    let events = listen(&influx);
+    record(&influx, 3);
+    for number in 0..100 {
+        record_line(&influx, "db", &format!("bad line {number}")).unwrap();
+    }
+    let events = all(&influx, events).await;
+    let rejected: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Rejected { line, reason, .. } => Some((line.as_str(), reason.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rejected.len(), 100, "{events:?}");
+    assert_eq!(rejected[99].0, "bad line 99");
+    assert!(
+        rejected[0].1.contains("unable to parse"),
+        "{:?}",
+        rejected[0]
+    );
+    assert!(events.contains(&written(3)));
+}
+
+#[actix::test]
+async fn a_subscriber_hears_that_the_server_went_and_came_back() {
+    let fake = FakeInflux::start();
+    fake.refuse();
+    let influx = Influx::start(quiet(&fake)).unwrap();
+    let events = listen(&influx);
+    record(&influx, 3);
+    influx.flush(Duration::from_millis(50)).await;
+    fake.accept_again();
+    let events = all(&influx, events).await;
+    assert!(
+        matches!(&events[..2], [
+            Event::EndpointDown { url, .. },
+            Event::Retrying { measurements: 3, .. },
+        ] if *url == fake.url()),
+        "{events:?}"
+    );
+    assert!(
+        matches!(
+            &events[events.len() - 2..],
+            [
+                Event::EndpointUp { attempts: 1.., .. },
+                Event::Written {
+                    measurements: 3,
+                    ..
+                },
+            ]
+        ),
+        "{events:?}"
+    );
+}
+
+#[actix::test]
+async fn a_subscriber_hears_of_what_was_dropped_and_why() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake).sample_probability(0.0)).unwrap();
+    let events = listen(&influx);
+    record(&influx, 3);
+    influx.flush(LONG).await;
+    fake.answer_always(Answer::accept().stall_before_response());
+    influx
+        .update(|config| config.sample_probability(1.0))
+        .unwrap();
+    record(&influx, 2);
+    influx.shutdown(Duration::from_millis(50)).await;
+    let events = all(&influx, events).await;
+    let dropped = |measurements, reason| Event::Dropped {
+        database: "db".into(),
+        measurements,
+        reason,
+    };
+    assert_eq!(
+        events,
+        [
+            dropped(3, DropReason::Sampled),
+            dropped(2, DropReason::Undelivered)
+        ]
+    );
+}
+
+/// Never done with its first event.
+struct Stuck;
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Stuck {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Event, _: &mut Self::Context) -> Self::Result {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[actix::test]
+async fn a_subscriber_that_is_stuck_or_dead_slows_nothing_and_no_other() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake)).unwrap();
+    influx.subscribe(Stuck.start().recipient());
+    let dead: Recipient<Event> = Context::<Stuck>::new().address().recipient();
+    influx.subscribe(dead);
+    let events = listen(&influx);
+    for _ in 0..20 {
+        record(&influx, 1);
+        assert!(influx.flush(LONG).await.is_complete());
+    }
+    assert_eq!(all(&influx, events).await, vec![written(1); 20]);
+}
