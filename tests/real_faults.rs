@@ -212,6 +212,21 @@ async fn a_batch_that_is_too_large_is_split_until_it_fits() {
     assert_all_arrived(&influx, &influxd, &Taken::from([("one", 10_000)])).await;
 }
 
+// More than sockets hold: influxd stops reading, and resets the connection half a second later.
+#[actix::test]
+async fn a_batch_that_is_reset_for_its_size_is_split_until_it_fits() {
+    let influxd = require_influxd!(Influxd::builder().max_body_size(20_000));
+    influxd.create_database("one");
+    let influx = Influx::start(quiet(&influxd).max_batch_bytes(16 << 20)).unwrap();
+    // About 6 MB, sent as one batch.
+    for count in 0..4_000 {
+        let padding = "x".repeat(1_500);
+        let measurement = measurement("one", 0, count).field("padding", padding);
+        influx.record(measurement).unwrap();
+    }
+    assert_all_arrived(&influx, &influxd, &Taken::from([("one", 4_000)])).await;
+}
+
 #[actix::test]
 async fn a_single_measurement_that_is_too_large_is_rejected_by_name() {
     let influxd = require_influxd!(Influxd::builder().max_body_size(20_000));
