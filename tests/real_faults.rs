@@ -9,9 +9,8 @@ use actix_influxdb::{Config, Delivery, Influx, Measurement, Stats};
 use futures_util::future::join;
 use support::{
     influxd::{Influxd, PASSWORD, USER},
-    load::{Load, Taken},
+    load::{Load, Taken, wait_for_progress},
     require_influxd,
-    wait::wait_until,
 };
 
 const LONG: Duration = Duration::from_secs(30);
@@ -63,13 +62,6 @@ async fn assert_all_arrived(influx: &Influx, influxd: &Influxd, taken: &Taken) {
     for (database, count) in taken {
         assert_eq!(influxd.count(database, "m", "count"), *count, "{database}");
     }
-}
-
-/// Waits until the server has taken more than it has now.
-fn wait_for_progress(influx: &Influx) {
-    let before = influx.stats().written;
-    let has_grown = wait_until(LONG, || influx.stats().written > before);
-    assert!(has_grown, "nothing is written any more: {}", influx.stats());
 }
 
 // What is stored and not answered when the server is killed is sent again, and is the same point.

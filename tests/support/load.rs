@@ -12,9 +12,14 @@ use std::{
 
 use actix_influxdb::{Influx, Measurement, Stats};
 
+use super::wait::wait_until;
+
 /// Of one thread, in one go; then it yields to the server and the pipeline, which share its cores.
 const BURST: u64 = 10;
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// How long a server may leave everything unanswered, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// By database, how many measurements were taken.
 pub type Taken = BTreeMap<&'static str, u64>;
@@ -76,6 +81,17 @@ impl Load {
         self.watch.stop();
         taken
     }
+}
+
+/// Waits until the server has taken more than it has now.
+///
+/// # Panics
+///
+/// If it takes nothing any more.
+pub fn wait_for_progress(influx: &Influx) {
+    let before = influx.stats().written;
+    let has_grown = wait_until(PATIENCE, || influx.stats().written > before);
+    assert!(has_grown, "nothing is written any more: {}", influx.stats());
 }
 
 /// Samples the ledger, as often as it can, on a thread of its own.
