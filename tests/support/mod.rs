@@ -8,8 +8,10 @@
 
 pub mod http;
 pub mod influxd;
+pub mod load;
 pub mod server;
 pub mod victoria;
+pub mod wait;
 
 use std::{
     env,

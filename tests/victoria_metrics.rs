@@ -1,0 +1,97 @@
+//! A real VictoriaMetrics: what its export counts is what the ledger says, whatever happens to it.
+
+mod support;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use actix_influxdb::{Config, Influx, Measurement, Precision};
+use support::{
+    load::{Load, Taken, wait_for_progress},
+    require_victoria_metrics,
+    victoria::VictoriaMetrics,
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+const DATABASES: &[&str] = &["one", "two", "three"];
+
+/// Nanoseconds; a whole number of seconds.
+const BEGIN: i64 = 1_700_000_000_000_000_000;
+
+fn config(victoria: &VictoriaMetrics) -> Config {
+    Config::v1(victoria.url())
+        .precision(Precision::Milliseconds)
+        .trigger_size(100)
+        .interval(Duration::from_millis(20))
+        .max_retry_delay(Duration::from_millis(200))
+}
+
+/// The server keeps milliseconds: each point of a thread has its own.
+fn measurement(database: &'static str, thread: u64, count: u64) -> Measurement {
+    Measurement::new(database, "m")
+        .tag("thread", thread.to_string())
+        .field("count", count)
+        .timestamp(BEGIN + count as i64 * 1_000_000)
+}
+
+/// How many points it has. What was written twice it may keep twice: that is one point.
+fn count(victoria: &VictoriaMetrics, database: &str) -> u64 {
+    let selector = format!("m_count{{db=\"{database}\"}}");
+    let points = |series: support::victoria::Series| {
+        let times: BTreeSet<i64> = series
+            .samples
+            .iter()
+            .map(|(time, value)| {
+                let written = *time - BEGIN / 1_000_000;
+                assert_eq!(
+                    *value, written as f64,
+                    "{database}: another value than was recorded"
+                );
+                *time
+            })
+            .collect();
+        times.len() as u64
+    };
+    victoria.export(&selector).into_iter().map(points).sum()
+}
+
+/// Ends the pipeline: everything is written, and there.
+async fn assert_all_arrived(influx: &Influx, victoria: &VictoriaMetrics, taken: &Taken) {
+    let stats = influx.shutdown(LONG).await.stats;
+    assert!(stats.balanced() && stats.pending == 0, "{stats}");
+    assert_eq!(stats.written, taken.values().sum::<u64>(), "{stats}");
+    for (database, taken) in taken {
+        assert_eq!(count(victoria, database), *taken, "{database}");
+    }
+}
+
+// It may lose the last seconds when it is killed: so it is asked to end.
+#[actix::test]
+async fn a_server_that_restarts_again_and_again_has_every_point() {
+    let victoria = require_victoria_metrics!();
+    let influx = Influx::start(config(&victoria)).unwrap();
+    let load = Load::start(&influx, 4, DATABASES, measurement);
+    for _ in 0..3 {
+        wait_for_progress(&influx);
+        victoria.restart();
+    }
+    wait_for_progress(&influx);
+    let taken = load.stop();
+    assert_all_arrived(&influx, &victoria, &taken).await;
+}
+
+#[actix::test]
+async fn a_server_that_freezes_for_longer_than_the_timeout_has_every_point() {
+    let victoria = require_victoria_metrics!();
+    let timeout = Duration::from_millis(300);
+    let influx = Influx::start(config(&victoria).request_timeout(timeout)).unwrap();
+    let load = Load::start(&influx, 4, DATABASES, measurement);
+    wait_for_progress(&influx);
+    victoria.pause();
+    let report = influx.flush(timeout * 3).await;
+    assert!(!report.is_complete(), "{report:?}");
+    victoria.resume();
+    wait_for_progress(&influx);
+    let taken = load.stop();
+    assert_all_arrived(&influx, &victoria, &taken).await;
+}
