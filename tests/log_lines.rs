@@ -1,0 +1,152 @@
+//! What is logged, and how often. The logger is the process's, so all of it is one test.
+
+use std::{sync::Mutex, time::Duration};
+
+use actix_influxdb::{
+    Config, Influx, Measurement,
+    testing::{Answer, FakeInflux, record_line},
+};
+use log::{Level, Log, Metadata, Record};
+
+const LONG: Duration = Duration::from_secs(20);
+
+static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+
+struct Collector;
+
+impl Log for Collector {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "actix_influxdb"
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let mut lines = LINES.lock().unwrap();
+            lines.push((record.level(), record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// What was logged above DEBUG since the last call.
+fn logged() -> Vec<(Level, String)> {
+    let mut lines = std::mem::take(&mut *LINES.lock().unwrap());
+    for (_, line) in &lines {
+        assert!(!line.contains("hunter2"), "a secret is logged: {line}");
+    }
+    lines.retain(|(level, _)| *level < Level::Debug);
+    lines
+}
+
+/// Each line is of that level and holds those words.
+fn assert_logged(wanted: &[(Level, &str)]) {
+    let lines = logged();
+    let fits = |((level, line), (wanted, words)): (&(Level, String), &(Level, &str))| {
+        level == wanted && words.split('|').all(|word| line.contains(word))
+    };
+    assert!(
+        lines.len() == wanted.len() && lines.iter().zip(wanted).all(fits),
+        "{lines:#?}"
+    );
+}
+
+fn start(fake: &FakeInflux) -> Influx {
+    let config = Config::v1(fake.url())
+        .user("ada")
+        .password("hunter2")
+        .interval(Duration::from_secs(3_600))
+        .max_buffer_size(100)
+        .max_retry_delay(Duration::from_millis(30));
+    Influx::start(config).unwrap()
+}
+
+fn record(influx: &Influx, count: usize) {
+    for _ in 0..count {
+        _ = influx.record(Measurement::new("db", "m").field("f", 1));
+    }
+}
+
+#[actix::test]
+async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
+    log::set_logger(&Collector).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    use Level::{Error, Info, Warn};
+
+    // Nothing, where nothing happens.
+    let fake = FakeInflux::start();
+    let influx = start(&fake);
+    record(&influx, 10);
+    influx.flush(LONG).await;
+    assert_logged(&[]);
+
+    // An outage: a line when it begins and one when it ends, however many attempts fail.
+    for _ in 0..5 {
+        fake.answer_next(Answer::status(503));
+    }
+    record(&influx, 1);
+    influx.flush(LONG).await;
+    assert_logged(&[
+        (
+            Warn,
+            "does not take measurements of database db|kept|status 503",
+        ),
+        (
+            Info,
+            "takes measurements of database db again|5 failed attempts",
+        ),
+    ]);
+
+    // An outage that somebody has to mend is an error, also in the middle of another one.
+    fake.answer_next(Answer::status(503));
+    fake.answer_next(Answer::status(401));
+    fake.answer_next(Answer::status(401));
+    record(&influx, 1);
+    influx.flush(LONG).await;
+    assert_logged(&[
+        (Warn, "status 503"),
+        (Error, "does not take measurements|status 401"),
+        (Info, "takes measurements again"),
+        (Info, "takes measurements of database db again"),
+    ]);
+
+    // Rejected lines: ten of them, with the reason.
+    for number in 0..15 {
+        record_line(&influx, "db", &format!("bad line {number}")).unwrap();
+    }
+    influx.flush(LONG).await;
+    let lines = logged();
+    assert_eq!(lines.len(), 10, "{lines:#?}");
+    let (level, line) = &lines[0];
+    assert_eq!(*level, Error);
+    assert!(
+        line.contains("bad line 0") && line.contains("unable to parse"),
+        "{line}"
+    );
+
+    // A buffer that fills, and then is full: each is told once.
+    fake.refuse();
+    fake.close_idle();
+    record(&influx, 150);
+    influx.flush(Duration::from_millis(200)).await;
+    let lines = logged();
+    let count = |level: Level, words: &str| {
+        let fits = |(of, line): &&(Level, String)| *of == level && line.contains(words);
+        lines.iter().filter(fits).count()
+    };
+    assert_eq!(
+        count(Warn, "measurements are pending, of at most 100"),
+        1,
+        "{lines:#?}"
+    );
+    assert_eq!(count(Error, "the buffer is full"), 1, "{lines:#?}");
+    assert_eq!(count(Warn, "Connection refused"), 1, "{lines:#?}");
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+
+    // The end: what is not delivered is an error with its count.
+    influx.shutdown(Duration::from_millis(50)).await;
+    assert_logged(&[
+        (Info, "delivering what is pending (100 measurements)|50ms"),
+        (Error, "100 measurements undelivered|pending=0"),
+    ]);
+}
