@@ -17,6 +17,7 @@ mod creation;
 mod delivery;
 mod messages;
 mod reports;
+mod telling;
 
 use std::{
     collections::HashMap,

@@ -1,0 +1,133 @@
+//! Tells the log and the subscribers: the log once per change, the subscribers everything.
+
+use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
+
+use super::BufferActor;
+use crate::{
+    Database, Event,
+    actors::LOG,
+    backlog::{Fate, LoanId},
+    batch::Lines,
+    breaker::Recovery,
+    gate::{Closed, Opened},
+    verdict::{Retry, Scope},
+};
+
+impl BufferActor {
+    pub(super) fn tell_recovery(&mut self, database: &Database, closed: Closed) {
+        let url = self.endpoint.to_string();
+        if let Some(Recovery { after, attempts }) = closed.endpoint {
+            log::info!(
+                target: LOG,
+                "{url} takes measurements again, after {after:.1?} and {attempts} failed attempts"
+            );
+            self.subscribers.push(Event::EndpointUp {
+                url: url.clone(),
+                after,
+                attempts,
+            });
+        }
+        if let Some(Recovery { after, attempts }) = closed.database {
+            log::info!(
+                target: LOG,
+                "{url} takes measurements of database {database} again, after {after:.1?} and \
+                 {attempts} failed attempts"
+            );
+        }
+        if closed.endpoint.is_some() || closed.database.is_some() {
+            self.alarms.misconfigured = false;
+        }
+    }
+
+    pub(super) fn tell_failure(
+        &mut self,
+        database: &Database,
+        loan: LoanId,
+        retry: &Retry,
+        opened: Opened,
+    ) {
+        let (url, reason) = (self.endpoint.to_string(), shortened(&retry.reason));
+        // A configuration fault waits for somebody to mend it: that is worth more than a warning,
+        // also if it follows on another fault.
+        let is_news = retry.is_misconfigured && !self.alarms.misconfigured;
+        self.alarms.misconfigured |= retry.is_misconfigured;
+        let level = match retry.is_misconfigured {
+            true => log::Level::Error,
+            false => log::Level::Warn,
+        };
+        if opened.endpoint || (is_news && retry.scope == Scope::Endpoint) {
+            log::log!(
+                target: LOG,
+                level,
+                "{url} does not take measurements, they are kept: {reason}"
+            );
+        } else if opened.database || is_news {
+            log::log!(
+                target: LOG,
+                level,
+                "{url} does not take measurements of database {database}, they are kept: {reason}"
+            );
+        }
+        if opened.endpoint {
+            self.subscribers.push(Event::EndpointDown {
+                url,
+                reason: reason.clone(),
+            });
+        }
+        let measurements = self.backlog.lines(loan).map_or(0, Lines::len);
+        self.subscribers.push(Event::Retrying {
+            database: database.clone(),
+            measurements,
+            reason,
+        });
+    }
+
+    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, fate: Fate) {
+        if self.subscribers.is_empty() {
+            return;
+        }
+        let measurements = lines.len();
+        match fate {
+            Fate::Written => self.subscribers.push(Event::Written {
+                database,
+                measurements,
+            }),
+            Fate::Rejected { reason } => {
+                for line in lines.iter() {
+                    let line = String::from_utf8_lossy(line);
+                    self.subscribers.push(Event::Rejected {
+                        database: database.clone(),
+                        line: line.trim_end_matches('\n').to_owned(),
+                        reason: reason.clone(),
+                    });
+                }
+            }
+            Fate::Dropped(reason) => self.subscribers.push(Event::Dropped {
+                database,
+                measurements,
+                reason,
+            }),
+            Fate::Unknown | Fate::Remains => {}
+        }
+    }
+
+    /// Sends subscribers their next events.
+    pub(super) fn send_events(&mut self, context: &mut Context<Self>) {
+        for (id, recipient, event) in self.subscribers.due() {
+            let handled = recipient.send(event).into_actor(self);
+            context.spawn(handled.map(move |result, buffer: &mut Self, context| {
+                buffer.subscribers.handled(id, result);
+                buffer.send_events(context);
+            }));
+        }
+    }
+}
+
+/// A reason for the log: some servers answer with whole pages.
+fn shortened(reason: &str) -> String {
+    const MOST: usize = 500;
+    match reason.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    }
+}

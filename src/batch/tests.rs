@@ -1,0 +1,112 @@
+use super::*;
+
+const LIMITS: BatchLimits = BatchLimits {
+    lines: 3,
+    bytes: 20,
+};
+
+pub(super) fn open(lines: &[&str]) -> OpenBatch {
+    let mut batch = OpenBatch::default();
+    for line in lines {
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(line.as_bytes());
+            Ok::<_, ()>(())
+        };
+        assert_eq!(batch.push(write), Ok(line.len()));
+    }
+    batch
+}
+
+fn texts(lines: &Lines) -> Vec<&str> {
+    lines
+        .iter()
+        .map(|line| str::from_utf8(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_line_is_found_by_its_offsets_also_when_it_holds_a_newline() {
+    let batch = open(&["a\n", "b \"x\ny\"\n", "c\n"]).seal();
+    assert_eq!(texts(&batch.lines), ["a\n", "b \"x\ny\"\n", "c\n"]);
+    assert_eq!(batch.lines.body(), "a\nb \"x\ny\"\nc\n");
+    assert_eq!(batch.lines.byte_len(), 12);
+}
+
+#[test]
+fn a_slice_of_a_slice_counts_from_its_own_start() {
+    let lines = open(&["a\n", "b\n", "c\n", "d\n"]).seal().lines;
+    let tail = lines.slice(1..4);
+    assert_eq!(texts(&tail), ["b\n", "c\n", "d\n"]);
+    let middle = tail.slice(1..2);
+    assert_eq!(texts(&middle), ["c\n"]);
+    assert_eq!(middle.body(), "c\n");
+    assert_eq!(tail.slice(1..1).len(), 0);
+}
+
+#[test]
+fn a_failed_push_and_a_pop_leave_the_other_lines() {
+    let mut batch = open(&["a\n", "b\n"]);
+    assert_eq!(batch.push(|_| Err("no")), Err("no"));
+    batch.pop();
+    assert_eq!(texts(&batch.seal().lines), ["a\n"]);
+}
+
+#[test]
+fn room_is_for_lines_and_bytes_and_an_empty_batch_takes_a_line_of_any_length() {
+    assert!(open(&["a\n", "b\n"]).has_room(1, 16, LIMITS));
+    assert!(!open(&["a\n", "b\n"]).has_room(1, 17, LIMITS));
+    assert!(!open(&["a\n", "b\n"]).has_room(2, 4, LIMITS));
+    assert!(open(&[]).has_room(1, 1_000, LIMITS));
+}
+
+#[test]
+fn a_batch_that_is_over_its_limits_gives_its_last_line_to_the_next() {
+    assert!(!open(&["a\n", "b\n", "c\n"]).is_over(LIMITS));
+    assert!(open(&["a\n", "b\n", "c\n", "d\n"]).is_over(LIMITS));
+    let long = "x".repeat(30);
+    assert!(!open(&[&long]).is_over(LIMITS), "a long line goes alone");
+    let mut batch = open(&["a\n", &long]);
+    assert!(batch.is_over(LIMITS));
+    let next = batch.split_off_last();
+    assert_eq!(texts(&batch.seal().lines), ["a\n"]);
+    assert_eq!(texts(&next.seal().lines), [&long]);
+}
+
+#[test]
+fn appended_lines_keep_their_tickets() {
+    let (ticket, receiver) = Ticket::new();
+    let mut other = open(&["b\n"]);
+    other.attach(ticket);
+    let mut batch = open(&["a\n"]);
+    batch.append(other);
+    let batch = batch.seal();
+    assert_eq!(texts(&batch.lines), ["a\n", "b\n"]);
+    assert_eq!(batch.tickets[0].0, 1);
+    drop((batch, receiver));
+}
+
+#[test]
+fn joined_parts_keep_their_lines_and_tickets() {
+    let mut batch = open(&["a\n", "b\n", "c\n"]);
+    let (ticket, _delivery) = Ticket::new();
+    batch.attach(ticket);
+    let mut parts = batch.seal().split(&[0..1, 1..2, 2..3]);
+    parts.remove(1);
+    let joined = Batch::join(parts).unwrap();
+    assert_eq!(texts(&joined.lines), ["a\n", "c\n"]);
+    assert_eq!(joined.tickets[0].0, 1);
+    assert!(Batch::join([]).is_none());
+}
+
+#[test]
+fn split_gives_each_part_its_lines_and_tickets() {
+    let mut batch = open(&["a\n", "b\n"]);
+    let (ticket, _receiver) = Ticket::new();
+    batch.attach(ticket);
+    batch.append(open(&["c\n"]));
+    let parts = batch.seal().split(&[0..1, 1..3]);
+    assert_eq!(texts(&parts[0].lines), ["a\n"]);
+    assert_eq!(texts(&parts[1].lines), ["b\n", "c\n"]);
+    assert!(parts[0].tickets.is_empty());
+    assert_eq!(parts[1].tickets[0].0, 0);
+}
