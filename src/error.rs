@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub struct ConfigError {
     /// The builder method or environment variable, for example `INFLUXDB_INTERVAL`.
     pub setting: Cow<'static, str>,
-    /// What was found, quoted; `[redacted]` for a secret.
+    /// What was found, text in quotes; `[redacted]` for a secret.
     pub value: String,
     /// What would have been accepted.
     pub allowed: Cow<'static, str>,

@@ -246,6 +246,8 @@ impl Influx {
 
     /// The address of the buffer actor, for `do_send` of a [`Measurement`] from any actor.
     ///
+    /// What is sent after delivery has ended reaches nobody, and is not counted.
+    ///
     /// Prefer [`record`](Self::record) where you can: it is faster, it bounds the memory also
     /// while the actor is busy, and it returns its error.
     pub fn addr(&self) -> Addr<BufferActor> {

@@ -1,6 +1,6 @@
 //! What a caller hears back: of one measurement, of a flush, of a shutdown.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use futures_channel::oneshot;
 
@@ -63,6 +63,24 @@ pub struct FlushReport {
     pub elapsed: Duration,
 }
 
+/// `written=5 rejected=0 dropped=0 undelivered=1 in 1.5s`.
+impl fmt::Display for FlushReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            written,
+            rejected,
+            dropped,
+            undelivered,
+            elapsed,
+        } = self;
+        write!(
+            f,
+            "written={written} rejected={rejected} dropped={dropped} undelivered={undelivered} \
+             in {elapsed:.1?}"
+        )
+    }
+}
+
 impl FlushReport {
     /// Is everything that was recorded before the flush settled?
     pub fn is_complete(&self) -> bool {
@@ -91,6 +109,20 @@ pub struct ShutdownReport {
     pub(crate) lines: Vec<(Database, Lines)>,
 }
 
+/// As of a [`FlushReport`], and then the ledger.
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = FlushReport {
+            written: self.written,
+            rejected: self.rejected,
+            dropped: self.dropped,
+            undelivered: self.undelivered,
+            elapsed: self.elapsed,
+        };
+        write!(f, "{since}; in all {}", self.stats)
+    }
+}
+
 impl ShutdownReport {
     /// Was everything settled in time?
     pub fn is_complete(&self) -> bool {
@@ -106,5 +138,25 @@ impl ShutdownReport {
             let texts = lines.iter().filter_map(|line| str::from_utf8(line).ok());
             texts.map(move |line| (database, line))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_print_on_one_line() {
+        let report = ShutdownReport {
+            written: 5,
+            undelivered: 1,
+            elapsed: Duration::from_millis(1_500),
+            ..ShutdownReport::default()
+        };
+        assert_eq!(
+            report.to_string(),
+            "written=5 rejected=0 dropped=0 undelivered=1 in 1.5s; \
+             in all recorded=0 written=0 rejected=0 dropped=0 pending=0"
+        );
     }
 }

@@ -4,7 +4,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 
 use super::BufferActor;
 use crate::{
-    Database, Event,
+    Api, Database, Event,
     actors::LOG,
     backlog::{Fate, LoanId},
     batch::Lines,
@@ -65,7 +65,9 @@ impl BufferActor {
             log::log!(
                 target: LOG,
                 level,
-                "{url} does not take measurements of database {database}, they are kept: {reason}"
+                "{url} does not take measurements of database {database}, they are kept: \
+                 {reason}{}",
+                self.remedy(retry)
             );
         }
         if opened.endpoint {
@@ -80,6 +82,15 @@ impl BufferActor {
             measurements,
             reason,
         });
+    }
+
+    fn remedy(&self, retry: &Retry) -> &'static str {
+        let is_missing = retry.is_misconfigured && retry.scope == Scope::Database;
+        match (is_missing, self.config.api, self.config.create_database) {
+            (true, Api::V1, false) => " (create it, or set create_database)",
+            (true, Api::V2 | Api::V3, _) => " (create it)",
+            _ => "",
+        }
     }
 
     pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, fate: Fate) {
