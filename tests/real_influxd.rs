@@ -273,3 +273,16 @@ async fn a_server_that_is_killed_and_comes_back_gets_everything() {
     assert_eq!(influx.stats().written, 300);
     assert_eq!(influxd.count("db", "m", "count"), 300);
 }
+
+#[actix::test]
+async fn a_missing_database_is_created_if_that_is_wished_for() {
+    let influxd = require_influxd!();
+    let name = "my \"new\" db";
+    let influx = Influx::start(quiet(&influxd).create_database(true)).unwrap();
+    influx
+        .record(Measurement::new(name, "m").field("count", 1))
+        .unwrap();
+    assert!(influx.shutdown(LONG).await.is_complete());
+    assert_settled(&influx.stats());
+    assert_eq!(influxd.count(name, "m", "count"), 1);
+}
