@@ -113,8 +113,8 @@ impl Influx {
         self.0.shared.intake.record(measurement, None)
     }
 
-    /// For [`testing::record_line`](crate::testing::record_line).
-    #[cfg(feature = "testing")]
+    /// Records what is no [`Measurement`], but makes a line.
+    #[cfg(any(feature = "middleware", feature = "testing"))]
     pub(crate) fn record_source(
         &self,
         source: impl crate::tray::Source,

@@ -11,6 +11,9 @@
 //!
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 
+#[cfg(feature = "middleware")]
+pub(crate) mod known;
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
@@ -20,6 +23,8 @@ use crate::{FieldValue, Measurement, Precision, RecordError};
 /// What every line of a pipeline shares.
 #[derive(Debug)]
 pub(crate) struct Encoder {
+    #[cfg(feature = "middleware")]
+    id: known::EncoderId,
     /// Sorted by key.
     base_tags: Vec<BaseTag>,
     precision: Precision,
@@ -51,6 +56,8 @@ impl Encoder {
             .collect();
         base_tags.sort_by(|a, b| a.key.cmp(&b.key));
         Self {
+            #[cfg(feature = "middleware")]
+            id: known::EncoderId::new(),
             base_tags,
             precision,
             unsigned,
@@ -160,14 +167,7 @@ impl Encoder {
                 push_integer(out, value);
                 out.push(b'i');
             }
-            FieldValue::Unsigned(value) if self.unsigned => {
-                push_integer(out, value);
-                out.push(b'u');
-            }
-            FieldValue::Unsigned(value) => {
-                push_integer(out, value.min(i64::MAX as u64));
-                out.push(b'i');
-            }
+            FieldValue::Unsigned(value) => self.push_unsigned(out, value),
             FieldValue::Boolean(true) => out.extend_from_slice(b"true"),
             FieldValue::Boolean(false) => out.extend_from_slice(b"false"),
             FieldValue::String(ref value) => {
@@ -175,6 +175,16 @@ impl Encoder {
                 push_escaped(out, value, Part::String);
                 out.push(b'"');
             }
+        }
+    }
+
+    fn push_unsigned(&self, out: &mut Vec<u8>, value: u64) {
+        if self.unsigned {
+            push_integer(out, value);
+            out.push(b'u');
+        } else {
+            push_integer(out, value.min(i64::MAX as u64));
+            out.push(b'i');
         }
     }
 }

@@ -1,11 +1,20 @@
-use std::cell::{Cell, OnceCell};
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
 
 use actix_web::{
+    HttpRequest,
     dev::{ResourceMap, ServiceRequest},
     http::Uri,
 };
 
-use super::{options::Options, point::Point};
+use super::{
+    line::RequestLine,
+    options::Options,
+    point::Point,
+    route::{Route, Routes},
+};
 use crate::Influx;
 
 /// What all requests of one wrapped service share. Each worker thread has its own.
@@ -13,7 +22,9 @@ use crate::Influx;
 pub(super) struct Instance {
     influx: Influx,
     pub(super) options: Options,
-    routes: OnceCell<ResourceMap>,
+    /// The program's resources.
+    map: OnceCell<ResourceMap>,
+    routes: Routes,
     has_told: Cell<bool>,
 }
 
@@ -22,27 +33,36 @@ impl Instance {
         Self {
             influx,
             options,
-            routes: OnceCell::new(),
+            map: OnceCell::new(),
+            routes: Routes::default(),
             has_told: Cell::new(false),
         }
     }
 
     /// Keeps the program's routes from the first request that is seen: see
-    /// [`endpoint_of`](Self::endpoint_of).
+    /// [`route_by_path`](Self::route_by_path).
     pub(super) fn learn_routes(&self, request: &ServiceRequest) {
-        self.routes.get_or_init(|| request.resource_map().clone());
+        self.map.get_or_init(|| request.resource_map().clone());
     }
 
-    /// The pattern and name of the resource for a path, by the path alone. The request itself
+    /// The route of the resource for a path, by the path alone. The request itself
     /// knows better, because it went by the guards: this is for when it is gone, with a future
     /// that was dropped or an `Err`. (A clone of it can't be kept: actix-web's router insists on
     /// being the only owner.)
-    pub(super) fn endpoint_of(&self, uri: &Uri) -> (Option<String>, Option<String>) {
-        let Some(routes) = self.routes.get() else {
-            return (None, None);
+    pub(super) fn route_by_path(&self, uri: &Uri) -> Rc<Route> {
+        let Some(map) = self.map.get() else {
+            return self.routes.of(None, None);
         };
-        let pattern = routes.match_pattern(uri.path());
-        (pattern, routes.match_name(uri.path()).map(str::to_owned))
+        let pattern = map.match_pattern(uri.path());
+        self.routes
+            .of(pattern.as_deref(), map.match_name(uri.path()))
+    }
+
+    /// The route of the resource that answered a request.
+    pub(super) fn route_of(&self, request: &HttpRequest) -> Rc<Route> {
+        // The one allocation that a request costs here: actix-web makes this text each time.
+        let pattern = request.match_pattern();
+        self.routes.of(pattern.as_deref(), request.match_name())
     }
 
     /// Records a request that is over.
@@ -51,10 +71,18 @@ impl Instance {
     /// which tells too if its buffer is full. What only this place can tell is that a
     /// handler has added what InfluxDB does not take: once, since it comes with every request.
     pub(super) fn record(&self, point: Point) {
-        let Some(measurement) = point.into_measurement(&self.options) else {
+        let options = &self.options;
+        if !point.is_included(options) {
             return;
+        }
+        let recorded = match point.is_plain(options) {
+            true => self.influx.record_source(RequestLine {
+                point: &point,
+                options,
+            }),
+            false => self.influx.record(point.into_measurement(options)),
         };
-        if let Err(error) = self.influx.record(measurement)
+        if let Err(error) = recorded
             && error.is_invalid()
             && !self.has_told.replace(true)
         {

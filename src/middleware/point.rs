@@ -1,12 +1,12 @@
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use actix_web::dev::ServiceRequest;
 use smallvec::SmallVec;
 
 use super::{
-    labels::{self, Outcome, UNMATCHED},
     options::{Options, Placement},
     request_measurement::RequestMeasurement,
+    route::{Ending, Route},
     text,
 };
 use crate::{Measurement, Timestamp};
@@ -16,11 +16,8 @@ use crate::{Measurement, Timestamp};
 pub(super) struct Point {
     pub(super) timestamp: Timestamp,
     pub(super) duration: Duration,
-    pub(super) method: &'static str,
-    pub(super) endpoint: Option<String>,
-    pub(super) handler: Option<String>,
-    pub(super) status: u16,
-    pub(super) outcome: Outcome,
+    pub(super) route: Rc<Route>,
+    pub(super) ending: Ending,
     /// The time to the first byte, and the bytes of body, if there was a response.
     pub(super) head: Option<(Duration, u64)>,
     pub(super) remote_ip: Option<Address>,
@@ -62,13 +59,19 @@ impl Address {
 }
 
 impl Point {
-    /// The measurement, unless the request is to be left out.
-    pub(super) fn into_measurement(self, options: &Options) -> Option<Measurement> {
-        if !options.includes_status(self.status)
-            || self.additions.as_ref().is_some_and(|it| it.is_skipped())
-        {
-            return None;
-        }
+    /// Is the request to be recorded?
+    pub(super) fn is_included(&self, options: &Options) -> bool {
+        options.includes_status(self.ending.status)
+            && !self.additions.as_ref().is_some_and(|it| it.is_skipped())
+    }
+
+    /// Are its tags those of its route and ending, and nothing else? Then it needs no measurement.
+    pub(super) fn is_plain(&self, options: &Options) -> bool {
+        let is_tag = |placement| placement == Placement::Tag;
+        self.additions.is_none() && !is_tag(options.remote_ip) && !is_tag(options.correlation_id)
+    }
+
+    pub(super) fn into_measurement(self, options: &Options) -> Measurement {
         let mut measurement = Measurement {
             database: options.database.clone(),
             name: options.measurement.clone(),
@@ -76,16 +79,7 @@ impl Point {
             fields: SmallVec::new(),
             timestamp: self.timestamp,
         };
-        match self.endpoint {
-            Some(pattern) => measurement.set_tag("endpoint", pattern),
-            None => measurement.set_tag("endpoint", UNMATCHED),
-        }
-        if let Some(name) = self.handler {
-            measurement.set_tag("handler", name);
-        }
-        measurement.set_tag("method", self.method);
-        measurement.set_tag("outcome", self.outcome.tag());
-        measurement.set_tag("status_code", labels::status_tag(self.status));
+        self.route.set_tags(self.ending, options, &mut measurement);
         measurement.set_field("duration", self.duration);
         if let Some((first_byte, sent)) = self.head {
             if options.time_to_first_byte {
@@ -102,11 +96,10 @@ impl Point {
         if let Some(rate) = options.sample {
             measurement.set_field("weight", rate.recip());
         }
-        measurement.set_tags(options.tags.iter().cloned());
         if let Some(additions) = self.additions {
             additions.add_to(&mut measurement);
         }
-        Some(measurement)
+        measurement
     }
 }
 

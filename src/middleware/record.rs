@@ -16,6 +16,7 @@ use super::{
     open::OpenRequest,
     point::{Address, Point},
     request_measurement::RequestMeasurement,
+    route::{Ending, Route},
 };
 use crate::Timestamp;
 
@@ -48,8 +49,7 @@ enum Stage {
 
 #[derive(Debug)]
 struct Answer {
-    endpoint: Option<String>,
-    handler: Option<String>,
+    route: Rc<Route>,
     additions: Option<RequestMeasurement>,
     status: u16,
     first_byte: Duration,
@@ -128,8 +128,7 @@ impl Record {
             BodySize::Stream => None,
         };
         self.stage = Stage::Answered(Answer {
-            endpoint: request.match_pattern(),
-            handler: request.match_name().map(str::to_owned),
+            route: self.instance.route_of(request),
             additions,
             status: status.as_u16(),
             first_byte,
@@ -145,14 +144,13 @@ impl Record {
         let Stage::Pending { uri, open } = &self.stage else {
             return;
         };
-        let (endpoint, handler) = self.instance.endpoint_of(uri);
+        let route = self.instance.route_by_path(uri);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
         };
         self.stage = Stage::Answered(Answer {
-            endpoint,
-            handler,
+            route,
             additions: open.close(),
             status: status.as_u16(),
             first_byte: self.started.elapsed(),
@@ -215,35 +213,35 @@ impl Drop for Record {
         let Some((outcome, duration)) = self.over else {
             return;
         };
-        let (endpoint, handler, additions, status, head) = match &mut self.stage {
+        let (route, additions, status, head) = match &mut self.stage {
             Stage::Answered(answer) => (
-                answer.endpoint.take(),
-                answer.handler.take(),
+                Rc::clone(&answer.route),
                 answer.additions.take(),
                 answer.status,
                 Some((answer.first_byte, answer.sent)),
             ),
             Stage::Pending { uri, open } => {
-                let (endpoint, handler) = self.instance.endpoint_of(uri);
+                let route = self.instance.route_by_path(uri);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,
                 };
-                (endpoint, handler, open.close(), status, None)
+                (route, open.close(), status, None)
             }
         };
         self.instance.record(Point {
             timestamp: self.timestamp,
             duration,
-            method: self.method,
+            route,
+            ending: Ending {
+                method: self.method,
+                status,
+                outcome,
+            },
+            head,
             remote_ip: self.remote_ip.take(),
             correlation_id: self.correlation_id.take(),
-            outcome,
-            endpoint,
-            handler,
             additions,
-            status,
-            head,
         });
     }
 }

@@ -1,0 +1,78 @@
+use std::{io::Write as _, net::IpAddr};
+
+use super::{
+    options::Options,
+    point::{Address, Point},
+};
+use crate::{Database, RecordError, line_protocol::Encoder, tray::Source};
+
+/// A request to which nothing was added, as a line: written without a [`Measurement`] in between.
+///
+/// [`Measurement`]: crate::Measurement
+pub(super) struct RequestLine<'a> {
+    pub(super) point: &'a Point,
+    pub(super) options: &'a Options,
+}
+
+impl Source for RequestLine<'_> {
+    #[inline]
+    fn database(&self) -> &Database {
+        &self.options.database
+    }
+
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+        let Self { point, options } = self;
+        let series = point.route.series(point.ending, options, encoder)?;
+        let mut line = encoder.begin(&series, out);
+        line.float("duration", point.duration.as_secs_f64());
+        if let Some((first_byte, sent)) = point.head {
+            if options.time_to_first_byte {
+                line.float("time_to_first_byte", first_byte.as_secs_f64());
+            }
+            if options.content_length {
+                line.unsigned("content_length", sent);
+            }
+        }
+        match &point.remote_ip {
+            Some(Address::Peer(ip)) => with_text(*ip, |ip| line.string("remote_ip", ip)),
+            Some(Address::Forwarded(address)) => line.string("remote_ip", address),
+            None => {}
+        }
+        if let Some(id) = &point.correlation_id {
+            line.string("correlation_id", id);
+        }
+        if let Some(rate) = options.sample {
+            line.float("weight", rate.recip());
+        }
+        line.end(point.timestamp);
+        Ok(())
+    }
+}
+
+/// The address as text, without an allocation.
+fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
+    // The longest one: an IPv4 address in an IPv6 one, written out.
+    let mut text = [0; 45];
+    let mut free = &mut text[..];
+    let written = write!(free, "{ip}").map(|()| 45 - free.len());
+    then(str::from_utf8(&text[..written.unwrap_or(0)]).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_text_that_it_displays() {
+        for ip in [
+            "::",
+            "127.0.0.1",
+            "255.255.255.255",
+            "::ffff:192.168.100.200",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        ] {
+            let parsed: IpAddr = ip.parse().unwrap();
+            with_text(parsed, |text| assert_eq!(text, parsed.to_string()));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use super::{
+    labels::{self, Outcome, UNMATCHED},
+    options::Options,
+};
+use crate::{
+    Measurement, RecordError,
+    line_protocol::{Encoder, known::EncoderId},
+};
+
+/// A resource of the program, and what is known already of its requests' series.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// None for requests that no resource matches.
+    pattern: Option<String>,
+    name: Option<String>,
+    series: RefCell<Vec<Series>>,
+}
+
+/// What the requests of a route differ by, as far as tags go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) method: &'static str,
+    pub(super) status: u16,
+    pub(super) outcome: Outcome,
+}
+
+#[derive(Debug)]
+struct Series {
+    ending: Ending,
+    /// Which encoder has made the part: base tags may change while a program runs.
+    encoder: EncoderId,
+    part: Rc<[u8]>,
+}
+
+impl Route {
+    fn new(pattern: Option<&str>, name: Option<&str>) -> Self {
+        Self {
+            pattern: pattern.map(str::to_owned),
+            name: name.map(str::to_owned),
+            series: RefCell::default(),
+        }
+    }
+
+    /// Sets the tags of a request that ended so.
+    pub(super) fn set_tags(
+        &self,
+        ending: Ending,
+        options: &Options,
+        measurement: &mut Measurement,
+    ) {
+        match &self.pattern {
+            Some(pattern) => measurement.set_tag("endpoint", pattern.clone()),
+            None => measurement.set_tag("endpoint", UNMATCHED),
+        }
+        if let Some(name) = &self.name {
+            measurement.set_tag("handler", name.clone());
+        }
+        measurement.set_tag("method", ending.method);
+        measurement.set_tag("outcome", ending.outcome.tag());
+        measurement.set_tag("status_code", labels::status_tag(ending.status));
+        measurement.set_tags(options.tags.iter().cloned());
+    }
+
+    /// The series part of the line of a request that ended so: made once.
+    pub(super) fn series(
+        &self,
+        ending: Ending,
+        options: &Options,
+        encoder: &Encoder,
+    ) -> Result<Rc<[u8]>, RecordError> {
+        let mut all = self.series.borrow_mut();
+        let known = all.iter().position(|series| series.ending == ending);
+        if let Some(known) = known
+            && all[known].encoder == encoder.id()
+        {
+            return Ok(Rc::clone(&all[known].part));
+        }
+        let mut measurement =
+            Measurement::new(options.database.clone(), options.measurement.clone());
+        self.set_tags(ending, options, &mut measurement);
+        let part: Rc<[u8]> = encoder.encode_series(&mut measurement)?.into();
+        if let Some(known) = known {
+            all.swap_remove(known);
+        }
+        all.push(Series {
+            ending,
+            encoder: encoder.id(),
+            part: Rc::clone(&part),
+        });
+        Ok(part)
+    }
+}
+
+/// The routes that requests have been seen for: as many as the program has resources.
+#[derive(Debug)]
+pub(super) struct Routes {
+    by_pattern: RefCell<HashMap<String, Vec<Rc<Route>>>>,
+    unmatched: Rc<Route>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self {
+            by_pattern: RefCell::default(),
+            unmatched: Rc::new(Route::new(None, None)),
+        }
+    }
+}
+
+impl Routes {
+    /// The route of this pattern and name. Resources can share a pattern, if guards tell them
+    /// apart.
+    pub(super) fn of(&self, pattern: Option<&str>, name: Option<&str>) -> Rc<Route> {
+        let Some(pattern) = pattern else {
+            return Rc::clone(&self.unmatched);
+        };
+        let mut routes = self.by_pattern.borrow_mut();
+        if !routes.contains_key(pattern) {
+            routes.insert(pattern.to_owned(), Vec::new());
+        }
+        let Some(routes) = routes.get_mut(pattern) else {
+            return Rc::clone(&self.unmatched);
+        };
+        if let Some(known) = routes.iter().find(|route| route.name.as_deref() == name) {
+            return Rc::clone(known);
+        }
+        let route = Rc::new(Route::new(Some(pattern), name));
+        routes.push(Rc::clone(&route));
+        route
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+
+    fn series(route: &Route, ending: Ending, encoder: &Encoder) -> Rc<[u8]> {
+        let options = Options::new("db".into(), "m x".into());
+        route.series(ending, &options, encoder).unwrap()
+    }
+
+    fn encoder(zone: &str) -> Encoder {
+        Encoder::new([("zone", zone)], Precision::Nanoseconds, false)
+    }
+
+    const GET: Ending = Ending {
+        method: "GET",
+        status: 200,
+        outcome: Outcome::Ok,
+    };
+
+    #[test]
+    fn a_series_is_made_once_for_each_ending_and_encoder() {
+        let routes = Routes::default();
+        let route = routes.of(Some("/a b"), Some("x"));
+        let one = encoder("1");
+        let first = series(&route, GET, &one);
+        assert_eq!(
+            str::from_utf8(&first).unwrap(),
+            "m\\ x,endpoint=/a\\ b,handler=x,method=GET,outcome=ok,status_code=200,zone=1"
+        );
+        assert!(Rc::ptr_eq(&first, &series(&route, GET, &one)));
+        let other = Ending { status: 201, ..GET };
+        assert_ne!(first, series(&route, other, &one));
+        let two = encoder("2");
+        assert!(series(&route, GET, &two).ends_with(b"zone=2"));
+        assert_eq!(route.series.borrow().len(), 2);
+    }
+
+    #[test]
+    fn a_route_is_one_of_a_pattern_and_a_name() {
+        let routes = Routes::default();
+        let route = routes.of(Some("/a"), None);
+        assert!(Rc::ptr_eq(&route, &routes.of(Some("/a"), None)));
+        assert!(!Rc::ptr_eq(&route, &routes.of(Some("/a"), Some("n"))));
+        assert!(!Rc::ptr_eq(&route, &routes.of(None, None)));
+        assert!(Rc::ptr_eq(
+            &routes.of(None, None),
+            &routes.of(None, Some("n"))
+        ));
+    }
+}
