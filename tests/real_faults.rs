@@ -66,16 +66,18 @@ async fn assert_all_arrived(influx: &Influx, influxd: &Influxd, taken: &Taken) {
 
 // What is stored and not answered when the server is killed is sent again, and is the same point.
 #[actix::test]
-async fn a_server_that_is_killed_again_and_again_has_every_point_once() {
+async fn a_server_that_is_killed_and_restarted_again_and_again_has_every_point_once() {
     let influxd = require_influxd!();
     DATABASES
         .iter()
         .for_each(|name| influxd.create_database(name));
     let influx = Influx::start(config(&influxd)).unwrap();
     let load = Load::start(&influx, 4, DATABASES, measurement);
-    for _ in 0..4 {
+    for round in 0..6 {
         wait_for_progress(&influx);
-        influxd.kill();
+        if round % 2 == 0 {
+            influxd.kill();
+        }
         influxd.restart();
     }
     wait_for_progress(&influx);
