@@ -13,12 +13,10 @@ use std::{io, sync::Arc, thread};
 use actix::{Actor, Addr, System};
 
 pub(crate) use self::buffer::Reconfigure;
+use self::buffer::Servers;
 pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
-use crate::{
-    endpoint::{Endpoint, Http},
-    shared::Shared,
-};
+use crate::{endpoint::Http, shared::Shared};
 
 /// What the lines in the log are from.
 const LOG: &str = "actix_influxdb";
@@ -28,14 +26,14 @@ const LOG: &str = "actix_influxdb";
 /// It outlives the program's own `System`, so what is pending when that one stops is still
 /// delivered.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::StartError> {
-    let endpoint = Endpoint::new(&shared.config())?;
+    let servers = Servers::new(&shared.config())?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("influx".to_owned())
         .spawn(move || {
             let system = System::new();
-            let address = system.block_on(async { wire(shared, endpoint) });
+            let address = system.block_on(async { wire(shared, servers) });
             // The receiver waits, or its thread is gone: then nobody needs the address.
             _ = sender.send(address);
             if let Err(error) = system.run() {
@@ -47,7 +45,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
         .map_err(|_| io::Error::other("it ended while it was starting").into())
 }
 
-fn wire(shared: Arc<Shared>, endpoint: Endpoint) -> Addr<BufferActor> {
+fn wire(shared: Arc<Shared>, servers: Servers) -> Addr<BufferActor> {
     let http = Http::new();
     let replay = ReplayActor::default().start();
     let pool = {
@@ -56,13 +54,7 @@ fn wire(shared: Arc<Shared>, endpoint: Endpoint) -> Addr<BufferActor> {
             WriterActor::new(http.clone()).start().recipient()
         })
     };
-    let buffer = BufferActor::new(
-        Arc::clone(&shared),
-        endpoint,
-        http,
-        pool,
-        replay.recipient(),
-    );
+    let buffer = BufferActor::new(Arc::clone(&shared), servers, http, pool, replay.recipient());
     let address = buffer.start();
     let waker = address.clone();
     shared.intake.wake_with(move || waker.do_send(buffer::Wake));

@@ -284,7 +284,7 @@ impl Backlog {
     }
 
     /// The databases that have something to send.
-    pub(crate) fn with_work(&self) -> impl Iterator<Item = &Database> {
+    pub(crate) fn with_work(&self) -> impl Iterator<Item = &Database> + Clone {
         let with_work = self.queues.iter().filter(|(_, queue)| queue.has_work());
         with_work.map(|(database, _)| database)
     }

@@ -14,37 +14,30 @@ use crate::{Config, ConfigError, Database};
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     inner: Arc<Inner>,
-    /// Which of the base URLs.
-    at: usize,
+    /// Without a slash at the end.
+    base_url: Arc<str>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    /// Without a slash at the end. At least one.
-    base_urls: Vec<String>,
     dialect: Dialect,
     /// Marked as sensitive.
     authorization: Option<HeaderValue>,
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+    /// One for each base URL, at least one.
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, ConfigError> {
         let dialect = Dialect::new(config);
-        let inner = Inner {
-            base_urls: config.urls()?,
+        let inner = Arc::new(Inner {
             authorization: dialect.authorization(config)?,
             dialect,
+        });
+        let endpoint = |base_url: String| Self {
+            inner: Arc::clone(&inner),
+            base_url: base_url.into(),
         };
-        let inner = Arc::new(inner);
-        Ok(Self { inner, at: 0 })
-    }
-
-    /// The same server at its next base URL, if it has several.
-    pub(crate) fn next(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            at: (self.at + 1) % self.inner.base_urls.len(),
-        }
+        Ok(config.urls()?.into_iter().map(endpoint).collect())
     }
 
     pub(crate) fn write_url(&self, database: &Database) -> String {
@@ -70,7 +63,7 @@ impl Endpoint {
 /// Its base URL.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.inner.base_urls[self.at])
+        f.write_str(&self.base_url)
     }
 }
 
@@ -115,15 +108,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_urls_are_taken_in_turn() {
-        let endpoint = Endpoint::new(&Config::v1("http://a:1,http://b:2/influx/")).unwrap();
-        assert_eq!(
-            endpoint.write_url(&"x".into()),
-            "http://a:1/write?db=x&precision=ns"
-        );
-        let next = endpoint.next();
-        assert_eq!(next.ping_url(), "http://b:2/influx/ping");
-        assert_eq!(next.next().ping_url(), endpoint.ping_url());
+    fn there_is_one_for_each_base_url() {
+        let all = Endpoint::all(&Config::v1("http://a:1,http://b:2/influx/")).unwrap();
+        let write_url = all[0].write_url(&"x".into());
+        assert_eq!(write_url, "http://a:1/write?db=x&precision=ns");
+        assert_eq!(all[1].ping_url(), "http://b:2/influx/ping");
+        assert_eq!(all.len(), 2);
     }
 
     #[test]
@@ -132,7 +122,7 @@ mod tests {
             Config::v1("http://a").user("ada").password("hunter2"),
             Config::v2("http://a", "org", "hunter2"),
         ] {
-            let endpoint = Endpoint::new(&config).unwrap();
+            let endpoint = Endpoint::all(&config).unwrap().remove(0);
             assert!(endpoint.authorization().unwrap().is_sensitive());
             let debug = format!("{endpoint:?}");
             assert!(!debug.contains("hunter2"), "{debug}");

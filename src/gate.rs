@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     Database,
+    backlog::{Backlog, Lent},
     breaker::{Breaker, Epoch, Failure, Recovery},
     verdict::Scope,
 };
@@ -46,18 +47,31 @@ pub(crate) struct Closed {
 }
 
 impl Gate {
-    pub(crate) fn allows(&self, database: &Database, now: Instant) -> bool {
+    /// May a batch of this database be sent?
+    fn allows(&self, database: &Database, now: Instant) -> bool {
         let own = self.databases.get(database);
         self.endpoint.allows(now) && own.is_none_or(|own| own.allows(now))
     }
 
-    /// Is the endpoint out of service, or being probed?
-    pub(crate) fn is_open(&self) -> bool {
-        !self.endpoint.is_closed()
+    /// The next batch of the backlog that may be sent now.
+    pub(crate) fn lend(
+        &self,
+        backlog: &mut Backlog,
+        max_loans: usize,
+        now: Instant,
+    ) -> Option<Lent> {
+        let allowed = |database: &Database| self.allows(database, now);
+        if self.endpoint.is_closed() {
+            return backlog.lend(max_loans, allowed);
+        }
+        // A probe is better not a batch that may fail for its database's sake.
+        let trusted = |database: &Database| self.allows(database, now) && self.trusts(database);
+        let probe = backlog.lend(max_loans, trusted);
+        probe.or_else(|| backlog.lend(max_loans, allowed))
     }
 
-    /// Is this a database that nothing is known against? It makes the better probe.
-    pub(crate) fn trusts(&self, database: &Database) -> bool {
+    /// Is this a database that nothing is known against?
+    fn trusts(&self, database: &Database) -> bool {
         self.databases.get(database).is_none_or(Breaker::is_closed)
     }
 

@@ -56,6 +56,15 @@ fn with_reserve(limit: usize, reserve: bool) -> usize {
     }
 }
 
+fn bytes_are_full(pending: usize, limits: &GaugeLimits) -> RecordError {
+    RecordError::BufferFull {
+        pending,
+        limit: limits.bytes,
+        unit: "bytes",
+        setting: "max_buffer_bytes",
+    }
+}
+
 impl Gauge {
     /// Makes room for one line, before it is encoded. Says which one it is of those pending.
     #[inline]
@@ -74,6 +83,12 @@ impl Gauge {
                 setting: "max_buffer_size",
             });
         }
+        // No line fits: don't encode one to find that out.
+        let bytes = self.bytes.load(Relaxed);
+        if bytes >= limits.bytes && bytes >= with_reserve(limits.bytes, reserve) {
+            self.lines.fetch_sub(1, Relaxed);
+            return Err(bytes_are_full(bytes, limits));
+        }
         Ok(before + 1)
     }
 
@@ -90,12 +105,7 @@ impl Gauge {
         let is_over = after > limits.bytes && after > with_reserve(limits.bytes, reserve);
         if is_over || bytes > MAX_LINE_BYTES {
             self.bytes.fetch_sub(bytes, Relaxed);
-            return Err(RecordError::BufferFull {
-                pending: before,
-                limit: limits.bytes,
-                unit: "bytes",
-                setting: "max_buffer_bytes",
-            });
+            return Err(bytes_are_full(before, limits));
         }
         Ok(after)
     }

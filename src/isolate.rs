@@ -58,8 +58,12 @@ fn runs_between(count: usize, bad: BTreeMap<usize, String>) -> Vec<(Range<usize>
     runs
 }
 
-/// A body of this size or less, in bytes, is not cut off for its size.
-const INCONSPICUOUS: usize = 1 << 20;
+/// A body larger than this, in bytes, may be cut off for its size.
+const LARGE: usize = 1 << 20;
+
+/// So may one larger than this, where less of it fits the buffers on its way to the server; but
+/// then only to be sent in smaller parts, which costs nothing if it was for another reason.
+const NOT_SMALL: usize = 64 << 10;
 
 /// What to make of a batch of `lines` lines and `bytes` bytes that came back in an odd way `times`
 /// times running: nothing yet, or look at its parts. A single line has one more try, because for
@@ -74,7 +78,9 @@ pub(crate) fn suspect(
     let reason = reason.to_owned();
     match oddity {
         Oddity::CutOff => {
-            (times >= 2 && bytes > INCONSPICUOUS).then_some(Fault::TooLarge { reason })
+            let is_large = times >= 2 && bytes > LARGE;
+            let may_be_split = times >= 5 && bytes > NOT_SMALL && lines > 1;
+            (is_large || may_be_split).then_some(Fault::TooLarge { reason })
         }
         Oddity::NotReadable => {
             let enough = if lines > 1 { 2 } else { 3 };

@@ -17,6 +17,7 @@ mod creation;
 mod delivery;
 mod messages;
 mod reports;
+mod servers;
 mod telling;
 
 use std::{
@@ -32,6 +33,8 @@ use actix::{
 
 pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
+use self::servers::Sent;
+pub(super) use self::servers::Servers;
 use self::{
     alarms::Alarms,
     messages::{Created, End},
@@ -42,8 +45,7 @@ use crate::{
     Config, ConfigError, Database, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     backlog::{Backlog, LoanId},
     batch::BatchLimits,
-    endpoint::{Endpoint, Http},
-    gate::{Gate, Pass},
+    endpoint::Http,
     gauge::GaugeLimits,
     report::Ticket,
     shared::Shared,
@@ -59,10 +61,10 @@ pub struct BufferActor {
     config: Arc<Config>,
     limits: GaugeLimits,
     backlog: Backlog,
-    gate: Gate,
-    /// For each batch that is being sent.
-    passes: HashMap<LoanId, Pass>,
-    endpoint: Endpoint,
+    servers: Servers,
+    /// For each batch that is being sent; what is not in here any more was sent to a server that
+    /// has been replaced by an update, and says nothing of the present ones.
+    sent: HashMap<LoanId, Sent>,
     http: Http,
     writers: Pool,
     replay: Recipient<Isolate>,
@@ -84,7 +86,7 @@ impl std::fmt::Debug for BufferActor {
 impl BufferActor {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        endpoint: Endpoint,
+        servers: Servers,
         http: Http,
         writers: Pool,
         replay: Recipient<Isolate>,
@@ -95,9 +97,8 @@ impl BufferActor {
             limits: GaugeLimits::new(&config),
             backlog: Backlog::new(BatchLimits::new(&config)),
             config,
-            gate: Gate::default(),
-            passes: HashMap::new(),
-            endpoint,
+            servers,
+            sent: HashMap::new(),
             http,
             writers,
             replay,
@@ -178,12 +179,14 @@ impl BufferActor {
         self.limits = GaugeLimits::new(config);
         self.backlog.set_limits(BatchLimits::new(config));
         self.writers.resize(config.max_clients);
-        match Endpoint::new(config) {
-            Ok(endpoint) => self.endpoint = endpoint,
-            Err(error) => log::error!(target: LOG, "the endpoint stays as it was: {error}"),
-        }
         if has_another_server(&old, config) {
-            self.gate.retry_now(self.now());
+            match Servers::new(config) {
+                Ok(servers) => {
+                    self.servers = servers;
+                    self.sent.clear();
+                }
+                Err(error) => log::error!(target: LOG, "the server stays as it was: {error}"),
+            }
         }
         if let Some(interval) = self.interval.take() {
             context.cancel_future(interval);
@@ -197,6 +200,7 @@ impl BufferActor {
 fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+        || old.precision != new.precision
 }
 
 /// Whoever waits for the end hears of it, and no measurement is left uncounted, also if the actor
@@ -280,7 +284,7 @@ impl Handler<Ping> for BufferActor {
     type Result = ResponseFuture<Result<ServerInfo, PingError>>;
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
-        let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
+        let (http, endpoint) = (self.http.clone(), self.servers.current().clone());
         let timeout = self.config.request_timeout;
         Box::pin(async move { http.ping(&endpoint, timeout).await })
     }

@@ -112,7 +112,10 @@ fn what_is_odd_again_and_again_may_be_the_batchs_own_fault() {
         suspect(Oddity::CutOff, 2, 9, mib + 1),
         Some(Fault::TooLarge { reason: reason() })
     );
-    assert_eq!(suspect(Oddity::CutOff, 9, 9, mib), None);
+    assert_eq!(suspect(Oddity::CutOff, 4, 9, mib), None);
+    assert!(suspect(Oddity::CutOff, 5, 9, mib).is_some());
+    assert_eq!(suspect(Oddity::CutOff, 9, 1, mib), None);
+    assert_eq!(suspect(Oddity::CutOff, 9, 9, 64 << 10), None);
     let rejected = Some(Fault::Rejected { reason: reason() });
     assert_eq!(suspect(Oddity::NotReadable, 1, 9, 9), None);
     assert_eq!(suspect(Oddity::NotReadable, 2, 9, 9), rejected);

@@ -3,13 +3,18 @@
 use actix::{AsyncContext as _, Context};
 
 use super::{BufferActor, messages::Created};
-use crate::{Database, actors::LOG};
+use crate::{Database, actors::LOG, endpoint::Endpoint};
 
 impl BufferActor {
     /// Asks the server to create the database. The breaker of the database, which has just opened
     /// once more, is what keeps this from being asked too often.
-    pub(super) fn create(&mut self, database: Database, context: &mut Context<Self>) {
-        let (http, endpoint) = (self.http.clone(), self.endpoint.clone());
+    pub(super) fn create(
+        &mut self,
+        endpoint: Endpoint,
+        database: Database,
+        context: &mut Context<Self>,
+    ) {
+        let http = self.http.clone();
         let (timeout, buffer) = (self.config.request_timeout, context.address());
         actix::spawn(async move {
             let result = http.create_database(&endpoint, &database, timeout).await;
@@ -22,7 +27,10 @@ impl BufferActor {
         match result {
             Ok(()) => {
                 log::info!(target: LOG, "database {database} was missing, and has been created");
-                self.gate.retry_database_now(&database, self.now());
+                let now = self.now();
+                for gate in self.servers.each() {
+                    gate.retry_database_now(&database, now);
+                }
                 self.pump(context);
             }
             Err(reason) => {

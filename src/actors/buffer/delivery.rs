@@ -34,16 +34,7 @@ impl BufferActor {
 
     fn lend(&mut self) -> Option<Lent> {
         let (now, size) = (self.now(), self.writers.size());
-        let Self { backlog, gate, .. } = self;
-        // A probe of the endpoint is better not a batch that may fail for its database's sake.
-        let trusted = |database: &Database| gate.allows(database, now) && gate.trusts(database);
-        let allowed = |database: &Database| gate.allows(database, now);
-        match gate.is_open() {
-            true => backlog
-                .lend(size, trusted)
-                .or_else(|| backlog.lend(size, allowed)),
-            false => backlog.lend(size, allowed),
-        }
+        self.servers.lend(&mut self.backlog, size, now)
     }
 
     fn send(&mut self, writer: usize, lent: Lent, context: &mut Context<Self>) {
@@ -60,8 +51,8 @@ impl BufferActor {
             });
             return;
         }
-        let pass = self.gate.send(&database);
-        self.passes.insert(loan, pass);
+        let sent = self.servers.send(&database);
+        self.sent.insert(loan, sent);
         let lost = Returned {
             loan,
             writer,
@@ -71,7 +62,7 @@ impl BufferActor {
             )),
         };
         let write = Write {
-            endpoint: self.endpoint.clone(),
+            endpoint: self.servers.current().clone(),
             database,
             body: lines.body(),
             timeout: self.config.request_timeout,
@@ -115,11 +106,13 @@ impl BufferActor {
 
     fn succeeded(&mut self, database: &Database, loan: LoanId) {
         let now = self.now();
-        let Some(pass) = self.passes.remove(&loan) else {
+        let Some(sent) = self.sent.remove(&loan) else {
             return;
         };
-        let closed = self.gate.succeed(database, pass, now);
-        self.tell_recovery(database, closed);
+        let server = self.servers.of(sent);
+        let closed = server.gate.succeed(database, sent.pass, now);
+        let url = server.endpoint.to_string();
+        self.tell_recovery(url, database, closed);
     }
 
     fn failed(
@@ -129,7 +122,7 @@ impl BufferActor {
         retry: &Retry,
         context: &mut Context<Self>,
     ) {
-        let Some(pass) = self.passes.remove(&loan) else {
+        let Some(sent) = self.sent.remove(&loan) else {
             return;
         };
         let failure = Failure {
@@ -138,13 +131,13 @@ impl BufferActor {
             max_delay: self.config.max_retry_delay,
             not_before: retry.not_before,
         };
-        let opened = self.gate.fail(database, pass, retry.scope, failure);
-        self.tell_failure(database, loan, retry, opened);
-        if self.gate.is_open() {
-            self.endpoint = self.endpoint.next();
-        }
+        let server = self.servers.of(sent);
+        let opened = server.gate.fail(database, sent.pass, retry.scope, failure);
+        let endpoint = server.endpoint.clone();
+        self.servers.turn_from(sent);
+        self.tell_failure(endpoint.to_string(), database, loan, retry, opened);
         if retry.scope == Scope::Database && self.config.create_database {
-            self.create(database.clone(), context);
+            self.create(endpoint, database.clone(), context);
         }
     }
 
@@ -234,7 +227,7 @@ impl BufferActor {
         self.waiting
             .settled(number, measurements as u64, settlement);
         if !self.backlog.has(&database) {
-            self.gate.forget(&database);
+            self.servers.each().for_each(|gate| gate.forget(&database));
         }
         self.tell_end(database, &batch.lines, fate);
     }
@@ -246,7 +239,7 @@ impl BufferActor {
         }
         let now = self.now();
         let with_work = self.backlog.with_work();
-        if let Some(at) = self.gate.opens_at(with_work).filter(|at| *at > now) {
+        if let Some(at) = self.servers.opens_at(with_work).filter(|at| *at > now) {
             let reopening = context.run_later(at - now, |buffer, context| {
                 buffer.reopening = None;
                 buffer.pump(context);

@@ -142,7 +142,8 @@ impl BufferActor {
             );
         }
         // There may be no later chance.
-        self.gate.retry_now(self.now());
+        let now = self.now();
+        self.servers.each().for_each(|gate| gate.retry_now(now));
         self.pump(context);
         report
     }
@@ -241,7 +242,7 @@ impl BufferActor {
 
     /// All that is pending is undelivered.
     fn give_up(&mut self) -> Vec<(Database, Lines)> {
-        self.passes.clear();
+        self.sent.clear();
         let all = self.backlog.take_all();
         let give_up = |(database, number, batch): (Database, u64, Batch)| {
             let lines = batch.lines.clone();

@@ -14,8 +14,7 @@ use crate::{
 };
 
 impl BufferActor {
-    pub(super) fn tell_recovery(&mut self, database: &Database, closed: Closed) {
-        let url = self.endpoint.to_string();
+    pub(super) fn tell_recovery(&mut self, url: String, database: &Database, closed: Closed) {
         if let Some(Recovery { after, attempts }) = closed.endpoint {
             log::info!(
                 target: LOG,
@@ -41,12 +40,13 @@ impl BufferActor {
 
     pub(super) fn tell_failure(
         &mut self,
+        url: String,
         database: &Database,
         loan: LoanId,
         retry: &Retry,
         opened: Opened,
     ) {
-        let (url, reason) = (self.endpoint.to_string(), shortened(&retry.reason));
+        let reason = shortened(&retry.reason);
         // A configuration fault waits for somebody to mend it: that is worth more than a warning,
         // also if it follows on another fault.
         let is_news = retry.is_misconfigured && !self.alarms.misconfigured;

@@ -65,11 +65,11 @@ impl Rig {
 
     fn with_replay(config: Config, replay: Recipient<Isolate>) -> Self {
         tokio::time::pause();
-        let endpoint = Endpoint::new(&config).unwrap();
+        let servers = Servers::new(&config).unwrap();
         let shared = Arc::new(Shared::new(config));
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
-        let actor = BufferActor::new(Arc::clone(&shared), endpoint, Http::new(), pool, replay);
+        let actor = BufferActor::new(Arc::clone(&shared), servers, Http::new(), pool, replay);
         let buffer = actor.start();
         let waker = buffer.clone();
         shared.intake.wake_with(move || waker.do_send(Wake));
