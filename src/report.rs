@@ -90,7 +90,7 @@ impl FlushReport {
 
 /// What became of the measurements that were pending when
 /// [`shutdown`](crate::Influx::shutdown) was called, and the ledger at the end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, derive_more::Debug, Default)]
 #[non_exhaustive]
 pub struct ShutdownReport {
     /// Measurements that the server has stored since shutdown began.
@@ -106,6 +106,8 @@ pub struct ShutdownReport {
     pub elapsed: Duration,
     /// The ledger at the end; nothing in it is pending.
     pub stats: Stats,
+    /// Not for logs: it may be as much as the buffer holds.
+    #[debug(skip)]
     pub(crate) lines: Vec<(Database, Lines)>,
 }
 

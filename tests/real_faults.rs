@@ -9,7 +9,7 @@ use actix_influxdb::{Config, Delivery, Influx, Measurement, Stats};
 use futures_util::future::join;
 use support::{
     influxd::{Influxd, PASSWORD, USER},
-    load::{Load, Taken, wait_for_progress},
+    load::{Load, Taken, wait_for_progress, wait_until_stuck},
     require_influxd,
 };
 
@@ -97,8 +97,7 @@ async fn a_server_that_freezes_for_longer_than_the_timeout_has_every_point_once(
     for _ in 0..2 {
         wait_for_progress(&influx);
         influxd.pause();
-        let report = influx.flush(timeout * 3).await;
-        assert!(!report.is_complete(), "{report:?}");
+        wait_until_stuck(&influx, timeout * 3).await;
         influxd.resume();
     }
     wait_for_progress(&influx);
@@ -154,8 +153,9 @@ async fn a_database_that_is_dropped_gets_everything_that_was_recorded_since_when
         measurement(database, thread, count).field("since", count)
     });
     wait_for_progress(&influx);
-    let report = influx.flush(SHORT).await;
-    assert!(report.undelivered > 0 && report.written > 0, "{report:?}");
+    wait_until_stuck(&influx, SHORT).await;
+    // The others go on.
+    wait_for_progress(&influx);
     influxd.create_database("one");
     wait_for_progress(&influx);
     let (since, others, before) = (since.stop(), others.stop(), before.stop());

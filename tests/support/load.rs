@@ -94,6 +94,21 @@ pub fn wait_for_progress(influx: &Influx) {
     assert!(has_grown, "nothing is written any more: {}", influx.stats());
 }
 
+/// Waits until the server leaves something unanswered for `time`. One that is paused, or loses its
+/// database, may still answer what it has begun.
+///
+/// # Panics
+///
+/// If it always answers.
+pub async fn wait_until_stuck(influx: &Influx, time: Duration) {
+    for _ in 0..1_000 {
+        if !influx.flush(time).await.is_complete() {
+            return;
+        }
+    }
+    panic!("everything is answered: {}", influx.stats());
+}
+
 /// Samples the ledger, as often as it can, on a thread of its own.
 #[derive(Debug)]
 pub struct Watch {
