@@ -10,6 +10,9 @@ impl Config {
     /// version. A path is kept, for servers behind a reverse proxy. User and password have methods
     /// of their own and are refused here.
     ///
+    /// Measurements go to one of them: to the first, and from where something fails to the next
+    /// one that works. They are not copied to all.
+    ///
     /// `INFLUXDB_URL`, else built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`;
     /// default `http://localhost:8086`.
     pub fn url(mut self, url: impl Into<String>) -> Self {
