@@ -47,14 +47,14 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
 
 fn wire(shared: Arc<Shared>, servers: Servers) -> Addr<BufferActor> {
     let http = Http::new();
-    let replay = ReplayActor::default().start();
+    let start_replay = Box::new(|| ReplayActor::default().start().recipient());
     let pool = {
         let http = http.clone();
         Pool::new(shared.config().max_clients, move || {
             WriterActor::new(http.clone()).start().recipient()
         })
     };
-    let buffer = BufferActor::new(Arc::clone(&shared), servers, http, pool, replay.recipient());
+    let buffer = BufferActor::new(Arc::clone(&shared), servers, http, pool, start_replay);
     let address = buffer.start();
     let waker = address.clone();
     shared.intake.wake_with(move || waker.do_send(buffer::Wake));

@@ -10,7 +10,7 @@ use std::{
     ops::Range,
 };
 
-use self::queue::{Job, Queue};
+use self::queue::{Job, Queue, Strikes};
 
 use crate::{
     Database, DropReason, Overflow,
@@ -110,9 +110,14 @@ impl Backlog {
     pub(crate) fn lend(
         &mut self,
         max_loans: usize,
-        mut may: impl FnMut(&Database) -> bool,
+        may: impl Fn(&Database) -> bool,
     ) -> Option<Lent> {
-        let share = (max_loans / self.queues.len().max(1)).max(1);
+        // Those that can make use of writers share them.
+        let takes_part = |(database, queue): &(&Database, &Queue)| {
+            queue.lent > 0 || (queue.has_work() && may(database))
+        };
+        let sharing = self.queues.iter().filter(takes_part).count();
+        let share = (max_loans / sharing.max(1)).max(1);
         let at = self.turns.iter().position(|database| {
             let queue = &self.queues[database];
             queue.has_work() && queue.lent < share && may(database)
@@ -147,28 +152,44 @@ impl Backlog {
 
     /// A batch that is lent came back unsettled, perhaps in an odd way: how many times running has
     /// it been this one?
-    pub(crate) fn strike(&mut self, id: LoanId, oddity: Option<Oddity>) -> u32 {
+    ///
+    /// `answers` counts what the server has answered readably, ever: also returned is whether that
+    /// has become more since the first of these times.
+    pub(crate) fn strike(
+        &mut self,
+        id: LoanId,
+        oddity: Option<Oddity>,
+        answers: u64,
+    ) -> (u32, bool) {
         let Some((_, job)) = self.lent.get_mut(&id) else {
-            return 0;
+            return (0, false);
         };
-        let before = match job.strikes {
-            (last, times) if last == oddity => times,
-            _ => 0,
-        };
-        job.strikes = (oddity, before + 1);
-        job.strikes.1
+        if job.strikes.oddity != oddity {
+            job.strikes = Strikes {
+                oddity,
+                times: 0,
+                answers,
+            };
+        }
+        job.strikes.times += 1;
+        (job.strikes.times, answers > job.strikes.answers)
     }
 
-    /// Nothing became of it: it goes back to the head of its queue.
+    /// Nothing became of it: it goes back to the head of its queue; or to the end, if it is odd and
+    /// should not keep the others from being sent.
     pub(crate) fn give_back(&mut self, id: LoanId) {
         let Some((database, job)) = self.lent.remove(&id) else {
             return;
         };
         if let Some(queue) = self.queues.get_mut(&database) {
             queue.lent -= 1;
-            match job.is_slice {
-                true => queue.slices.push_front(job),
-                false => queue.sealed.push_front(job),
+            let jobs = match job.is_slice {
+                true => &mut queue.slices,
+                false => &mut queue.sealed,
+            };
+            match job.strikes.oddity {
+                Some(Oddity::NotReadable) => jobs.push_back(job),
+                _ => jobs.push_front(job),
             }
         }
     }

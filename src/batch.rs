@@ -213,6 +213,22 @@ impl Batch {
         Some(joined.seal())
     }
 
+    /// The same, in memory of its own if it would keep more than twice as much from being freed.
+    pub(crate) fn compacted(self) -> Batch {
+        let Self { lines, tickets } = self;
+        if lines.byte_len() * 2 >= lines.bytes.len() {
+            return Self { lines, tickets };
+        }
+        let start = lines.start_of(lines.range.start) as u32;
+        let ends = lines.ends[lines.range.clone()].iter();
+        let lines = Lines {
+            bytes: Bytes::copy_from_slice(&lines.body()),
+            ends: ends.map(|end| end - start).collect(),
+            range: 0..lines.len(),
+        };
+        Self { lines, tickets }
+    }
+
     /// Cuts the batch into the given runs of lines, which cover it in order without gaps.
     pub(crate) fn split(self, runs: &[Range<usize>]) -> Vec<Batch> {
         debug_assert!(runs.first().is_none_or(|run| run.start == 0));

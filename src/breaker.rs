@@ -51,6 +51,14 @@ pub(crate) struct Recovery {
     pub(crate) attempts: u32,
 }
 
+/// What a failure does to a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    Opened,
+    OpenedAgain,
+}
+
 /// What to make of a failure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
@@ -65,6 +73,11 @@ pub(crate) struct Failure {
 impl Breaker {
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    /// Is a probe out?
+    pub(crate) fn is_half_open(&self) -> bool {
+        matches!(self.state, State::HalfOpen { .. })
     }
 
     /// May something be sent?
@@ -93,10 +106,11 @@ impl Breaker {
         Epoch(self.epoch)
     }
 
-    /// What was sent has failed. Did that open it? Not if it was open, or has opened since.
-    pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> bool {
+    /// What was sent has failed. Did that open it, or open it once more? It says nothing if it was
+    /// sent before the breaker opened last.
+    pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> Effect {
         if epoch.0 != self.epoch {
-            return false;
+            return Effect::None;
         }
         let Failure {
             now,
@@ -120,13 +134,17 @@ impl Breaker {
         self.epoch += 1;
         outage.attempts += 1;
         // Full jitter: programs that lost one server must not come back in step.
-        let delay = outage.delays.next().unwrap_or(max_delay).mul_f64(random);
+        let delay = outage.delays.next().unwrap_or(max_delay);
+        let delay = delay.min(max_delay).mul_f64(random);
         let delay = delay.max(LEAST_DELAY).max(not_before.unwrap_or_default());
         self.state = State::Open {
             until: now + delay,
             outage,
         };
-        opens
+        match opens {
+            true => Effect::Opened,
+            false => Effect::OpenedAgain,
+        }
     }
 
     /// What was sent has succeeded. The recovery, if that closed it.
@@ -232,8 +250,8 @@ mod tests {
         let mut breaker = Breaker::default();
         let now = Instant::now();
         let [a, b, c] = [breaker.send(), breaker.send(), breaker.send()];
-        assert!(breaker.fail(a, failure(now, 1.0)));
-        assert!(!breaker.fail(b, failure(now, 1.0)));
+        assert_eq!(breaker.fail(a, failure(now, 1.0)), Effect::Opened);
+        assert_eq!(breaker.fail(b, failure(now, 1.0)), Effect::None);
         assert_eq!(breaker.succeed(c, now), None, "it was sent before");
         assert_eq!(breaker.until(), Some(now + FIRST_DELAY));
     }

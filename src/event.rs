@@ -41,7 +41,9 @@ pub enum Event {
         /// Why.
         reason: DropReason,
     },
-    /// The server does not take measurements, for now.
+    /// The server does not take measurements, for now: it can't be reached, refuses the
+    /// credentials, asks for a pause, or fails for more than one database. (A failure for one
+    /// database is [`Retrying`](Self::Retrying).)
     EndpointDown {
         /// Its base URL.
         url: String,

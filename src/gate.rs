@@ -13,7 +13,7 @@ use std::{
 use crate::{
     Database,
     backlog::{Backlog, Lent},
-    breaker::{Breaker, Epoch, Failure, Recovery},
+    breaker::{Breaker, Effect, Epoch, Failure, Recovery},
     verdict::Scope,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Pass {
 pub(crate) struct Opened {
     pub(crate) endpoint: bool,
     pub(crate) database: bool,
+    /// Does it say anything at all of the database? Not what was sent before its breaker opened.
+    pub(crate) counts: bool,
 }
 
 /// Which breakers a success closed.
@@ -114,24 +116,35 @@ impl Gate {
         let mut opened = Opened {
             endpoint: false,
             database: false,
+            counts: false,
         };
+        let failed_before = !own.is_closed();
         // Its probe was this batch, whoever is at fault.
         if scope != Scope::Endpoint || !own.is_closed() {
-            opened.database = own.fail(pass.database, failure);
+            let effect = own.fail(pass.database, failure);
+            opened.database = effect == Effect::Opened;
+            opened.counts = effect != Effect::None;
         }
         match scope {
-            Scope::Endpoint => opened.endpoint = self.endpoint.fail(pass.endpoint, failure),
+            Scope::Endpoint => opened.endpoint = self.stop_endpoint(pass, failure),
             Scope::Database => {
                 self.endpoint.succeed(pass.endpoint, failure.now);
             }
             Scope::Unclear => {
-                self.failing.insert(database.clone());
+                // One that has failed all along says nothing new of the endpoint.
+                if !failed_before {
+                    self.failing.insert(database.clone());
+                }
                 if self.failing.len() > 1 || !self.endpoint.is_closed() {
-                    opened.endpoint = self.endpoint.fail(pass.endpoint, failure);
+                    opened.endpoint = self.stop_endpoint(pass, failure);
                 }
             }
         }
         opened
+    }
+
+    fn stop_endpoint(&mut self, pass: Pass, failure: Failure) -> bool {
+        self.endpoint.fail(pass.endpoint, failure) == Effect::Opened
     }
 
     /// Something has changed: try everything at once.
@@ -149,16 +162,28 @@ impl Gate {
         }
     }
 
-    /// When the first of these databases may be sent to, if only time keeps them from it.
+    /// When the first of these databases that may not be sent to `now` may be, if only time keeps
+    /// them from it. (Where a probe is out, its answer does.)
     pub(crate) fn opens_at<'a>(
         &self,
         databases: impl Iterator<Item = &'a Database>,
+        now: Instant,
     ) -> Option<Instant> {
+        if self.endpoint.is_half_open() {
+            return None;
+        }
         let endpoint = self.endpoint.until();
-        let own = |database| self.databases.get(database).and_then(Breaker::until);
-        databases
-            .filter_map(|database| endpoint.max(own(database)))
-            .min()
+        let opens_at = |database| match self.databases.get(database) {
+            Some(own) if own.is_half_open() => None,
+            Some(own) => endpoint.max(own.until()),
+            None => endpoint,
+        };
+        databases.filter_map(opens_at).filter(|at| *at > now).min()
+    }
+
+    /// Is the endpoint out of service, or being probed?
+    pub(crate) fn is_open(&self) -> bool {
+        !self.endpoint.is_closed()
     }
 
     /// The database has nothing pending any more.
@@ -239,8 +264,33 @@ mod tests {
         world.fail("a", Scope::Unclear);
         world.succeed("c");
         assert!(!world.fail("b", Scope::Unclear).endpoint);
-        assert!(world.fail("a", Scope::Unclear).endpoint);
+        assert!(world.fail("d", Scope::Unclear).endpoint);
         assert!(!world.allows("c"));
+    }
+
+    #[test]
+    fn databases_that_always_fail_do_not_stop_the_endpoint_again_and_again() {
+        let mut world = World::new();
+        world.fail("bad", Scope::Unclear);
+        world.fail("worse", Scope::Unclear);
+        world.now += LATER;
+        assert!(world.succeed("good").endpoint.is_some());
+        for _ in 0..5 {
+            world.now += LATER;
+            assert!(!world.fail("bad", Scope::Unclear).endpoint);
+            assert!(!world.fail("worse", Scope::Unclear).endpoint);
+            assert!(world.allows("good"));
+        }
+    }
+
+    #[test]
+    fn while_a_probe_is_out_its_answer_is_what_is_waited_for() {
+        let mut world = World::new();
+        world.fail("a", Scope::Endpoint);
+        world.now += LATER;
+        world.gate.send(&"a".into());
+        let databases = ["a".into()];
+        assert_eq!(world.gate.opens_at(databases.iter(), world.now), None);
     }
 
     #[test]
@@ -279,16 +329,16 @@ mod tests {
     fn it_opens_when_both_breakers_of_some_database_do() {
         let mut world = World::new();
         let databases = ["a".into(), "b".into()];
-        let opens_at = |gate: &Gate| gate.opens_at(databases.iter());
-        assert_eq!(opens_at(&world.gate), None);
+        let opens_at = |gate: &Gate, now| gate.opens_at(databases.iter(), now);
+        assert_eq!(opens_at(&world.gate, world.now), None);
         world.fail("a", Scope::Unclear);
-        let first = opens_at(&world.gate).unwrap();
+        let first = opens_at(&world.gate, world.now).unwrap();
         assert!(first > world.now);
         world.now += LATER;
         world.fail("a", Scope::Unclear);
         world.fail("b", Scope::Unclear);
         assert_eq!(
-            opens_at(&world.gate),
+            opens_at(&world.gate, world.now),
             Some(world.now + Duration::from_millis(500))
         );
     }

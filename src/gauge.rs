@@ -131,7 +131,7 @@ impl Gauge {
         waiting == 1
             || waiting == limits.trigger
             || lines == limits.warn_lines
-            || lines == limits.lines + 1
+            || lines.checked_sub(1) == Some(limits.lines)
             || (bytes > limits.bytes && bytes - added <= limits.bytes)
     }
 

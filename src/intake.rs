@@ -73,9 +73,14 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 struct Trays {
     all: Vec<Arc<Tray>>,
+    /// So many are looked through for those of threads that have ended.
+    sweep_at: usize,
     /// For the trays to come.
     settings: Arc<Settings>,
 }
+
+/// Fewer trays than this are not worth a look.
+const SWEEP_AT: usize = 64;
 
 thread_local! {
     /// This thread's tray in each pipeline.
@@ -91,6 +96,7 @@ impl Intake {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             trays: Mutex::new(Trays {
                 all: vec![Arc::clone(&spare)],
+                sweep_at: SWEEP_AT,
                 settings,
             }),
             spare,
@@ -138,23 +144,33 @@ impl Intake {
 
     fn add_tray(&self) -> Arc<Tray> {
         let mut trays = self.trays.lock();
+        // Where nothing is delivered, nothing is drained either. Doubling makes this seldom.
+        if trays.all.len() >= trays.sweep_at {
+            trays.all.retain(|tray| {
+                let stays = Arc::strong_count(tray) > 1 || !tray.is_empty();
+                if !stays {
+                    self.ledger.retire(&tray.tally());
+                }
+                stays
+            });
+            trays.sweep_at = SWEEP_AT.max(2 * trays.all.len());
+        }
         let tray = Arc::new(Tray::new(Arc::clone(&trays.settings)));
         trays.all.push(Arc::clone(&tray));
         tray
     }
 
-    /// Empties all trays into `take`. Returns how many measurements that were.
-    pub(crate) fn drain(&self, mut take: impl FnMut(Database, OpenBatch)) -> usize {
+    /// Empties all trays.
+    pub(crate) fn drain(&self) -> Vec<(Database, OpenBatch)> {
         let mut trays = self.trays.lock();
+        let mut batches = Vec::new();
         let mut drained = 0;
         trays.all.retain(|tray| {
             // Asked first: once its thread has ended, nobody can put anything in it any more.
             let in_use = Arc::strong_count(tray) > 1;
-            let (lines, batches) = tray.empty();
+            let (lines, emptied) = tray.empty();
             drained += lines;
-            for (database, batch) in batches {
-                take(database, batch);
-            }
+            batches.extend(emptied);
             if !in_use {
                 self.ledger.retire(&tray.tally());
             }
@@ -162,7 +178,7 @@ impl Intake {
         });
         self.ledger.admit(drained);
         self.gauge.left_trays(drained);
-        drained
+        batches
     }
 
     /// From the next measurement on. A door that is closed stays closed.

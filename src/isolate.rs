@@ -65,26 +65,41 @@ const LARGE: usize = 1 << 20;
 /// then only to be sent in smaller parts, which costs nothing if it was for another reason.
 const NOT_SMALL: usize = 64 << 10;
 
-/// What to make of a batch of `lines` lines and `bytes` bytes that came back in an odd way `times`
-/// times running: nothing yet, or look at its parts. A single line has one more try, because for
-/// it that is the end.
-pub(crate) fn suspect(
-    oddity: Oddity,
-    times: u32,
-    lines: usize,
-    bytes: usize,
-    reason: &str,
-) -> Option<Fault> {
+/// A batch that came back in an odd way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Odd<'a> {
+    pub(crate) oddity: Oddity,
+    /// How many times running.
+    pub(crate) times: u32,
+    /// Has the server answered anything else readably meanwhile?
+    pub(crate) server_answers: bool,
+    pub(crate) lines: usize,
+    pub(crate) bytes: usize,
+    pub(crate) reason: &'a str,
+}
+
+/// What to make of it: nothing yet, or look at its parts. A single line has one more try, because
+/// for it that is the end; and it is not at fault where the server answers nothing readably.
+pub(crate) fn suspect(odd: Odd<'_>) -> Option<Fault> {
+    let Odd {
+        oddity,
+        times,
+        server_answers,
+        lines,
+        bytes,
+        reason,
+    } = odd;
     let reason = reason.to_owned();
+    let is_enough = times >= if lines > 1 { 2 } else { 3 };
     match oddity {
         Oddity::CutOff => {
-            let is_large = times >= 2 && bytes > LARGE;
+            let is_large = is_enough && bytes > LARGE;
             let may_be_split = times >= 5 && bytes > NOT_SMALL && lines > 1;
             (is_large || may_be_split).then_some(Fault::TooLarge { reason })
         }
         Oddity::NotReadable => {
-            let enough = if lines > 1 { 2 } else { 3 };
-            (times >= enough).then_some(Fault::Rejected { reason })
+            let may_be_at_fault = lines > 1 || server_answers;
+            (is_enough && may_be_at_fault).then_some(Fault::Rejected { reason })
         }
     }
 }

@@ -54,7 +54,9 @@ impl Encoder {
                 (!encoded.is_empty()).then_some(BaseTag { key, encoded })
             })
             .collect();
+        // Keys that become one by replacement would stand twice.
         base_tags.sort_by(|a, b| a.key.cmp(&b.key));
+        base_tags.dedup_by(|a, b| a.key == b.key);
         Self {
             #[cfg(feature = "middleware")]
             id: known::EncoderId::new(),

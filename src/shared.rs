@@ -47,6 +47,16 @@ impl Shared {
         let mut config = self.config.lock();
         let changed = change(Config::clone(&config));
         changed.validate()?;
+        if changed.precision != config.precision {
+            return Err(ConfigError::new(
+                "precision",
+                format!("\"{}\"", changed.precision),
+                format!(
+                    "while it runs it stays {}: what is pending is written in it already",
+                    config.precision
+                ),
+            ));
+        }
         if changed.enabled && !self.has_actors {
             return Err(ConfigError::new(
                 "enabled",
@@ -76,9 +86,19 @@ impl Shared {
 
     /// Blocks until the end, or for as long as `limit`.
     pub(crate) fn wait_for_end(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
+        // None for a limit so long that there is no such time.
+        let deadline = Instant::now().checked_add(limit);
         let mut end = self.end.lock();
-        while end.is_none() && !self.ended.wait_until(&mut end, deadline).timed_out() {}
+        while end.is_none() {
+            match deadline {
+                None => self.ended.wait(&mut end),
+                Some(deadline) => {
+                    if self.ended.wait_until(&mut end, deadline).timed_out() {
+                        return;
+                    }
+                }
+            }
+        }
     }
 }
 

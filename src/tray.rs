@@ -108,6 +108,10 @@ impl Tray {
         (lines, batches)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().shelves.len() == 0
+    }
+
     pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
         self.0.lock().settings = Arc::clone(settings);
     }

@@ -65,6 +65,8 @@ pub(crate) struct Retry {
     /// Somebody has to change something before it can succeed: the credential, the database.
     pub(crate) is_misconfigured: bool,
     pub(crate) not_before: Option<Duration>,
+    /// The server says that there is no such database.
+    pub(crate) misses_database: bool,
     /// What may be the batch's own fault, if it happens again and again.
     pub(crate) oddity: Option<Oddity>,
 }
@@ -86,6 +88,7 @@ impl Retry {
             scope,
             is_misconfigured: false,
             not_before: None,
+            misses_database: false,
             oddity: None,
         }
     }
@@ -125,8 +128,9 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
         400 | 422 => Verdict::Rejected { reason },
         500 if PERMANENT.iter().any(|fault| reason.contains(fault)) => Verdict::Rejected { reason },
         413 => Verdict::TooLarge { reason },
-        404 | 500 if is_missing_database(&reason) => Verdict::Retry(Retry {
+        404 | 500 if is_missing(&reason) => Verdict::Retry(Retry {
             is_misconfigured: true,
+            misses_database: reason.contains("database not found"),
             ..Retry::new(Scope::Database, reason)
         }),
         429 | 503 if not_before.is_some() => Verdict::Retry(Retry {
@@ -182,7 +186,7 @@ fn json(body: &str) -> Option<serde_json::Value> {
 
 /// v1: `database not found: "x"`, and with status 500 `retention policy not found: x`; v2:
 /// `bucket "x" not found`; v3: `database x not found`.
-fn is_missing_database(reason: &str) -> bool {
+fn is_missing(reason: &str) -> bool {
     let places = ["database", "retention policy", "bucket"];
     reason.contains("not found") && places.iter().any(|place| reason.contains(place))
 }

@@ -22,6 +22,7 @@ mod telling;
 
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,6 +52,16 @@ use crate::{
     shared::Shared,
 };
 
+/// Makes a replay actor, at the start and when the last one has died.
+pub(crate) type StartReplay = Box<dyn Fn() -> Recipient<Isolate>>;
+
+/// A timer for what waits in the trays.
+#[derive(Debug)]
+struct Interval {
+    began: Instant,
+    timer: SpawnHandle,
+}
+
 /// How long subscribers have for the events that are left at the end.
 const LAST_EVENTS: Duration = Duration::from_millis(100);
 
@@ -68,8 +79,9 @@ pub struct BufferActor {
     http: Http,
     writers: Pool,
     replay: Recipient<Isolate>,
+    start_replay: StartReplay,
     /// Runs while something waits in a tray.
-    interval: Option<SpawnHandle>,
+    interval: Option<Interval>,
     /// Runs while a breaker keeps something from being sent.
     reopening: Option<SpawnHandle>,
     waiting: Waiting,
@@ -89,7 +101,7 @@ impl BufferActor {
         servers: Servers,
         http: Http,
         writers: Pool,
-        replay: Recipient<Isolate>,
+        start_replay: StartReplay,
     ) -> Self {
         let config = shared.config();
         Self {
@@ -101,7 +113,8 @@ impl BufferActor {
             sent: HashMap::new(),
             http,
             writers,
-            replay,
+            replay: start_replay(),
+            start_replay,
             interval: None,
             reopening: None,
             waiting: Waiting::default(),
@@ -127,14 +140,17 @@ impl BufferActor {
 
     /// Empties the trays. What comes out is due.
     fn drain(&mut self, context: &mut Context<Self>) {
-        let backlog = &mut self.backlog;
-        let add = |database, batch| backlog.add(database, batch);
-        self.shared.intake.drain(add);
-        self.make_room();
-        if let Some(interval) = self.interval.take() {
-            context.cancel_future(interval);
+        self.stop_interval(context);
+        let drained = self.shared.intake.drain();
+        for (database, batch) in drained {
+            self.backlog.add(database, batch);
         }
-        self.arm_interval(context);
+        self.make_room();
+        // What came meanwhile may have passed the trigger size, and nobody else would look.
+        match self.shared.intake.gauge.triggers(&self.limits) {
+            true => context.notify(Wake),
+            false => self.arm_interval(context),
+        }
     }
 
     /// Gives up what is more than may be pending, and tells callers who may go on when it is full.
@@ -154,14 +170,26 @@ impl BufferActor {
     /// The first measurement that waits starts the interval.
     fn arm_interval(&mut self, context: &mut Context<Self>) {
         if self.interval.is_none() && self.shared.intake.gauge.waiting() > 0 {
-            let elapsed = context.run_later(self.config.interval, |buffer, context| {
-                buffer.interval = None;
-                buffer.drain(context);
-                buffer.pump(context);
-                buffer.raise_alarms(context);
-            });
-            self.interval = Some(elapsed);
+            self.start_interval(self.now(), context);
         }
+    }
+
+    fn start_interval(&mut self, began: Instant, context: &mut Context<Self>) {
+        let ends = began + self.config.interval;
+        let left = ends.saturating_duration_since(self.now());
+        let timer = context.run_later(left, |buffer, context| {
+            buffer.interval = None;
+            buffer.drain(context);
+            buffer.pump(context);
+            buffer.raise_alarms(context);
+        });
+        self.interval = Some(Interval { began, timer });
+    }
+
+    fn stop_interval(&mut self, context: &mut Context<Self>) -> Option<Instant> {
+        let interval = self.interval.take()?;
+        context.cancel_future(interval.timer);
+        Some(interval.began)
     }
 
     fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
@@ -188,8 +216,9 @@ impl BufferActor {
                 Err(error) => log::error!(target: LOG, "the server stays as it was: {error}"),
             }
         }
-        if let Some(interval) = self.interval.take() {
-            context.cancel_future(interval);
+        // What waits has waited already.
+        if let Some(began) = self.stop_interval(context) {
+            self.start_interval(began, context);
         }
         self.look(context);
         self.pump(context);
@@ -294,7 +323,12 @@ impl Handler<Update> for BufferActor {
     type Result = Result<(), ConfigError>;
 
     fn handle(&mut self, Update(change): Update, context: &mut Self::Context) -> Self::Result {
-        self.shared.update(change)?;
+        // A panic of the program's closure must not take what is pending with it.
+        let update = AssertUnwindSafe(|| self.shared.update(change));
+        catch_unwind(update).unwrap_or_else(|_| {
+            let allowed = "a closure that does not panic";
+            Err(ConfigError::new("update", "a panic", allowed))
+        })?;
         self.reconfigure(context);
         Ok(())
     }

@@ -28,24 +28,21 @@ impl Pool {
     /// Applies as writers come back: one that is at work finishes it.
     pub(crate) fn resize(&mut self, size: usize) {
         self.size = size;
-        self.idle = (0..self.writers.len().min(size))
-            .filter(|writer| self.idle.contains(writer))
-            .collect();
     }
 
     /// A writer that has nothing to do, if there is or may be one.
     pub(crate) fn take(&mut self) -> Option<usize> {
-        if let Some(writer) = self.idle.pop() {
-            if !self.writers[writer].connected() {
-                self.writers[writer] = (self.start)();
-            }
-            return Some(writer);
+        if self.writers.len() - self.idle.len() >= self.size {
+            return None;
         }
-        if self.writers.len() < self.size {
+        let Some(writer) = self.idle.pop() else {
             self.writers.push((self.start)());
             return Some(self.writers.len() - 1);
+        };
+        if !self.writers[writer].connected() {
+            self.writers[writer] = (self.start)();
         }
-        None
+        Some(writer)
     }
 
     pub(crate) fn send(&self, writer: usize, write: Write) {
@@ -53,8 +50,6 @@ impl Pool {
     }
 
     pub(crate) fn put_back(&mut self, writer: usize) {
-        if writer < self.size {
-            self.idle.push(writer);
-        }
+        self.idle.push(writer);
     }
 }

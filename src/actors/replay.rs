@@ -75,7 +75,12 @@ impl ReplayActor {
             let line = String::from_utf8_lossy(line);
             let start: String = line.chars().take(LOG_LENGTH).collect();
             let more = if start.len() < line.len() { "…" } else { "" };
-            log::error!(target: LOG, "{database} rejected a measurement ({reason}): {start:?}{more}");
+            // It quotes the line, raw: a newline in there must not make a line of the log.
+            let reason = reason.escape_debug();
+            log::error!(
+                target: LOG,
+                "database {database} rejected a measurement ({reason}): {start:?}{more}"
+            );
             self.log_held_back(shown.held_back);
         } else if self.summary.is_none() {
             let summary = context.run_later(self.limit.window(), |replay, _| {

@@ -13,9 +13,17 @@ pub(super) struct Job {
     pub(super) number: u64,
     pub(super) is_slice: bool,
     pub(super) was_lent: bool,
-    /// How it came back last, and how many times running.
-    pub(super) strikes: (Option<Oddity>, u32),
+    pub(super) strikes: Strikes,
     pub(super) batch: Batch,
+}
+
+/// How a batch came back last, and how many times running.
+#[derive(Debug, Default)]
+pub(super) struct Strikes {
+    pub(super) oddity: Option<Oddity>,
+    pub(super) times: u32,
+    /// How many readable answers the server had given the first time.
+    pub(super) answers: u64,
 }
 
 impl Job {
@@ -24,7 +32,7 @@ impl Job {
         Self {
             is_slice: true,
             was_lent: true,
-            ..Self::sealed(number, batch)
+            ..Self::sealed(number, batch.compacted())
         }
     }
 
@@ -33,7 +41,7 @@ impl Job {
             number,
             is_slice: false,
             was_lent: false,
-            strikes: (None, 0),
+            strikes: Strikes::default(),
             batch,
         }
     }

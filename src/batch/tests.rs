@@ -110,3 +110,21 @@ fn split_gives_each_part_its_lines_and_tickets() {
     assert!(parts[0].tickets.is_empty());
     assert_eq!(parts[1].tickets[0].0, 0);
 }
+
+#[test]
+fn a_small_part_of_a_batch_does_not_keep_the_rest_in_memory() {
+    let mut batch = open(&["a\n", "bb\n", "c\n", "d\n", "e\n"]);
+    let (ticket, _delivery) = Ticket::new();
+    batch.attach(ticket);
+    let parts = batch.seal().split(&[0..1, 1..2, 2..5]);
+    for part in parts {
+        let (before, all) = (texts(&part.lines).join(""), part.lines.bytes.len());
+        let compacted = part.compacted();
+        assert_eq!(texts(&compacted.lines).join(""), before);
+        let kept = compacted.lines.bytes.len();
+        assert!(
+            kept == before.len() || before.len() * 2 >= all,
+            "{kept} for {before:?}"
+        );
+    }
+}

@@ -70,7 +70,7 @@ impl Config {
         self
     }
 
-    /// How long the first measurement of a batch waits for others, from 1 ms to 1 day.
+    /// How long the first measurement that waits may wait for others, from 1 ms to 1 day.
     ///
     /// `INFLUXDB_INTERVAL`, milliseconds; default 10 s.
     pub fn interval(mut self, interval: Duration) -> Self {
@@ -78,9 +78,9 @@ impl Config {
         self
     }
 
-    /// How many measurements of one database make a batch that doesn't wait for the
-    /// [`interval`](Self::interval), at least 1. Above [`max_buffer_size`](Self::max_buffer_size)
-    /// it is never reached, so that only the interval sends.
+    /// How many measurements that wait, of all databases together, are sent without waiting for
+    /// the [`interval`](Self::interval), at least 1. A full buffer is sent too: so no more than
+    /// [`max_buffer_size`](Self::max_buffer_size) counts.
     ///
     /// `INFLUXDB_TRIGGER_SIZE`, measurements; default 5,000.
     pub fn trigger_size(mut self, measurements: usize) -> Self {

@@ -19,7 +19,9 @@ fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
 /// What a drain finds: lines by database.
 fn drained(intake: &Intake) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    intake.drain(|database, batch| *found.entry(database.to_string()).or_default() += batch.len());
+    for (database, batch) in intake.drain() {
+        *found.entry(database.to_string()).or_default() += batch.len();
+    }
     found.retain(|_, lines| *lines > 0);
     found
 }
@@ -67,8 +69,11 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
         thread::spawn(move || {
             loop {
                 let is_last = running.load(Ordering::SeqCst) == 0;
-                let mut bytes = 0;
-                let lines = intake.drain(|_, batch| bytes += batch.byte_len());
+                let (mut lines, mut bytes) = (0, 0);
+                for (_, batch) in intake.drain() {
+                    lines += batch.len();
+                    bytes += batch.byte_len();
+                }
                 intake.ledger.settle(lines, Settlement::Written);
                 intake.gauge.release(lines, bytes);
                 if is_last {
@@ -207,4 +212,23 @@ fn a_thread_that_is_ending_can_still_record() {
     .unwrap();
     assert!(recorded.load(Ordering::SeqCst));
     assert_eq!(drained(&intake)["a"], 1);
+}
+
+#[test]
+fn trays_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
+    let config = Config::default().tag_hostname(false);
+    let intake = Arc::new(Intake::new(Settings::new(&config, Door::Disabled)));
+    for _ in 0..500 {
+        let other = Arc::clone(&intake);
+        thread::spawn(move || record(&other, "a").unwrap())
+            .join()
+            .unwrap();
+    }
+    assert!(
+        tray_count(&intake) <= SWEEP_AT + 1,
+        "{}",
+        tray_count(&intake)
+    );
+    assert_eq!(intake.stats().dropped.disabled, 500);
+    assert!(intake.stats().balanced());
 }

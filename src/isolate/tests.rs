@@ -104,7 +104,16 @@ fn a_line_that_stands_twice_is_bad_twice() {
 
 #[test]
 fn what_is_odd_again_and_again_may_be_the_batchs_own_fault() {
-    let suspect = |oddity, times, lines, bytes| suspect(oddity, times, lines, bytes, "r");
+    let suspect = |oddity, times, lines, bytes| {
+        suspect(Odd {
+            oddity,
+            times,
+            server_answers: true,
+            lines,
+            bytes,
+            reason: "r",
+        })
+    };
     let mib = 1 << 20;
     assert_eq!(suspect(Oddity::CutOff, 1, 9, mib + 1), None);
     let reason = || "r".to_owned();
@@ -121,6 +130,8 @@ fn what_is_odd_again_and_again_may_be_the_batchs_own_fault() {
     assert_eq!(suspect(Oddity::NotReadable, 2, 9, 9), rejected);
     assert_eq!(suspect(Oddity::NotReadable, 2, 1, 9), None);
     assert_eq!(suspect(Oddity::NotReadable, 3, 1, 9), rejected);
+    assert_eq!(suspect(Oddity::CutOff, 2, 1, mib + 1), None);
+    assert!(suspect(Oddity::CutOff, 3, 1, mib + 1).is_some());
 }
 
 /// Plays a server that refuses every slice with a bad line: what is rejected, after how many
@@ -212,4 +223,19 @@ fn a_single_line_that_is_too_large_is_rejected() {
         isolate(&lines_of(1), fault),
         [(0..1, Fate::Rejected { reason })]
     );
+}
+
+#[test]
+fn a_single_line_is_not_at_fault_where_nothing_is_answered_readably() {
+    let odd = |lines, server_answers| Odd {
+        oddity: Oddity::NotReadable,
+        times: 99,
+        server_answers,
+        lines,
+        bytes: 9,
+        reason: "r",
+    };
+    assert_eq!(suspect(odd(1, false)), None);
+    assert!(suspect(odd(1, true)).is_some());
+    assert!(suspect(odd(2, false)).is_some(), "it is only split");
 }

@@ -191,6 +191,8 @@ fn a_404_of_a_database_is_that_databases_and_any_other_is_the_endpoints() {
         let retry = retry(of(status, body));
         assert_eq!(retry.scope, Scope::Database);
         assert!(retry.is_misconfigured);
+        // What `CREATE DATABASE` would mend.
+        assert_eq!(retry.misses_database, body.contains("database not found"));
     }
     let retry = retry(of(404, "404 page not found"));
     assert_eq!(retry.scope, Scope::Endpoint);

@@ -12,26 +12,38 @@ impl BufferActor {
         &mut self,
         endpoint: Endpoint,
         database: Database,
+        is_first: bool,
         context: &mut Context<Self>,
     ) {
         let http = self.http.clone();
         let (timeout, buffer) = (self.config.request_timeout, context.address());
         actix::spawn(async move {
             let result = http.create_database(&endpoint, &database, timeout).await;
-            buffer.do_send(Created { database, result });
+            buffer.do_send(Created {
+                database,
+                result,
+                is_first,
+            });
         });
     }
 
     pub(super) fn created(&mut self, created: Created, context: &mut Context<Self>) {
-        let Created { database, result } = created;
+        let Created {
+            database,
+            result,
+            is_first,
+        } = created;
         match result {
             Ok(()) => {
-                log::info!(target: LOG, "database {database} was missing, and has been created");
-                let now = self.now();
-                for gate in self.servers.each() {
-                    gate.retry_database_now(&database, now);
+                log::info!(target: LOG, "the server says that it has created database {database}");
+                // Not each time: a server may say so, and still have no such database.
+                if is_first {
+                    let now = self.now();
+                    for gate in self.servers.each() {
+                        gate.retry_database_now(&database, now);
+                    }
+                    self.pump(context);
                 }
-                self.pump(context);
             }
             Err(reason) => {
                 log::error!(target: LOG, "database {database} could not be created: {reason}");

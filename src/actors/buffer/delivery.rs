@@ -1,57 +1,65 @@
 //! Sends what is due, and settles what comes back.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, Isolated, Returned};
+use super::{BufferActor, Isolated, Returned, servers::ServerId};
 use crate::{
     Database, Delivery, DropReason,
     actors::{replay::Isolate, reply::Reply, writer::Write},
     backlog::{Fate, Lent, LoanId, Settled},
     breaker::Failure,
-    isolate::{Fault, suspect},
+    isolate::{Fault, Odd, suspect},
     ledger::Settlement,
     verdict::{Retry, Scope, Verdict},
 };
 
+/// How long a batch waits whose isolation has made the replay actor panic.
+const AFTER_A_PANIC: Duration = Duration::from_secs(1);
+
 impl BufferActor {
     /// Lends batches to idle writers, as far as the breakers let it.
     pub(super) fn pump(&mut self, context: &mut Context<Self>) {
+        // One time for all that follows: what may not be sent at it has to be waited for.
+        let now = self.now();
         while let Some(writer) = self.writers.take() {
-            match self.lend() {
-                Some(lent) => self.send(writer, lent, context),
+            let size = self.writers.size();
+            match self.servers.lend(&mut self.backlog, size, now) {
+                Some((lent, _)) if lent.is_first && !self.draws() => {
+                    self.writers.put_back(writer);
+                    self.conclude(lent.id, |lines| {
+                        [(0..lines, Fate::Dropped(DropReason::Sampled))]
+                    });
+                }
+                Some((lent, server)) => self.send(writer, lent, server, context),
                 None => {
                     self.writers.put_back(writer);
                     break;
                 }
             }
         }
-        self.arm_reopening(context);
+        self.arm_reopening(now, context);
         self.answer_those_who_wait(context);
         self.send_events(context);
     }
 
-    fn lend(&mut self) -> Option<Lent> {
-        let (now, size) = (self.now(), self.writers.size());
-        self.servers.lend(&mut self.backlog, size, now)
+    /// Is a batch drawn for sending?
+    fn draws(&self) -> bool {
+        fastrand::f64() < self.config.sample_probability
     }
 
-    fn send(&mut self, writer: usize, lent: Lent, context: &mut Context<Self>) {
+    fn send(&mut self, writer: usize, lent: Lent, server: ServerId, context: &mut Context<Self>) {
         let Lent {
             id: loan,
             database,
             lines,
-            is_first,
+            ..
         } = lent;
-        if is_first && fastrand::f64() >= self.config.sample_probability {
-            self.writers.put_back(writer);
-            self.conclude(loan, |lines| {
-                [(0..lines, Fate::Dropped(DropReason::Sampled))]
-            });
-            return;
-        }
-        let sent = self.servers.send(&database);
+        let sent = self.servers.send(server, &database);
         self.sent.insert(loan, sent);
         let lost = Returned {
             loan,
@@ -62,7 +70,7 @@ impl BufferActor {
             )),
         };
         let write = Write {
-            endpoint: self.servers.current().clone(),
+            endpoint: self.servers.of(&sent).endpoint.clone(),
             database,
             body: lines.body(),
             timeout: self.config.request_timeout,
@@ -93,8 +101,8 @@ impl BufferActor {
                     self.isolate(database, loan, Fault::TooLarge { reason }, context);
                 }
                 Verdict::Retry(retry) => {
-                    self.failed(&database, loan, &retry, context);
-                    match self.suspect(loan, &retry) {
+                    let answers = self.failed(&database, loan, &retry, context);
+                    match self.suspect(loan, &retry, answers) {
                         Some(fault) => self.isolate(database, loan, fault, context),
                         None => self.backlog.give_back(loan),
                     }
@@ -109,21 +117,23 @@ impl BufferActor {
         let Some(sent) = self.sent.remove(&loan) else {
             return;
         };
-        let server = self.servers.of(sent);
+        let server = self.servers.of(&sent);
+        server.answers += 1;
         let closed = server.gate.succeed(database, sent.pass, now);
         let url = server.endpoint.to_string();
         self.tell_recovery(url, database, closed);
     }
 
+    /// Says how many readable answers the server has given, ever.
     fn failed(
         &mut self,
         database: &Database,
         loan: LoanId,
         retry: &Retry,
         context: &mut Context<Self>,
-    ) {
+    ) -> u64 {
         let Some(sent) = self.sent.remove(&loan) else {
-            return;
+            return 0;
         };
         let failure = Failure {
             now: self.now(),
@@ -131,27 +141,29 @@ impl BufferActor {
             max_delay: self.config.max_retry_delay,
             not_before: retry.not_before,
         };
-        let server = self.servers.of(sent);
+        let server = self.servers.of(&sent);
         let opened = server.gate.fail(database, sent.pass, retry.scope, failure);
-        let endpoint = server.endpoint.clone();
-        self.servers.turn_from(sent);
+        let (endpoint, answers) = (server.endpoint.clone(), server.answers);
         self.tell_failure(endpoint.to_string(), database, loan, retry, opened);
-        if retry.scope == Scope::Database && self.config.create_database {
-            self.create(endpoint, database.clone(), context);
+        if retry.misses_database && self.config.create_database && opened.counts {
+            let is_first = opened.database;
+            self.create(endpoint, database.clone(), is_first, context);
         }
+        answers
     }
 
     /// May the batch itself be the reason that it failed again?
-    fn suspect(&mut self, loan: LoanId, retry: &Retry) -> Option<Fault> {
-        let times = self.backlog.strike(loan, retry.oddity);
+    fn suspect(&mut self, loan: LoanId, retry: &Retry, answers: u64) -> Option<Fault> {
+        let (times, server_answers) = self.backlog.strike(loan, retry.oddity, answers);
         let lines = self.backlog.lines(loan)?;
-        suspect(
-            retry.oddity?,
+        suspect(Odd {
+            oddity: retry.oddity?,
             times,
-            lines.len(),
-            lines.byte_len(),
-            &retry.reason,
-        )
+            server_answers,
+            lines: lines.len(),
+            bytes: lines.byte_len(),
+            reason: &retry.reason,
+        })
     }
 
     fn isolate(
@@ -164,6 +176,9 @@ impl BufferActor {
         let Some(lines) = self.backlog.lines(loan).cloned() else {
             return;
         };
+        if !self.replay.connected() {
+            self.replay = (self.start_replay)();
+        }
         let lost = Isolated { loan, runs: None };
         self.replay.do_send(Isolate {
             database,
@@ -176,10 +191,18 @@ impl BufferActor {
     pub(super) fn isolated(&mut self, isolated: Isolated, context: &mut Context<Self>) {
         let Isolated { loan, runs } = isolated;
         match runs {
-            Some(runs) => self.conclude(loan, |_| runs),
-            None => self.backlog.give_back(loan),
+            Some(runs) => {
+                self.conclude(loan, |_| runs);
+                self.pump(context);
+            }
+            // It is tried again, but not at once: what made the replay actor panic may do so again.
+            None => {
+                _ = context.run_later(AFTER_A_PANIC, move |buffer, context| {
+                    buffer.backlog.give_back(loan);
+                    buffer.pump(context);
+                })
+            }
         }
-        self.pump(context);
     }
 
     fn conclude<I>(&mut self, loan: LoanId, runs: impl FnOnce(usize) -> I)
@@ -233,13 +256,12 @@ impl BufferActor {
     }
 
     /// Sends again when the first breaker lets it, if a breaker is all that keeps it from that.
-    fn arm_reopening(&mut self, context: &mut Context<Self>) {
+    fn arm_reopening(&mut self, now: Instant, context: &mut Context<Self>) {
         if let Some(reopening) = self.reopening.take() {
             context.cancel_future(reopening);
         }
-        let now = self.now();
         let with_work = self.backlog.with_work();
-        if let Some(at) = self.servers.opens_at(with_work).filter(|at| *at > now) {
+        if let Some(at) = self.servers.opens_at(with_work, now) {
             let reopening = context.run_later(at - now, |buffer, context| {
                 buffer.reopening = None;
                 buffer.pump(context);

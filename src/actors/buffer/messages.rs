@@ -99,6 +99,8 @@ pub(crate) struct Isolated {
 pub(super) struct Created {
     pub(super) database: Database,
     pub(super) result: Result<(), String>,
+    /// Was it the first attempt since the database was found missing?
+    pub(super) is_first: bool,
 }
 
 /// To itself: everything is answered, end the thread.

@@ -210,10 +210,21 @@ impl BufferActor {
     /// The end came without a shutdown.
     pub(super) fn end_unexpectedly(&mut self) {
         self.shared.close();
-        let backlog = &mut self.backlog;
-        let add = |database, batch| backlog.add(database, batch);
-        self.shared.intake.drain(add);
-        self.set_end(Progress::new(0, self.now()));
+        for (database, batch) in self.shared.intake.drain() {
+            self.backlog.add(database, batch);
+        }
+        for flush in std::mem::take(&mut self.waiting.flushes) {
+            self.answer_flush(flush);
+        }
+        let shutdown = self.waiting.shutdown.take();
+        let (progress, answers) = match shutdown {
+            Some(shutdown) => (shutdown.progress, shutdown.answers),
+            None => (Progress::new(0, self.now()), Vec::new()),
+        };
+        let report = self.set_end(progress);
+        for answer in answers {
+            _ = answer.send(report.clone());
+        }
     }
 
     /// Gives up what is still pending, and leaves the report for all who ask later.

@@ -19,12 +19,18 @@ pub(crate) struct Servers {
 pub(super) struct Server {
     pub(super) endpoint: Endpoint,
     pub(super) gate: Gate,
+    /// How many readable answers it has given.
+    pub(super) answers: u64,
 }
+
+/// Which of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerId(usize);
 
 /// What a batch was sent with, and where to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
-    server: usize,
+pub(crate) struct Sent {
+    server: ServerId,
     pub(super) pass: Pass,
 }
 
@@ -34,6 +40,7 @@ impl Servers {
         let server = |endpoint| Server {
             endpoint,
             gate: Gate::default(),
+            answers: 0,
         };
         let all = Endpoint::all(config)?.into_iter().map(server).collect();
         Ok(Self { all, current: 0 })
@@ -45,49 +52,45 @@ impl Servers {
     }
 
     /// Where a batch was sent.
-    pub(super) fn of(&mut self, sent: Sent) -> &mut Server {
-        &mut self.all[sent.server]
+    pub(super) fn of(&mut self, sent: &Sent) -> &mut Server {
+        &mut self.all[sent.server.0]
     }
 
-    /// The next batch that may be sent now: to the one in use, or else to the first of the others
-    /// that may be sent to, which is then in use.
+    /// The next batch that may be sent now, and where to: to the one in use, or else to the first
+    /// of the others that it may be sent to. If the one in use is out of service, that one is in
+    /// use from here on; if only this database can't be served there, the others stay.
     pub(super) fn lend(
         &mut self,
         backlog: &mut Backlog,
         max_loans: usize,
         now: Instant,
-    ) -> Option<Lent> {
+    ) -> Option<(Lent, ServerId)> {
         for offset in 0..self.all.len() {
             let at = (self.current + offset) % self.all.len();
-            if let Some(lent) = self.all[at].gate.lend(backlog, max_loans, now) {
+            let Some(lent) = self.all[at].gate.lend(backlog, max_loans, now) else {
+                continue;
+            };
+            if self.all[self.current].gate.is_open() {
                 self.current = at;
-                return Some(lent);
             }
+            return Some((lent, ServerId(at)));
         }
         None
     }
 
-    /// A batch of this database is sent to the one in use.
-    pub(super) fn send(&mut self, database: &Database) -> Sent {
-        Sent {
-            server: self.current,
-            pass: self.all[self.current].gate.send(database),
-        }
+    /// A batch of this database is sent there.
+    pub(super) fn send(&mut self, server: ServerId, database: &Database) -> Sent {
+        let pass = self.all[server.0].gate.send(database);
+        Sent { server, pass }
     }
 
-    /// Something that was sent there has failed: the next one is in use, if there are several.
-    pub(super) fn turn_from(&mut self, sent: Sent) {
-        if self.current == sent.server {
-            self.current = (self.current + 1) % self.all.len();
-        }
-    }
-
-    /// When the first of these databases may be sent to, if only time keeps them from it.
+    /// As [`Gate::opens_at`], at the first of them.
     pub(super) fn opens_at<'a>(
         &self,
         databases: impl Iterator<Item = &'a Database> + Clone,
+        now: Instant,
     ) -> Option<Instant> {
-        let of = |server: &Server| server.gate.opens_at(databases.clone());
+        let of = |server: &Server| server.gate.opens_at(databases.clone(), now);
         self.all.iter().filter_map(of).min()
     }
 

@@ -134,11 +134,13 @@ impl BufferActor {
     }
 }
 
-/// A reason for the log: some servers answer with whole pages.
+/// A reason for the log, on one line: some servers answer with whole pages.
 fn shortened(reason: &str) -> String {
     const MOST: usize = 500;
-    match reason.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &reason[..end]),
-        None => reason.to_owned(),
+    let one_line = |char: char| if char.is_control() { ' ' } else { char };
+    let mut short: String = reason.chars().take(MOST).map(one_line).collect();
+    if short.len() < reason.len() {
+        short.push('…');
     }
+    short
 }

@@ -60,10 +60,13 @@ fn config() -> Config {
 
 impl Rig {
     fn new(config: Config) -> Self {
-        Self::with_replay(config, ReplayActor::default().start().recipient())
+        Self::with_replay(
+            config,
+            Box::new(|| ReplayActor::default().start().recipient()),
+        )
     }
 
-    fn with_replay(config: Config, replay: Recipient<Isolate>) -> Self {
+    fn with_replay(config: Config, replay: StartReplay) -> Self {
         tokio::time::pause();
         let servers = Servers::new(&config).unwrap();
         let shared = Arc::new(Shared::new(config));

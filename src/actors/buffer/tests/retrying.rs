@@ -96,7 +96,7 @@ async fn a_writer_that_dies_over_a_batch_loses_nothing() {
 #[actix::test]
 async fn a_replay_actor_that_dies_over_a_batch_loses_nothing() {
     let (replay, mut isolates) = recorder();
-    let mut rig = Rig::with_replay(config(), replay);
+    let mut rig = Rig::with_replay(config(), Box::new(move || replay.clone()));
     rig.record("db", 3);
     rig.settle_next(rejected()).await;
     drop(isolates.recv().await);
