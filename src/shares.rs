@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 
 use crate::Database;
 
+/// So many databases are worth a look whether some can be forgotten.
+const MANY: usize = 10_000;
+
 /// Which databases may go on recording when the buffer is full, at the cost of those that hold
 /// more than their share: so that none can keep all others out.
 #[derive(Debug, Default)]
@@ -34,6 +37,10 @@ impl Shares {
     /// only one, which has all.
     pub(crate) fn of(&self, database: &Database) -> Arc<Share> {
         let mut shares = self.0.lock();
+        if shares.len() >= MANY {
+            // Of those whose measurements were refused, before the buffer actor looks again.
+            shares.retain(|_, share| Arc::strong_count(share) > 1);
+        }
         let is_below = !shares.is_empty();
         let share = shares.entry(database.clone()).or_insert_with(|| {
             Arc::new(Share {

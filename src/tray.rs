@@ -149,6 +149,7 @@ impl Contents {
         let lines = match gauge.reserve_line(limits, reserve) {
             Ok(lines) => lines,
             Err(full) => {
+                shelves.forget_last_if_empty();
                 tally.dropped.buffer_full += 1;
                 return (Err(full), gauge.lost());
             }
@@ -182,6 +183,12 @@ impl Contents {
     }
 }
 
+impl Shelf {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.full.is_empty()
+    }
+}
+
 impl Shelves {
     /// How many lines.
     fn len(&self) -> usize {
@@ -189,6 +196,17 @@ impl Shelves {
             shelf.open.len() + shelf.full.iter().map(OpenBatch::len).sum::<usize>()
         };
         self.all.iter().map(of).sum()
+    }
+
+    /// A measurement was refused: its database may have nothing here.
+    fn forget_last_if_empty(&mut self) {
+        let is_newest = self.last + 1 == self.all.len();
+        if is_newest && self.all[self.last].is_empty() {
+            if let Some(shelf) = self.all.pop() {
+                self.places.remove(&shelf.database);
+            }
+            self.last = 0;
+        }
     }
 
     #[inline]

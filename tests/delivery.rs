@@ -378,3 +378,35 @@ fn what_cannot_be_used_is_told_at_the_start() {
         "a setting can't be used: max_clients is 0: from 1 to 1000 requests"
     );
 }
+
+#[test]
+fn settings_without_a_limit_and_timeouts_without_an_end_are_fine() {
+    let fake = FakeInflux::start();
+    let influx = Influx::start(quiet(&fake).max_buffer_size(usize::MAX)).unwrap();
+    record(&influx, 3);
+    drop(influx.guard(Duration::MAX));
+    assert_eq!(fake.count("db"), 3);
+}
+
+#[test]
+fn the_trigger_size_is_not_missed_while_trays_are_filled_and_emptied_at_once() {
+    let fake = FakeInflux::start();
+    fake.answer_always(Answer::status(204));
+    let influx = Influx::start(quiet(&fake).trigger_size(500)).unwrap();
+    for round in 1..=10 {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| record(&influx, 2_000));
+            }
+        });
+        let deadline = std::time::Instant::now() + LONG;
+        while influx.stats().pending >= 500 {
+            let stats = influx.stats();
+            assert!(
+                std::time::Instant::now() < deadline,
+                "round {round}: {stats}"
+            );
+            thread::yield_now();
+        }
+    }
+}

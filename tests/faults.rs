@@ -1,10 +1,13 @@
 //! What the server does wrong, and what becomes of the measurements: [`FakeInflux`], over real
 //! sockets, each fault as a script.
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
 use actix_influxdb::{
-    Config, Influx, Measurement, Stats,
+    Config, Database, Influx, Measurement, Stats,
     testing::{Answer, FakeInflux, record_line},
 };
 
@@ -234,4 +237,49 @@ async fn a_server_that_says_nothing_is_given_up_after_the_request_timeout() {
     record(&influx, "db", 10);
     assert_eq!(settled(&influx).await.written, 10);
     assert_eq!(fake.count("db"), 10);
+}
+
+#[actix::test]
+async fn a_retention_policy_that_is_missing_is_waited_for_and_not_asked_for_again_and_again() {
+    let fake = FakeInflux::start();
+    fake.answer_always(Answer::error(500, "retention policy not found: week"));
+    let config = quiet(&fake).create_database(true);
+    let influx = Influx::start(config.max_retry_delay(Duration::from_secs(60))).unwrap();
+    let database = Database::new("db").retention_policy("week");
+    influx
+        .record(Measurement::new(database, "m").field("f", 1))
+        .unwrap();
+    let report = influx.flush(Duration::from_millis(600)).await;
+    assert_eq!(report.undelivered, 1);
+    assert!(
+        fake.request_count() < 20,
+        "{} requests",
+        fake.request_count()
+    );
+    assert_eq!(
+        fake.request_count(),
+        fake.write_count(),
+        "nothing is created"
+    );
+    influx.shutdown(Duration::ZERO).await;
+}
+
+#[actix::test]
+async fn a_port_that_speaks_no_http_rejects_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // A TLS alert. Ends with the process.
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            _ = connection.read(&mut [0; 4_096]);
+            _ = connection.write_all(b"\x15\x03\x01\x00\x02\x02\x46");
+        }
+    });
+    let config = Config::v1(url).max_retry_delay(Duration::from_millis(30));
+    let influx = Influx::start(config).unwrap();
+    record(&influx, "db", 4);
+    let report = influx.flush(Duration::from_millis(700)).await;
+    assert_eq!((report.rejected, report.undelivered), (0, 4));
+    influx.shutdown(Duration::ZERO).await;
 }

@@ -232,3 +232,17 @@ fn trays_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     assert_eq!(intake.stats().dropped.disabled, 500);
     assert!(intake.stats().balanced());
 }
+
+#[test]
+fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_tray() {
+    let intake = intake(Config::default().max_buffer_size(1));
+    record(&intake, "a").unwrap();
+    // The one that there is a reserve for.
+    record(&intake, "b").unwrap();
+    for database in ["c", "d", "a", "e"] {
+        record(&intake, database).unwrap_err();
+    }
+    assert_eq!(intake.drain().len(), 2);
+    record(&intake, "c").unwrap_err();
+    assert_eq!(intake.drain().len(), 0);
+}

@@ -104,3 +104,64 @@ async fn a_replay_actor_that_dies_over_a_batch_loses_nothing() {
     rig.idle().await;
     assert_eq!(rig.stats().written, 3);
 }
+
+#[actix::test]
+async fn a_replay_actor_that_is_dead_is_replaced_and_is_no_hot_loop() {
+    let dead = || Context::<ReplayActor>::new().address().recipient();
+    let alive = || ReplayActor::default().start().recipient();
+    let starts = std::cell::Cell::new(0);
+    let start = move || match starts.replace(starts.get() + 1) {
+        0..2 => dead(),
+        _ => alive(),
+    };
+    let mut rig = Rig::with_replay(config(), Box::new(start));
+    rig.record("db", 3);
+    let began = Instant::now();
+    rig.settle_next(rejected()).await;
+    rig.settle_next(rejected()).await;
+    assert!(began.elapsed() >= SECOND, "{:?}", began.elapsed());
+    assert_eq!(rig.settle_next(Verdict::Written).await, 2, "the first half");
+}
+
+#[actix::test]
+async fn databases_that_cannot_be_sent_to_leave_their_share_of_the_writers() {
+    let mut rig = Rig::new(config().max_clients(10).max_batch_size(1).trigger_size(9));
+    for database in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+        rig.record(database, 1);
+    }
+    for _ in 0..9 {
+        let not_before = Some(500 * SECOND);
+        let blocked = Retry::new(Scope::Database, String::new());
+        let blocked = Retry {
+            not_before,
+            ..blocked
+        };
+        rig.settle_next(Verdict::Retry(blocked)).await;
+    }
+    rig.idle().await;
+    rig.record("good", 9);
+    for _ in 0..9 {
+        assert_eq!(rig.write().await.database, "good".into());
+        // Not answered: all nine are in flight together.
+    }
+}
+
+#[actix::test]
+async fn of_posts_that_fail_together_the_late_ones_do_not_turn_back_to_the_first_server() {
+    let urls = "http://a:1,http://b:2";
+    let mut rig = Rig::new(config().url(urls).max_batch_size(1));
+    rig.record("db", 3);
+    let (one, two, three) = (rig.write().await, rig.write().await, rig.write().await);
+    assert_eq!(one.endpoint.to_string(), "http://a:1");
+    answer(one, retry(Scope::Endpoint));
+    let next = rig.write().await;
+    assert_eq!(next.endpoint.to_string(), "http://b:2");
+    answer(two, retry(Scope::Endpoint));
+    answer(three, retry(Scope::Endpoint));
+    answer(next, Verdict::Written);
+    for _ in 0..2 {
+        let write = rig.write().await;
+        assert_eq!(write.endpoint.to_string(), "http://b:2");
+        answer(write, Verdict::Written);
+    }
+}

@@ -55,3 +55,62 @@ async fn fewer_clients_apply_as_posts_come_back() {
         answer(write, Verdict::Written);
     }
 }
+
+#[actix::test]
+async fn fewer_clients_and_then_more_again_use_all_of_them() {
+    let mut rig = Rig::new(config().max_clients(4).max_batch_size(1).trigger_size(4));
+    rig.record("db", 4);
+    for _ in 0..4 {
+        let write = rig.write().await;
+        answer(write, Verdict::Written);
+    }
+    rig.idle().await;
+    for clients in [1, 4] {
+        let update = Update::new(move |config| config.max_clients(clients));
+        rig.buffer.send(update).await.unwrap().unwrap();
+    }
+    rig.record("db", 4);
+    let _in_flight = [
+        rig.write().await,
+        rig.write().await,
+        rig.write().await,
+        rig.write().await,
+    ];
+}
+
+#[actix::test]
+async fn updates_do_not_postpone_what_waits() {
+    let mut rig = Rig::new(config().trigger_size(100));
+    let began = Instant::now();
+    rig.record("db", 1);
+    rig.idle().await;
+    for threshold in 1..4 {
+        tokio::time::advance(3 * SECOND).await;
+        let update = Update::new(move |config| config.warn_threshold(threshold));
+        rig.buffer.send(update).await.unwrap().unwrap();
+    }
+    rig.write().await;
+    assert_eq!(began.elapsed().as_secs(), 10);
+}
+
+#[actix::test]
+async fn the_precision_of_what_is_pending_cannot_be_changed() {
+    let rig = Rig::new(config());
+    let update = Update::new(|config| config.precision(crate::Precision::Seconds));
+    let error = rig.buffer.send(update).await.unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "precision is \"s\": while it runs it stays ns: what is pending is written in it already"
+    );
+}
+
+#[actix::test]
+async fn a_panic_in_the_closure_of_an_update_ends_nothing() {
+    let mut rig = Rig::new(config());
+    rig.record("db", 2);
+    let update = Update::new(|_| panic!("on purpose"));
+    let error = rig.buffer.send(update).await.unwrap().unwrap_err();
+    assert_eq!(error.setting, "update");
+    rig.record("db", 1);
+    assert_eq!(rig.settle_next(Verdict::Written).await, 3);
+}
