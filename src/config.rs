@@ -61,6 +61,8 @@ pub struct Config {
     pub(crate) warn_threshold: Option<usize>,
     pub(crate) max_clients: usize,
     pub(crate) overflow: Overflow,
+    /// 0: not guarded.
+    pub(crate) max_tag_values: usize,
     pub(crate) sample_probability: f64,
     pub(crate) precision: Precision,
     pub(crate) unsigned: bool,
@@ -90,6 +92,8 @@ impl Config {
     pub const DEFAULT_MAX_BUFFER_BYTES: usize = 128 << 20;
     /// The default of [`max_clients`](Self::max_clients), in concurrent requests.
     pub const DEFAULT_MAX_CLIENTS: usize = 10;
+    /// The default of [`max_tag_values`](Self::max_tag_values), in distinct values of a tag.
+    pub const DEFAULT_MAX_TAG_VALUES: usize = 10_000;
     /// The default of [`sample_probability`](Self::sample_probability): every batch is sent.
     pub const DEFAULT_SAMPLE_PROBABILITY: f64 = 1.0;
     /// The default of [`request_timeout`](Self::request_timeout): 10 s.
@@ -166,6 +170,7 @@ impl Default for Config {
             warn_threshold: None,
             max_clients: Self::DEFAULT_MAX_CLIENTS,
             overflow: Overflow::DropNewest,
+            max_tag_values: Self::DEFAULT_MAX_TAG_VALUES,
             sample_probability: Self::DEFAULT_SAMPLE_PROBABILITY,
             precision: Precision::Nanoseconds,
             unsigned: false,

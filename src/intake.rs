@@ -5,6 +5,7 @@
 
 use std::{
     cell::RefCell,
+    num::NonZeroUsize,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use crate::{
     Config, Database, RecordError, Stats,
     batch::{BatchLimits, OpenBatch},
+    cardinality::Cardinality,
     gauge::{Gauge, GaugeLimits},
     ledger::Ledger,
     line_protocol::Encoder,
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) encoder: Encoder,
     pub(crate) batch: BatchLimits,
     pub(crate) gauge: GaugeLimits,
+    /// How many values a tag may have, if that is guarded.
+    pub(crate) tag_values: Option<NonZeroUsize>,
     pub(crate) door: Door,
 }
 
@@ -49,6 +53,7 @@ impl Settings {
             encoder: Encoder::new(pairs, config.precision, config.unsigned),
             batch: BatchLimits::new(config),
             gauge: GaugeLimits::new(config),
+            tag_values: NonZeroUsize::new(config.max_tag_values),
             door,
         }
     }
@@ -66,6 +71,7 @@ pub(crate) struct Intake {
     pub(crate) gauge: Gauge,
     pub(crate) ledger: Ledger,
     pub(crate) shares: Shares,
+    pub(crate) cardinality: Cardinality,
     #[debug(skip)]
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -103,6 +109,7 @@ impl Intake {
             gauge: Gauge::default(),
             ledger: Ledger::default(),
             shares: Shares::default(),
+            cardinality: Cardinality::default(),
             wake: OnceLock::new(),
         }
     }
@@ -120,7 +127,8 @@ impl Intake {
         mut source: impl Source,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, &self.gauge, &self.shares);
+        let (gauge, shares, cardinality) = (&self.gauge, &self.shares, &self.cardinality);
+        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, gauge, shares, cardinality);
         let put_in_own = TRAYS.try_with(|trays| {
             let mut trays = trays.borrow_mut();
             match trays.iter().find(|(id, _)| *id == self.id) {
@@ -206,6 +214,7 @@ impl Intake {
         let mut stats = self.ledger.snapshot();
         stats.recorded += waiting.recorded;
         stats.dropped.add(&waiting.dropped);
+        stats.tags_capped += waiting.tags_capped;
         stats.pending += waiting.pending;
         stats
     }

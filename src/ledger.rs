@@ -24,6 +24,10 @@ pub struct Stats {
     pub dropped: Dropped,
     /// Recorded, and none of the above yet.
     pub pending: u64,
+    /// Tag values that went out as `_other`: see
+    /// [`Config::max_tag_values`](crate::Config::max_tag_values). Not part of the law, because the
+    /// measurements themselves are not lost.
+    pub tags_capped: u64,
 }
 
 impl Stats {
@@ -42,6 +46,7 @@ impl fmt::Display for Stats {
             rejected,
             dropped,
             pending,
+            tags_capped: _,
         } = self;
         let dropped = dropped.total();
         write!(
@@ -112,6 +117,7 @@ dropped! {
 pub(crate) struct Tally {
     pub(crate) recorded: u64,
     pub(crate) dropped: Dropped,
+    pub(crate) tags_capped: u64,
 }
 
 /// How a pending measurement ended.
@@ -152,6 +158,7 @@ impl Ledger {
         let mut books = self.0.lock();
         books.recorded += tally.recorded;
         books.dropped.add(&tally.dropped);
+        books.tags_capped += tally.tags_capped;
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -170,6 +177,7 @@ mod tests {
             written: 2,
             rejected: 1,
             pending: 1,
+            tags_capped: 9,
             ..Stats::default()
         };
         assert!(!stats.balanced());
@@ -199,6 +207,7 @@ mod tests {
                 invalid: 1,
                 ..Dropped::default()
             },
+            tags_capped: 2,
         });
         ledger.admit(5);
         ledger.settle(2, Settlement::Written);
@@ -207,6 +216,6 @@ mod tests {
         let stats = ledger.snapshot();
         assert!(stats.balanced());
         assert_eq!((stats.written, stats.rejected, stats.pending), (2, 1, 1));
-        assert_eq!(stats.dropped.total(), 2);
+        assert_eq!((stats.dropped.total(), stats.tags_capped), (2, 2));
     }
 }

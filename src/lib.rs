@@ -71,6 +71,7 @@ mod actors;
 mod backlog;
 mod batch;
 mod breaker;
+mod cardinality;
 mod clock;
 mod config;
 mod database;

@@ -66,13 +66,14 @@ impl Encoder {
         }
     }
 
-    /// Appends the measurement's line to `out`, or leaves `out` as it was.
+    /// Appends the measurement's line to `out`, or leaves `out` as it was. Returns how many bytes of
+    /// the line name its series: all before the first blank that is not escaped.
     #[inline]
     pub(crate) fn encode(
         &self,
         measurement: &mut Measurement,
         out: &mut Vec<u8>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<usize, RecordError> {
         let start = out.len();
         let result = self.push_line(measurement, out);
         if result.is_err() {
@@ -85,12 +86,14 @@ impl Encoder {
         &self,
         measurement: &mut Measurement,
         out: &mut Vec<u8>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<usize, RecordError> {
         if measurement.database.name.is_empty() {
             return Err(invalid("database", measurement, "", NOT_EMPTY));
         }
+        let start = out.len();
         push_name(out, measurement)?;
         self.push_tags(out, measurement)?;
+        let series = out.len() - start;
         self.push_fields(out, measurement)?;
         let timestamp = measurement.timestamp;
         if !timestamp.is_storable() {
@@ -102,7 +105,7 @@ impl Encoder {
         out.push(b' ');
         push_integer(out, self.precision.from_nanos(timestamp.0));
         out.push(b'\n');
-        Ok(())
+        Ok(series)
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
@@ -299,7 +302,7 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, part: Part) {
 
 /// `text` as a name, key or tag value can carry it: see the head of this file.
 #[inline]
-fn replaced(text: &str) -> Cow<'_, str> {
+pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
     if classes(text) & REPLACED == 0 {
         return Cow::Borrowed(text);
     }

@@ -10,7 +10,8 @@ type Str = Cow<'static, str>;
 ///
 /// Stamped when it is created, by a [clock that never gives one value twice](Timestamp::now). A
 /// tag or field that is set twice keeps the last value. Tags are indexed and make a series of
-/// every combination of values: keep what is unbounded (addresses, ids, durations) in fields.
+/// every combination of values: keep what is unbounded (addresses, ids, durations) in fields. A tag
+/// is limited to [`max_tag_values`](crate::Config::max_tag_values) all the same.
 ///
 /// ```
 /// use actix_influxdb::Measurement;

@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use crate::{
     Database, Measurement, RecordError, Stats,
     batch::OpenBatch,
+    cardinality::{Capped, Cardinality, KnownSeries},
     gauge::Gauge,
     intake::{Door, Settings},
     ledger::Tally,
@@ -17,8 +18,11 @@ use crate::{
 pub(crate) trait Source {
     fn database(&self) -> &Database;
 
-    /// Appends the line, or leaves `out` as it was.
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError>;
+    /// Appends the line, or leaves `out` as it was. Returns how many bytes of it name its series.
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError>;
+
+    /// What the cardinality guard may change before it is written again.
+    fn guarded(&mut self) -> Option<&mut Measurement>;
 }
 
 impl Source for Measurement {
@@ -28,8 +32,13 @@ impl Source for Measurement {
     }
 
     #[inline]
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
         encoder.encode(self, out)
+    }
+
+    #[inline]
+    fn guarded(&mut self) -> Option<&mut Measurement> {
+        Some(self)
     }
 }
 
@@ -42,6 +51,8 @@ struct Contents {
     settings: Arc<Settings>,
     tally: Tally,
     shelves: Shelves,
+    /// Outlives the shelves.
+    known: KnownSeries,
 }
 
 /// Batches by database.
@@ -58,6 +69,8 @@ struct Shelves {
 struct Shelf {
     database: Database,
     share: Arc<Share>,
+    /// Of the series in this database: see [`KnownSeries::salt`].
+    salt: u64,
     full: Vec<OpenBatch>,
     open: OpenBatch,
 }
@@ -68,6 +81,7 @@ impl Tray {
             settings,
             tally: Tally::default(),
             shelves: Shelves::default(),
+            known: KnownSeries::default(),
         }))
     }
 
@@ -80,11 +94,12 @@ impl Tray {
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
         shares: &Shares,
+        cardinality: &Cardinality,
     ) -> (Result<(), RecordError>, bool) {
         let mut contents = self.0.lock();
         contents.tally.recorded += 1;
         match contents.settings.door {
-            Door::Open => contents.put(source, ticket, gauge, shares),
+            Door::Open => contents.put(source, ticket, gauge, shares, cardinality),
             Door::Disabled => {
                 contents.tally.dropped.disabled += 1;
                 (Ok(()), false)
@@ -125,6 +140,7 @@ impl Tray {
         let contents = self.0.lock();
         stats.recorded += contents.tally.recorded;
         stats.dropped.add(&contents.tally.dropped);
+        stats.tags_capped += contents.tally.tags_capped;
         stats.pending += contents.shelves.len() as u64;
     }
 }
@@ -137,14 +153,16 @@ impl Contents {
         ticket: &mut Option<Ticket>,
         gauge: &Gauge,
         shares: &Shares,
+        cardinality: &Cardinality,
     ) -> (Result<(), RecordError>, bool) {
         let Self {
             settings,
             tally,
             shelves,
+            known,
         } = self;
         let limits = &settings.gauge;
-        let shelf = shelves.of(source.database(), shares);
+        let shelf = shelves.of(source.database(), shares, known);
         let reserve = limits.opens_reserve(shelf.share.is_below());
         let lines = match gauge.reserve_line(limits, reserve) {
             Ok(lines) => lines,
@@ -154,7 +172,24 @@ impl Contents {
                 return (Err(full), gauge.lost());
             }
         };
-        let write = |out: &mut Vec<u8>| source.write(&settings.encoder, out);
+        let (salt, mut capped) = (shelf.salt, Capped::default());
+        let write = |out: &mut Vec<u8>| {
+            let start = out.len();
+            let series = source.write(&settings.encoder, out)?;
+            if let (Some(budget), Some(guarded)) = (settings.tag_values, source.guarded()) {
+                let series = known.id(salt, &out[start..][..series]);
+                if !known.contains(series) {
+                    capped = cardinality.cap(guarded, budget);
+                    if capped.values == 0 {
+                        known.insert(series);
+                    } else {
+                        out.truncate(start);
+                        source.write(&settings.encoder, out)?;
+                    }
+                }
+            }
+            Ok(())
+        };
         let line = match shelf.open.push(write) {
             Ok(line) => line,
             Err(invalid) => {
@@ -169,9 +204,10 @@ impl Contents {
                 shelf.open.pop();
                 gauge.release(1, 0);
                 tally.dropped.buffer_full += 1;
-                return (Err(full), gauge.lost());
+                return (Err(full), gauge.lost() || capped.is_news);
             }
         };
+        tally.tags_capped += capped.values;
         if shelf.open.is_over(settings.batch) {
             let next = shelf.open.split_off_last();
             shelf.full.push(std::mem::replace(&mut shelf.open, next));
@@ -179,7 +215,8 @@ impl Contents {
         if let Some(ticket) = ticket.take() {
             shelf.open.attach(ticket);
         }
-        (Ok(()), gauge.arrived(lines, bytes, line, limits))
+        let wakes = gauge.arrived(lines, bytes, line, limits);
+        (Ok(()), wakes || capped.is_news)
     }
 }
 
@@ -210,7 +247,7 @@ impl Shelves {
     }
 
     #[inline]
-    fn of(&mut self, database: &Database, shares: &Shares) -> &mut Shelf {
+    fn of(&mut self, database: &Database, shares: &Shares, known: &KnownSeries) -> &mut Shelf {
         if self.all.get(self.last).map(|shelf| &shelf.database) != Some(database) {
             self.last = match self.places.get(database) {
                 Some(place) => *place,
@@ -218,6 +255,7 @@ impl Shelves {
                     self.all.push(Shelf {
                         database: database.clone(),
                         share: shares.of(database),
+                        salt: known.salt(database),
                         full: Vec::new(),
                         open: OpenBatch::default(),
                     });

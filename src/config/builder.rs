@@ -146,6 +146,24 @@ impl Config {
         self
     }
 
+    /// How many distinct values a tag may have, for each database, measurement and tag key. 0: any
+    /// number.
+    ///
+    /// Each value costs the server memory for ever, so a tag that strangers choose could bring it
+    /// down. Past the budget a value that was not seen before, since the program was started,
+    /// becomes `_other`; the others go on as they are. It is counted in
+    /// [`Stats::tags_capped`](crate::Stats::tags_capped), and one warning per budget that is used
+    /// up is logged. Base tags are constant and take no part.
+    ///
+    /// In all, 10,000 tag keys of measurements are told apart, and 1,000,000 values or those of
+    /// 100 full keys are remembered; what is new beyond that becomes `_other` too.
+    ///
+    /// `INFLUXDB_MAX_TAG_VALUES`, distinct values; default 10,000.
+    pub fn max_tag_values(mut self, values: usize) -> Self {
+        self.max_tag_values = values;
+        self
+    }
+
     /// The probability that a batch is sent rather than dropped, from 0 to 1.
     ///
     /// `INFLUXDB_SAMPLE_PROBABILITY`; default 1.

@@ -95,6 +95,7 @@ impl Config {
         env.set("INFLUXDB_MAX_BUFFER_SIZE", COUNT, &mut c.max_buffer_size)?;
         env.set("INFLUXDB_MAX_BUFFER_BYTES", BYTES, &mut c.max_buffer_bytes)?;
         env.set("INFLUXDB_MAX_CLIENTS", COUNT, &mut c.max_clients)?;
+        env.set("INFLUXDB_MAX_TAG_VALUES", COUNT, &mut c.max_tag_values)?;
         env.set(
             "INFLUXDB_SAMPLE_PROBABILITY",
             NUMBER,

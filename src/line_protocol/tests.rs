@@ -18,7 +18,15 @@ fn encode_with(encoder: &Encoder, mut measurement: Measurement) -> Result<String
         result.is_ok() || line.is_empty(),
         "a failure leaves nothing"
     );
-    result.map(|()| line)
+    let series = result?;
+    assert_eq!(blank(&line), Some(series), "{line:?}");
+    Ok(line)
+}
+
+/// Where the first blank is that isn't escaped.
+fn blank(line: &str) -> Option<usize> {
+    let mut blanks = line.match_indices(' ').map(|(at, _)| at);
+    blanks.find(|at| !line[..*at].ends_with('\\'))
 }
 
 fn encode(measurement: Measurement) -> String {

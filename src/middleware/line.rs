@@ -4,11 +4,9 @@ use super::{
     options::Options,
     point::{Address, Point},
 };
-use crate::{Database, RecordError, line_protocol::Encoder, tray::Source};
+use crate::{Database, Measurement, RecordError, line_protocol::Encoder, tray::Source};
 
 /// A request to which nothing was added, as a line: written without a [`Measurement`] in between.
-///
-/// [`Measurement`]: crate::Measurement
 pub(super) struct RequestLine<'a> {
     pub(super) point: &'a Point,
     pub(super) options: &'a Options,
@@ -20,7 +18,7 @@ impl Source for RequestLine<'_> {
         &self.options.database
     }
 
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
         let Self { point, options } = self;
         let series = point.route.series(point.ending, options, encoder)?;
         let mut line = encoder.begin(&series, out);
@@ -45,7 +43,12 @@ impl Source for RequestLine<'_> {
             line.float("weight", rate.recip());
         }
         line.end(point.timestamp);
-        Ok(())
+        Ok(series.len())
+    }
+
+    /// Its tags are the program's own: routes, and what a closed set is drawn from.
+    fn guarded(&mut self) -> Option<&mut Measurement> {
+        None
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Database, Influx, RecordError, line_protocol::Encoder, tray::Source};
+use crate::{Database, Influx, Measurement, RecordError, line_protocol::Encoder, tray::Source};
 
 /// Records `line` as it is, where [`Influx::record`] would have encoded a
 /// [`Measurement`](crate::Measurement): so a test can see what becomes of a line that a server
@@ -41,9 +41,13 @@ impl Source for RawLine<'_> {
         &self.database
     }
 
-    fn write(&mut self, _: &Encoder, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    fn write(&mut self, _: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
         out.extend_from_slice(self.line.as_bytes());
         out.push(b'\n');
-        Ok(())
+        Ok(self.line.len())
+    }
+
+    fn guarded(&mut self) -> Option<&mut Measurement> {
+        None
     }
 }

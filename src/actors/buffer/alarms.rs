@@ -71,6 +71,9 @@ impl BufferActor {
                 "{pending} measurements are pending, of at most {limit} (max_buffer_size)"
             );
         }
+        for exceeded in self.shared.intake.cardinality.take_exceeded() {
+            log::warn!(target: LOG, "{exceeded}");
+        }
         if !self.alarms.reports_losses {
             self.report_losses(context);
         }

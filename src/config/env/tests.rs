@@ -7,7 +7,7 @@ use crate::config::Overflow;
 use crate::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 29] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -27,6 +27,7 @@ const VARIABLES: [&str; 28] = [
     "INFLUXDB_WARN_THRESHOLD",
     "INFLUXDB_MAX_CLIENTS",
     "INFLUXDB_OVERFLOW",
+    "INFLUXDB_MAX_TAG_VALUES",
     "INFLUXDB_SAMPLE_PROBABILITY",
     "INFLUXDB_PRECISION",
     "INFLUXDB_UNSIGNED",
@@ -111,6 +112,8 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             "drop_oldest",
             v1().overflow(Overflow::DropOldest),
         ),
+        ("INFLUXDB_MAX_TAG_VALUES", "12", v1().max_tag_values(12)),
+        ("INFLUXDB_MAX_TAG_VALUES", "0", v1().max_tag_values(0)),
         (
             "INFLUXDB_SAMPLE_PROBABILITY",
             "0.25",
@@ -182,6 +185,8 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
             "block",
             "one of drop_newest, drop_oldest",
         ),
+        ("INFLUXDB_MAX_TAG_VALUES", "-1", count),
+        ("INFLUXDB_MAX_TAG_VALUES", "unlimited", count),
         ("INFLUXDB_SAMPLE_PROBABILITY", "half", "a number"),
         ("INFLUXDB_PRECISION", "minutes", "one of ns, us, ms, s"),
         ("INFLUXDB_UNSIGNED", "2", switch),
