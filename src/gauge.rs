@@ -135,11 +135,14 @@ impl Gauge {
             || (bytes > limits.bytes && bytes - added <= limits.bytes)
     }
 
-    /// Has the trigger size been reached, or is there no room for more?
+    /// Do as many wait in the trays as the trigger size?
     pub(crate) fn triggers(&self, limits: &GaugeLimits) -> bool {
         self.waiting.load(Relaxed) >= limits.trigger
-            || self.lost.load(Relaxed)
-            || self.is_over(limits)
+    }
+
+    /// Is there no room for more?
+    pub(crate) fn is_full(&self, limits: &GaugeLimits) -> bool {
+        self.lost.load(Relaxed) || self.is_over(limits)
     }
 
     /// Is more pending than may be?

@@ -129,7 +129,8 @@ impl BufferActor {
     }
 
     fn look(&mut self, context: &mut Context<Self>) {
-        if self.shared.intake.gauge.triggers(&self.limits) {
+        let gauge = &self.shared.intake.gauge;
+        if gauge.triggers(&self.limits) || gauge.is_full(&self.limits) {
             self.drain(context);
             self.pump(context);
         } else {
