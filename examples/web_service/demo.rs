@@ -43,14 +43,16 @@ pub async fn run(url: &str, time: Duration, server: Server) -> Result<usize, Box
     let handle = server.handle();
     let server = rt::spawn(server);
     let until = Instant::now() + time;
-    let answered = try_join_all((0..VISITORS).map(|_| visitor(url, until))).await;
+    let answered = try_join_all((1..=VISITORS).map(|number| visitor(url, until, number))).await;
     handle.stop(true).await;
     server.await??;
     Ok(answered?.into_iter().sum())
 }
 
-async fn visitor(url: &str, until: Instant) -> Result<usize, String> {
-    let client = Client::default();
+async fn visitor(url: &str, until: Instant, number: usize) -> Result<usize, String> {
+    // As a proxy or another service would name its requests.
+    let id = ("x-request-id", format!("visitor-{number}"));
+    let client = Client::builder().add_default_header(id).finish();
     let mut answered = 0;
     for (path, stay) in TOUR.into_iter().cycle() {
         if Instant::now() >= until {

@@ -56,10 +56,14 @@ pub fn count<'a>(points: impl Iterator<Item = &'a Point>) -> String {
     counts.join(", ")
 }
 
-/// A table of the requests, if there are any, and how long they took.
+/// A table of the requests, if there are any, and how long they took; then one as it arrived.
 pub fn table<'a>(points: impl Iterator<Item = &'a Point>) -> String {
     let mut groups = BTreeMap::<_, Vec<f64>>::new(); // of seconds
+    let mut example = "";
     for point in points.filter(|point| point.measurement == REQUESTS) {
+        if example.is_empty() || point.field("counted").is_some() {
+            example = &point.line;
+        }
         let key = ["endpoint", "method", "status_code", "outcome"];
         let key = key.map(|key| point.tag(key).unwrap_or_default());
         let seconds = point.field("duration").and_then(Value::as_float);
@@ -81,6 +85,6 @@ pub fn table<'a>(points: impl Iterator<Item = &'a Point>) -> String {
             "{endpoint:<14} {method:<7} {status:<7} {outcome:<9} {count:>8} {mean:>9.3} {max:>9.3}"
         );
     }
-    table.push('\n');
+    _ = writeln!(table, "\nOne of them as it arrived: {example}\n");
     table
 }

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use actix_influxdb::RequestMeasurement;
 use actix_web::{
     HttpResponse, Responder, ResponseError, get,
     rt::time::sleep,
@@ -24,7 +25,9 @@ async fn index() -> impl Responder {
 }
 
 #[get("/users/{id}")]
-async fn user(id: Path<u32>) -> impl Responder {
+async fn user(id: Path<u32>, measurement: RequestMeasurement) -> impl Responder {
+    // There are two plans: a tag. The id, of which there is no end, would be a field.
+    measurement.set_tag("plan", if *id < 8 { "free" } else { "paid" });
     format!("user {id}\n")
 }
 
@@ -46,12 +49,16 @@ async fn fail() -> Result<&'static str, OnFire> {
     Err(OnFire)
 }
 
-/// Counts to ten in a second.
+/// Counts to ten in a second, and records how far it came.
 #[get("/count")]
-async fn count() -> impl Responder {
-    let numbers = stream::iter(1..=10).then(async |number| {
-        sleep(Duration::from_millis(100)).await;
-        Ok::<_, Infallible>(Bytes::from(format!("{number}\n")))
+async fn count(measurement: RequestMeasurement) -> impl Responder {
+    let numbers = stream::iter(1..=10).then(move |number| {
+        let measurement = measurement.clone();
+        async move {
+            sleep(Duration::from_millis(100)).await;
+            measurement.set_field("counted", number);
+            Ok::<_, Infallible>(Bytes::from(format!("{number}\n")))
+        }
     });
     HttpResponse::Ok().streaming(numbers)
 }

@@ -65,8 +65,27 @@ use crate::{Database, Influx};
 /// A response without content (to `HEAD`; 1xx, 204, 304; an empty body) is over with its head, so
 /// that the upgrade to a WebSocket is recorded with the duration of its handshake.
 ///
-/// actix-web notices that a client has gone when the connection is reset, or when it writes to it.
-/// One that closes its direction only may still be reading, and is answered.
+/// # Clients that go away
+///
+/// actix-web notices a client that resets its connection, and one to which it can't write. A client
+/// that closes the connection normally looks to it like one that has sent all it will and waits
+/// for its answer (a half-closed connection). So by default its handler goes on to the end, and
+/// the request is `ok`; a stream goes on until a write fails. Tell the server that this is not
+/// allowed, and such a request is `aborted` at once (499, if there was no head), its handler
+/// dropped:
+///
+/// ```no_run
+/// # use actix_web::{App, HttpServer};
+/// # async fn run() -> std::io::Result<()> {
+/// HttpServer::new(App::new)
+///     .h1_allow_half_closed(false)
+/// #   .bind(("127.0.0.1", 8080))?.run().await
+/// # }
+/// ```
+///
+/// A client that closes its direction only, and reads on, then gets no answer, unless that is
+/// ready at once. With HTTP/2, a stream that its client cancels is noticed when the head is
+/// sent.
 ///
 /// # Where to wrap
 ///

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
 };
 
 use socket2::SockRef;
@@ -79,6 +79,13 @@ impl Client {
         }
     }
 
+    /// The same, and forgets it.
+    pub fn take_until(&mut self, end: &[u8]) -> &mut Self {
+        let count = self.read_until(end);
+        self.read.drain(..count);
+        self
+    }
+
     /// Reads until the server closes the connection, or resets it.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         while self.read_some() > 0 {}
@@ -96,8 +103,13 @@ impl Client {
         count
     }
 
-    /// Goes away in a way that the server sees at once: with a reset. (A connection that is closed
-    /// in one direction is not given up by actix-web: the client may still read.)
+    /// Sends no more, and still reads. (A connection that is dropped says the same to the server.)
+    pub fn close_sending(&mut self) -> &mut Self {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+        self
+    }
+
+    /// Goes away in a way that the server sees at once: with a reset.
     pub fn vanish(self) {
         SockRef::from(&self.socket)
             .set_linger(Some(std::time::Duration::ZERO))

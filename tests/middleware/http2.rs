@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A connection that knows beforehand that the server speaks HTTP/2.
-async fn connect(service: &Service) -> SendRequest<Bytes> {
+pub async fn connect(service: &Service) -> SendRequest<Bytes> {
     let socket = tokio::net::TcpStream::connect(service.address)
         .await
         .unwrap();
@@ -22,7 +22,7 @@ async fn connect(service: &Service) -> SendRequest<Bytes> {
     client.ready().await.unwrap()
 }
 
-fn request(method: &str, path: &str) -> http::Request<()> {
+pub fn request(method: &str, path: &str) -> http::Request<()> {
     let request = http::Request::builder().method(method);
     request
         .uri(format!("http://localhost{path}"))

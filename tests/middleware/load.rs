@@ -1,117 +1,202 @@
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::BTreeMap,
+    iter, mem,
+    sync::{Arc, Mutex},
     thread,
 };
 
-use actix_web::{HttpResponse, rt, web};
+use actix_influxdb::testing::Point;
+use actix_web::{
+    HttpResponse,
+    dev::Service as _,
+    error, rt,
+    web::{self, Bytes, ServiceConfig},
+};
+use fastrand::Rng;
 use futures_util::{StreamExt as _, stream};
 
-use crate::service::Service;
+use crate::{client::Client, service::Service};
 
-const CLIENTS: usize = 4;
-const EACH: usize = 60;
+const CLIENTS: u64 = 6;
+const CONNECTIONS: usize = 80;
 
-/// What a client does. How the first two end is left to chance.
-const PLANS: [Plan; 5] = [
-    Plan::new("/whole", "", ""),
-    Plan::new("/whole", "", "\r\n\r\n"),
-    Plan::new("/whole", "", "\r\n0\r\n\r\n"),
-    Plan::new("/endless", "", "first"),
-    // The server says so when it begins with the request.
-    Plan::new("/never", "Expect: 100-continue\r\n", "100 Continue\r\n\r\n"),
+/// How a client spends a connection. In some it can tell what becomes of its requests.
+const PLANS: [fn(&Service, &mut Rng, &mut Told); 8] = [
+    // It vanishes without a look, or after the head, or after some of the body.
+    |service, random, _| {
+        let mut client = service.connect();
+        client.request("GET", "/whole");
+        client.read_until([&b""[..], b"\r\n\r\n", b"bytes"][random.usize(..3)]);
+        client.vanish();
+    },
+    // It sends half a request, or two, or five, and does the same.
+    |service, random, _| {
+        let mut client = service.connect();
+        let all = b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5);
+        client.send(&all[..random.usize(1..=all.len())]);
+        if random.bool() {
+            thread::yield_now();
+        }
+        client.vanish();
+    },
+    // It reads all that it asked for, once or more, and closes the connection.
+    |service, random, told| {
+        let mut client = service.connect();
+        for _ in 0..random.usize(1..5) {
+            read_whole(&mut client, told);
+        }
+    },
+    // It does so, and vanishes while it waits for more.
+    |service, random, told| {
+        let mut client = service.connect();
+        for _ in 0..random.usize(..3) {
+            read_whole(&mut client, told);
+        }
+        client.request("GET", "/endless").read_until(b"first");
+        told.add(("/endless", "200", "aborted"));
+        client.vanish();
+    },
+    // It vanishes when the server says that it begins.
+    |service, _, told| {
+        let mut client = service.connect();
+        client.send("GET /never HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n");
+        client.read_until(b"100 Continue\r\n\r\n");
+        told.add(("/never", "499", "aborted"));
+        client.vanish();
+    },
+    |service, _, told| {
+        assert_eq!(service.connect().get("/fails").status, 500);
+        told.add(("/fails", "500", "error"));
+    },
+    |service, _, told| {
+        service.connect().request("GET", "/panics").read_to_end();
+        told.add(("/panics", "500", "panicked"));
+    },
+    // It reads the first of its requests, and vanishes amid the others.
+    |service, random, told| {
+        let mut client = service.connect();
+        let requests = random.usize(2..5);
+        client.send("GET /whole HTTP/1.1\r\nHost: x\r\n\r\n".repeat(requests));
+        client.read_until(END);
+        told.add(WHOLE);
+        client.vanish();
+    },
 ];
 
-#[derive(Clone, Copy)]
-struct Plan {
-    target: &'static str,
-    header: &'static str,
-    /// What it waits for before it vanishes.
-    last: &'static str,
-}
+type Kind = (&'static str, &'static str, &'static str);
 
-impl Plan {
-    const fn new(target: &'static str, header: &'static str, last: &'static str) -> Self {
-        Self {
-            target,
-            header,
-            last,
-        }
+const WHOLE: Kind = ("/whole", "200", "ok");
+const END: &[u8] = b"\r\n0\r\n\r\n";
+
+/// What clients can tell of their requests: so many of an endpoint, status and outcome.
+#[derive(Default)]
+struct Told(BTreeMap<Kind, usize>);
+
+impl Told {
+    fn add(&mut self, kind: Kind) {
+        *self.0.entry(kind).or_default() += 1;
     }
 }
 
-fn response(target: &str) -> HttpResponse {
-    let chunks = (0..50).map(|_| Ok::<_, actix_web::Error>(web::Bytes::from_static(b"bytes")));
-    match target {
-        "whole" => HttpResponse::Ok().streaming(stream::iter(chunks)),
-        _ => {
-            let first = stream::iter([Ok::<_, actix_web::Error>("first".into())]);
-            HttpResponse::Ok().streaming(first.chain(stream::pending()))
+fn read_whole(client: &mut Client, told: &mut Told) {
+    client.request("GET", "/whole").take_until(END);
+    told.add(WHOLE);
+}
+
+/// How many requests of each path reached the service, as it counts them itself.
+type Begun = Arc<Mutex<BTreeMap<String, usize>>>;
+
+fn routes(app: &mut ServiceConfig, begun: Begun) {
+    let whole = async || {
+        rt::task::yield_now().await;
+        let chunks = (0..50).map(|_| Ok::<_, actix_web::Error>(Bytes::from("bytes")));
+        HttpResponse::Ok().streaming(stream::iter(chunks))
+    };
+    let endless = async || {
+        let first = stream::iter([Ok::<_, actix_web::Error>("first".into())]);
+        HttpResponse::Ok().streaming(first.chain(stream::pending()))
+    };
+    let panics = async || {
+        rt::task::yield_now().await;
+        if true {
+            panic!("as planned");
         }
-    }
+        ""
+    };
+    let fails = async || Err::<&str, _>(error::ErrorInternalServerError("as planned"));
+    let scope = web::scope("").wrap_fn(move |request, service| {
+        let path = request.path().to_owned();
+        *begun.lock().unwrap().entry(path).or_default() += 1;
+        service.call(request)
+    });
+    app.service(
+        scope
+            .route("/whole", web::get().to(whole))
+            .route("/endless", web::get().to(endless))
+            .route(
+                "/never",
+                web::get().to(std::future::pending::<HttpResponse>),
+            )
+            .route("/panics", web::get().to(panics))
+            .route("/fails", web::get().to(fails)),
+    );
 }
 
 #[test]
-fn under_random_aborts_every_request_that_was_begun_is_recorded_once() {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&begun);
+fn under_random_aborts_requests_served_and_aborted_are_the_measurements_exactly() {
+    let begun = Begun::default();
+    let counted = Arc::clone(&begun);
     let service = Service::start_with(
         |metrics| metrics,
-        move |app| {
-            let begun = Arc::clone(&count);
-            let handler = move |target: web::Path<String>| {
-                begun.fetch_add(1, Ordering::SeqCst);
-                async move {
-                    rt::task::yield_now().await;
-                    if *target == "never" {
-                        std::future::pending::<()>().await;
-                    }
-                    response(&target)
-                }
-            };
-            app.route("/{target}", web::get().to(handler));
-        },
+        move |app| routes(app, Arc::clone(&counted)),
     );
-    let plans: Vec<usize> = thread::scope(|scope| {
-        let clients = (0..CLIENTS).map(|seed| {
-            let service = &service;
+    let told = Mutex::new(Told::default());
+    thread::scope(|scope| {
+        for seed in 0..CLIENTS {
+            let (service, told) = (&service, &told);
             scope.spawn(move || {
-                let mut random = fastrand::Rng::with_seed(seed as u64);
-                let plans: Vec<_> = (0..EACH).map(|_| random.usize(..PLANS.len())).collect();
-                for plan in &plans {
-                    let plan = PLANS[*plan];
-                    let Plan { target, header, .. } = plan;
-                    let mut client = service.connect();
-                    client.send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n{header}\r\n"));
-                    client.read_until(plan.last.as_bytes());
-                    client.vanish();
+                let mut random = Rng::with_seed(seed);
+                let mut mine = Told::default();
+                for _ in 0..CONNECTIONS {
+                    let plan = random.choice(PLANS).unwrap();
+                    plan(service, &mut random, &mut mine);
                 }
-                plans
-            })
-        });
-        let clients: Vec<_> = clients.collect();
-        let joined = clients.into_iter().map(|client| client.join().unwrap());
-        joined.flatten().collect()
+                let mut told = told.lock().unwrap();
+                for (kind, count) in mine.0 {
+                    *told.0.entry(kind).or_default() += count;
+                }
+            });
+        }
     });
     let points = service.finish();
-    assert_eq!(points.len(), begun.load(Ordering::SeqCst));
-    let recorded = |status, outcome| {
-        let tags = [("status_code", status), ("outcome", outcome)];
-        let is_one = |point: &&_| is_tagged(point, tags);
-        points.iter().filter(is_one).count()
-    };
-    let counts = [("200", "ok"), ("200", "aborted"), ("499", "aborted")]
-        .map(|(status, outcome)| recorded(status, outcome));
-    assert_eq!(counts.iter().sum::<usize>(), points.len(), "{points:?}");
-    let planned = |plan| plans.iter().filter(|it| **it == plan).count();
-    for (count, plan) in counts.into_iter().zip(2..) {
-        assert!(count >= planned(plan), "{counts:?}");
+    let told = told.into_inner().unwrap().0;
+    let begun = mem::take(&mut *begun.lock().unwrap());
+
+    let mut recorded = BTreeMap::new();
+    let mut by_endpoint = BTreeMap::new();
+    for point in &points {
+        *recorded.entry(kind_of(point)).or_default() += 1;
+        *by_endpoint.entry(kind_of(point).0.to_owned()).or_default() += 1;
     }
+    assert_eq!(by_endpoint, begun);
+    for (kind, count) in &told {
+        let recorded: usize = recorded.get(kind).copied().unwrap_or_default();
+        match *kind {
+            // Others ended so too, for all that their clients know.
+            WHOLE => assert!(recorded >= *count, "{recorded} of {count}"),
+            kind => assert_eq!(recorded, *count, "{kind:?}"),
+        }
+    }
+    let unknown = ["200", "499"].map(|status| ("/whole", status, "aborted"));
+    let known = told.keys().copied().chain(unknown);
+    let known: Vec<_> = known.chain(iter::once(WHOLE)).collect();
+    assert!(
+        recorded.keys().all(|kind| known.contains(kind)),
+        "{recorded:?}"
+    );
 }
 
-fn is_tagged(point: &actix_influxdb::testing::Point, tags: [(&str, &str); 2]) -> bool {
-    tags.iter()
-        .all(|(key, value)| point.tag(key) == Some(value))
+fn kind_of(point: &Point) -> (&str, &str, &str) {
+    let tag = |key| point.tag(key).unwrap();
+    (tag("endpoint"), tag("status_code"), tag("outcome"))
 }

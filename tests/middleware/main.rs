@@ -12,6 +12,7 @@ mod customize;
 mod endpoint;
 mod exclude;
 mod failed;
+mod half_closed;
 mod hostile;
 mod http2;
 mod instances;

@@ -47,6 +47,17 @@ impl Service {
     where
         R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
+        Self::start_server(true, build)
+    }
+
+    /// With a server that does or doesn't go on for clients that have closed their side.
+    pub fn start_server<R>(
+        half_closed: bool,
+        build: impl FnOnce(&Influx) -> (InfluxMetrics, R),
+    ) -> Self
+    where
+        R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    {
         let started = nanoseconds();
         let fake = FakeInflux::start();
         // Each measurement is sent at once: so a test can wait for it.
@@ -58,6 +69,7 @@ impl Service {
             rt::System::new().block_on(async move {
                 let app = move || App::new().wrap(metrics.clone()).configure(routes.clone());
                 let server = HttpServer::new(app).workers(1).disable_signals();
+                let server = server.h1_allow_half_closed(half_closed);
                 let server = server.bind_auto_h2c(("127.0.0.1", 0)).unwrap();
                 let address = server.addrs()[0];
                 let server = server.run();
