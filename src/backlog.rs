@@ -208,11 +208,16 @@ impl Backlog {
         };
         let (ranges, fates): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
         let number = job.number;
+        // What the server answers of the other parts tells of each.
+        let strikes = Strikes {
+            times: 0,
+            ..job.strikes
+        };
         let (mut settled, mut remains) = (Vec::new(), Vec::new());
         queue.lent -= 1;
         for (batch, fate) in job.batch.split(&ranges).into_iter().zip(fates) {
             match fate {
-                Fate::Unknown => queue.slices.push_back(Job::slice(number, batch)),
+                Fate::Unknown => queue.slices.push_back(Job::slice(number, batch, strikes)),
                 Fate::Remains => remains.push(batch),
                 fate => settled.push(Settled {
                     database: database.clone(),
@@ -223,7 +228,7 @@ impl Backlog {
             }
         }
         if let Some(batch) = Batch::join(remains) {
-            queue.slices.push_back(Job::slice(number, batch));
+            queue.slices.push_back(Job::slice(number, batch, strikes));
         }
         let lines = settled.iter().map(|run| run.batch.lines.len()).sum();
         self.leave(&database, number, lines);

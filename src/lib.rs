@@ -48,7 +48,7 @@
 //!  addr.do_send(Measurement) ────────────▶  │  owns every batch  ◀──verdict──┘
 //!                                           ├─ not delivered → kept, sent again with backoff
 //!                                           ├─ rejected      → ReplayActor finds the bad lines
-//!                                           └─ written       → ledger, tickets
+//!                                           └─ written       → ledger, tickets, events
 //! ```
 //!
 //! [`Influx::record`] encodes a measurement into its thread's tray: one uncontended lock, no I/O.

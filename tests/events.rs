@@ -98,7 +98,7 @@ async fn a_subscriber_hears_that_the_server_went_and_came_back() {
     let influx = Influx::start(quiet(&fake)).unwrap();
     let events = listen(&influx);
     record(&influx, 3);
-    influx.flush(Duration::from_millis(50)).await;
+    influx.flush(Duration::from_millis(300)).await;
     fake.accept_again();
     let events = all(&influx, events).await;
     assert!(

@@ -230,7 +230,6 @@ impl BufferActor {
 fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
-        || old.precision != new.precision
 }
 
 /// Whoever waits for the end hears of it, and no measurement is left uncounted, also if the actor

@@ -18,7 +18,7 @@ pub(super) struct Job {
 }
 
 /// How a batch came back last, and how many times running.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Strikes {
     pub(super) oddity: Option<Oddity>,
     pub(super) times: u32,
@@ -28,10 +28,11 @@ pub(super) struct Strikes {
 
 impl Job {
     /// A part of the batch `number`.
-    pub(super) fn slice(number: u64, batch: Batch) -> Self {
+    pub(super) fn slice(number: u64, batch: Batch, strikes: Strikes) -> Self {
         Self {
             is_slice: true,
             was_lent: true,
+            strikes,
             ..Self::sealed(number, batch.compacted())
         }
     }
