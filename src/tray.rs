@@ -194,6 +194,7 @@ impl Contents {
             Ok(line) => line,
             Err(invalid) => {
                 gauge.release(1, 0);
+                shelves.forget_last_if_empty();
                 tally.dropped.invalid += 1;
                 return (Err(invalid), false);
             }
@@ -203,6 +204,7 @@ impl Contents {
             Err(full) => {
                 shelf.open.pop();
                 gauge.release(1, 0);
+                shelves.forget_last_if_empty();
                 tally.dropped.buffer_full += 1;
                 return (Err(full), gauge.lost() || capped.is_news);
             }

@@ -246,3 +246,13 @@ fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_tray() {
     record(&intake, "c").unwrap_err();
     assert_eq!(intake.drain().len(), 0);
 }
+
+#[test]
+fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_tray() {
+    let intake = intake(Config::default());
+    for database in ["a", "b"] {
+        let without_fields = Measurement::new(database, "m");
+        intake.record(without_fields, None).unwrap_err();
+    }
+    assert_eq!(intake.drain().len(), 0);
+}
