@@ -204,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn a_shorter_limit_holds_for_an_outage_in_progress() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        for _ in 0..5 {
+            delay_after(&mut breaker, now, 1.0);
+        }
+        let max_delay = Duration::from_millis(100);
+        let epoch = breaker.send();
+        let limited = Failure {
+            max_delay,
+            ..failure(now, 1.0)
+        };
+        breaker.fail(epoch, limited);
+        assert_eq!(breaker.until(), Some(now + max_delay));
+    }
+
+    #[test]
     fn nothing_is_tried_again_in_a_hot_loop_however_the_jitter_falls() {
         assert_eq!(
             delay_after(&mut Breaker::default(), Instant::now(), 0.0),

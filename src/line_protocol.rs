@@ -49,8 +49,8 @@ impl Encoder {
             .into_iter()
             .filter_map(|(key, value)| {
                 let mut encoded = Vec::new();
-                push_tag(&mut encoded, key, value);
                 let key = replaced(key).into_owned();
+                push_tag(&mut encoded, &key, value);
                 (!encoded.is_empty()).then_some(BaseTag { key, encoded })
             })
             .collect();
@@ -273,13 +273,13 @@ fn push_name(out: &mut Vec<u8>, measurement: &Measurement) -> Result<(), RecordE
     Ok(())
 }
 
-/// `,key=value`; nothing if either is empty. `key` and `value` may hold what is to be replaced.
+/// `,key=value`; nothing if either is empty. In `key` everything has been replaced already.
 #[inline]
 fn push_tag(out: &mut Vec<u8>, key: &str, value: &str) {
-    let (key, value) = (replaced(key), replaced(value));
+    let value = replaced(value);
     if !key.is_empty() && !value.is_empty() {
         out.push(b',');
-        push_escaped(out, &key, Part::Key);
+        push_escaped(out, key, Part::Key);
         out.push(b'=');
         push_escaped(out, &value, Part::Key);
     }

@@ -1,6 +1,6 @@
 //! What subscribers hear.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Recipient, ResponseFuture};
 use actix_influxdb::{
@@ -149,6 +149,27 @@ async fn a_subscriber_hears_of_what_was_dropped_and_why() {
             dropped(2, DropReason::Undelivered)
         ]
     );
+}
+
+#[actix::test]
+async fn a_connection_that_is_closed_just_when_it_is_used_again_is_no_failure() {
+    let fake = FakeInflux::start();
+    let seen = Mutex::new(BTreeSet::new());
+    fake.answer_with(
+        move |request| match seen.lock().unwrap().insert(request.connection) {
+            true => Answer::accept(),
+            // Kept alive until here, and closed with the request on its way.
+            false => Answer::hang_up(),
+        },
+    );
+    let influx = Influx::start(quiet(&fake)).unwrap();
+    let events = listen(&influx);
+    for _ in 0..5 {
+        record(&influx, 1);
+        assert!(influx.flush(LONG).await.is_complete());
+    }
+    assert!(fake.write_count() > 5, "no connection was used again");
+    assert_eq!(all(&influx, events).await, vec![written(1); 5]);
 }
 
 /// Never done with its first event.

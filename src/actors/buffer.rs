@@ -202,6 +202,29 @@ impl BufferActor {
         Some(Delivery::Dropped { reason })
     }
 
+    fn update(
+        &mut self,
+        change: impl FnOnce(Config) -> Config,
+        context: &mut Context<Self>,
+    ) -> Result<(), ConfigError> {
+        // A panic of the program's closure must not take what is pending with it.
+        let update = AssertUnwindSafe(|| self.shared.update(change));
+        catch_unwind(update).unwrap_or_else(|_| {
+            let allowed = "a closure that does not panic";
+            Err(ConfigError::new("update", "a panic", allowed))
+        })?;
+        self.reconfigure(context);
+        Ok(())
+    }
+
+    fn end(&mut self, context: &mut Context<Self>) {
+        match self.subscribers.are_waiting() {
+            false => System::current().stop(),
+            // They hear the last of it, unless they are slow.
+            true => _ = context.run_later(LAST_EVENTS, |_, _| System::current().stop()),
+        }
+    }
+
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
@@ -323,14 +346,7 @@ impl Handler<Update> for BufferActor {
     type Result = Result<(), ConfigError>;
 
     fn handle(&mut self, Update(change): Update, context: &mut Self::Context) -> Self::Result {
-        // A panic of the program's closure must not take what is pending with it.
-        let update = AssertUnwindSafe(|| self.shared.update(change));
-        catch_unwind(update).unwrap_or_else(|_| {
-            let allowed = "a closure that does not panic";
-            Err(ConfigError::new("update", "a panic", allowed))
-        })?;
-        self.reconfigure(context);
-        Ok(())
+        self.update(change, context)
     }
 }
 
@@ -378,11 +394,7 @@ impl Handler<End> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, _: End, context: &mut Self::Context) {
-        match self.subscribers.are_waiting() {
-            false => System::current().stop(),
-            // They hear the last of it, unless they are slow.
-            true => _ = context.run_later(LAST_EVENTS, |_, _| System::current().stop()),
-        }
+        self.end(context);
     }
 }
 

@@ -159,6 +159,13 @@ fn base_tags_are_merged_in_order_and_the_measurements_own_win() {
 }
 
 #[test]
+fn base_tags_whose_keys_become_one_stand_once() {
+    let encoder = Encoder::new([("a\\", "1"), ("a", "2")], Precision::Nanoseconds, false);
+    let line = encode_with(&encoder, point().field("f", 1)).unwrap();
+    assert_eq!(line.matches("a=").count(), 1, "{line}");
+}
+
+#[test]
 fn a_coarser_precision_divides_the_timestamp_down() {
     for (precision, written) in [
         (Precision::Nanoseconds, -1_500_000_000_i64),
