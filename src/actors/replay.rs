@@ -72,15 +72,8 @@ impl ReplayActor {
 
     fn log(&mut self, database: &Database, line: &[u8], reason: &str, context: &mut Context<Self>) {
         if let Some(shown) = self.limit.ask(Instant::now()) {
-            let line = String::from_utf8_lossy(line);
-            let start: String = line.chars().take(LOG_LENGTH).collect();
-            let more = if start.len() < line.len() { "…" } else { "" };
-            // It quotes the line, raw: a newline in there must not make a line of the log.
-            let reason = reason.escape_debug();
-            log::error!(
-                target: LOG,
-                "database {database} rejected a measurement ({reason}): {start:?}{more}"
-            );
+            let rejected = describe(line, reason);
+            log::error!(target: LOG, "database {database} rejected a measurement {rejected}");
             self.log_held_back(shown.held_back);
         } else if self.summary.is_none() {
             let summary = context.run_later(self.limit.window(), |replay, _| {
@@ -111,5 +104,36 @@ impl Handler<Isolate> for ReplayActor {
 
     fn handle(&mut self, message: Isolate, context: &mut Self::Context) {
         self.isolate(message, context);
+    }
+}
+
+/// Reason and line on one line: strangers may have chosen what stands in both (a server quotes the
+/// line, raw), and must not be able to write lines of the log.
+fn describe(line: &[u8], reason: &str) -> String {
+    let line = String::from_utf8_lossy(line);
+    let start: String = line.chars().take(LOG_LENGTH).collect();
+    let more = if start.len() < line.len() { "…" } else { "" };
+    format!("({}): {start:?}{more}", reason.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_line_with_newlines_is_one_line_of_the_log() {
+        assert_eq!(
+            describe(
+                b"m s=\"a\nERROR forged\" x\n",
+                "unable to parse 'm s=\"a\nERROR forged\" x'"
+            ),
+            r#"(unable to parse \'m s=\"a\nERROR forged\" x\'): "m s=\"a\nERROR forged\" x\n""#
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let described = describe("ä".repeat(LOG_LENGTH + 1).as_bytes(), "r");
+        assert_eq!(described, format!("(r): \"{}\"…", "ä".repeat(LOG_LENGTH)));
     }
 }

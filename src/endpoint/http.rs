@@ -1,7 +1,7 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use actix_http::error::ParseError;
-use actix_rt::time::timeout;
+use actix_rt::time::{Instant, timeout};
 use awc::{
     Client, ClientRequest, Connector,
     error::{ConnectError, SendRequestError},
@@ -57,10 +57,11 @@ impl Http {
         body: Bytes,
         limit: Duration,
     ) -> Outcome {
-        let had_idle = self.has_idle.get();
+        let (had_idle, began) = (self.has_idle.get(), Instant::now());
         let mut outcome = self.post(endpoint, database, body.clone(), limit).await;
         if had_idle && matches!(outcome, Outcome::CutOff { .. }) {
-            outcome = self.post(endpoint, database, body, limit).await;
+            let left = limit.saturating_sub(began.elapsed());
+            outcome = self.post(endpoint, database, body, left).await;
         }
         self.has_idle.set(matches!(outcome, Outcome::Answered(_)));
         outcome
