@@ -155,6 +155,12 @@ impl Lines {
         self.start_of(self.range.end) - self.start_of(self.range.start)
     }
 
+    /// How many bytes it keeps from being freed.
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The lines as the body of a POST, not copied.
     pub(crate) fn body(&self) -> Bytes {
         let bytes = self.start_of(self.range.start)..self.start_of(self.range.end);

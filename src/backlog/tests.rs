@@ -140,3 +140,12 @@ fn an_answer_for_a_loan_that_is_no_more_changes_nothing() {
     assert!(backlog.conclude(id, [(0..1, Fate::Written)]).is_empty());
     assert!(lend(&mut backlog, 9).is_none());
 }
+
+#[test]
+fn what_is_left_of_a_batch_does_not_keep_the_rest_in_memory() {
+    let mut backlog = backlog(&[("a", 10)]);
+    let (id, ..) = lend(&mut backlog, 9).unwrap();
+    backlog.conclude(id, [(0..9, Fate::Written), (9..10, Fate::Unknown)]);
+    let left = backlog.lend(9, |_| true).unwrap().lines;
+    assert_eq!(left.kept_bytes(), left.byte_len());
+}

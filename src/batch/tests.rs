@@ -118,10 +118,10 @@ fn a_small_part_of_a_batch_does_not_keep_the_rest_in_memory() {
     batch.attach(ticket);
     let parts = batch.seal().split(&[0..1, 1..2, 2..5]);
     for part in parts {
-        let (before, all) = (texts(&part.lines).join(""), part.lines.bytes.len());
+        let (before, all) = (texts(&part.lines).join(""), part.lines.kept_bytes());
         let compacted = part.compacted();
         assert_eq!(texts(&compacted.lines).join(""), before);
-        let kept = compacted.lines.bytes.len();
+        let kept = compacted.lines.kept_bytes();
         assert!(
             kept == before.len() || before.len() * 2 >= all,
             "{kept} for {before:?}"
