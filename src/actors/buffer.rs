@@ -13,6 +13,7 @@
 //! No state lives in a future: a batch that is lent stays in the [`Backlog`].
 
 mod alarms;
+mod collecting;
 mod creation;
 mod delivery;
 mod messages;
@@ -38,12 +39,13 @@ use self::servers::Sent;
 pub(super) use self::servers::Servers;
 use self::{
     alarms::Alarms,
+    collecting::Interval,
     messages::{Created, End},
     reports::Waiting,
 };
 use super::{LOG, pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
-    Config, ConfigError, Database, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
+    Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     backlog::{Backlog, LoanId},
     batch::BatchLimits,
     endpoint::Http,
@@ -54,13 +56,6 @@ use crate::{
 
 /// Makes a replay actor, at the start and when the last one has died.
 pub(crate) type StartReplay = Box<dyn Fn() -> Recipient<Isolate>>;
-
-/// A timer for what waits in the trays.
-#[derive(Debug)]
-struct Interval {
-    began: Instant,
-    timer: SpawnHandle,
-}
 
 /// How long subscribers have for the events that are left at the end.
 const LAST_EVENTS: Duration = Duration::from_millis(100);
@@ -126,71 +121,6 @@ impl BufferActor {
     /// The time, by the clock that the timers run by.
     fn now(&self) -> Instant {
         actix_rt::time::Instant::now().into_std()
-    }
-
-    fn look(&mut self, context: &mut Context<Self>) {
-        let gauge = &self.shared.intake.gauge;
-        if gauge.triggers(&self.limits) || gauge.is_full(&self.limits) {
-            self.drain(context);
-            self.pump(context);
-        } else {
-            self.arm_interval(context);
-        }
-        self.raise_alarms(context);
-    }
-
-    /// Empties the trays. What comes out is due.
-    fn drain(&mut self, context: &mut Context<Self>) {
-        self.stop_interval(context);
-        let drained = self.shared.intake.drain();
-        for (database, batch) in drained {
-            self.backlog.add(database, batch);
-        }
-        self.make_room();
-        // What came meanwhile may have passed the trigger size, and nobody else would look.
-        match self.shared.intake.gauge.triggers(&self.limits) {
-            true => context.notify(Wake),
-            false => self.arm_interval(context),
-        }
-    }
-
-    /// Gives up what is more than may be pending, and tells callers who may go on when it is full.
-    fn make_room(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let intake = &shared.intake;
-        while intake.gauge.is_over(&self.limits) {
-            let Some(evicted) = self.backlog.evict(self.config.overflow) else {
-                break;
-            };
-            self.settle(evicted);
-        }
-        let pending = |database: &Database| self.backlog.pending(database);
-        intake.shares.update(self.config.max_buffer_size, pending);
-    }
-
-    /// The first measurement that waits starts the interval.
-    fn arm_interval(&mut self, context: &mut Context<Self>) {
-        if self.interval.is_none() && self.shared.intake.gauge.waiting() > 0 {
-            self.start_interval(self.now(), context);
-        }
-    }
-
-    fn start_interval(&mut self, began: Instant, context: &mut Context<Self>) {
-        let ends = began + self.config.interval;
-        let left = ends.saturating_duration_since(self.now());
-        let timer = context.run_later(left, |buffer, context| {
-            buffer.interval = None;
-            buffer.drain(context);
-            buffer.pump(context);
-            buffer.raise_alarms(context);
-        });
-        self.interval = Some(Interval { began, timer });
-    }
-
-    fn stop_interval(&mut self, context: &mut Context<Self>) -> Option<Instant> {
-        let interval = self.interval.take()?;
-        context.cancel_future(interval.timer);
-        Some(interval.began)
     }
 
     fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
