@@ -1,5 +1,7 @@
 //! A tag with more values than its budget: what goes out, what is counted, and what is logged.
 
+mod support;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -11,6 +13,7 @@ use actix_influxdb::{
     Config, Influx, Measurement, Stats,
     testing::{FakeInflux, Point},
 };
+use support::pipeline::settled_within;
 
 const LONG: Duration = Duration::from_secs(60);
 const OTHER: &str = "_other";
@@ -39,11 +42,10 @@ fn users(fake: &FakeInflux) -> BTreeSet<String> {
     users.collect()
 }
 
-async fn settled(influx: &Influx) -> Stats {
-    let report = influx.shutdown(LONG).await;
-    assert!(report.is_complete(), "{report:?}");
-    let stats = influx.stats();
-    assert!(stats.balanced() && stats.written == stats.recorded);
+/// Ends the pipeline, with everything written.
+async fn end(influx: &Influx) -> Stats {
+    let stats = settled_within(LONG, influx).await;
+    assert_eq!(stats.written, stats.recorded, "{stats}");
     stats
 }
 
@@ -58,7 +60,7 @@ async fn values_past_the_budget_become_other_and_known_ones_are_not_affected() {
     let addr = influx.addr();
     addr.send(measurement("login", "eve")).await.unwrap();
     addr.send(measurement("login", "ada")).await.unwrap();
-    let stats = settled(&influx).await;
+    let stats = end(&influx).await;
     assert_eq!((stats.recorded, stats.tags_capped), (9, 4));
     let points = fake.points("db");
     let mut lines: Vec<_> = points.iter().map(|point| tag(point, "user")).collect();
@@ -91,7 +93,7 @@ async fn threads_share_one_budget() {
             });
         }
     });
-    let stats = settled(&influx).await;
+    let stats = end(&influx).await;
     let users = users(&fake);
     assert_eq!(users.len(), BUDGET + 1);
     assert!(users.contains(OTHER));
@@ -132,7 +134,7 @@ async fn the_budget_can_be_changed_while_it_runs() {
     record("eve");
     set(1);
     record("dan");
-    let stats = settled(&influx).await;
+    let stats = end(&influx).await;
     assert_eq!(stats.tags_capped, 4, "what went out unguarded is not known");
     let expected = [OTHER, "ada", "bob", "dan", "eve"].map(str::to_owned);
     assert_eq!(users(&fake), expected.into());
@@ -154,7 +156,7 @@ async fn base_tags_are_not_guarded_unless_a_measurement_sets_them() {
         .unwrap();
     record(None);
     record(Some("d"));
-    assert_eq!(settled(&influx).await.tags_capped, 1);
+    assert_eq!(end(&influx).await.tags_capped, 1);
     let points = fake.points("db");
     let zones: BTreeSet<_> = points.iter().map(|point| tag(point, "zone")).collect();
     assert_eq!(zones, ["a", "b", "c", OTHER].into());
@@ -182,7 +184,7 @@ async fn a_stranger_who_makes_up_100_000_values_makes_no_more_series_than_the_bu
             influx.record(measurement("login", "ada")).unwrap();
         }
     }
-    let stats = settled(&influx).await;
+    let stats = end(&influx).await;
     assert_eq!(stats.tags_capped, (VALUES - (BUDGET - 1)) as u64);
     let points = fake.points("db");
     assert_eq!(points.len() as u64, stats.recorded);
@@ -210,7 +212,7 @@ async fn a_request_header_as_a_tag_is_guarded() {
         let body = test::call_and_read_body(&app, request.to_request()).await;
         assert_eq!(body, "ok", "the response is untouched");
     }
-    assert_eq!(settled(&influx).await.tags_capped, 7);
+    assert_eq!(end(&influx).await.tags_capped, 7);
     let points = fake.points("db");
     let ids: Vec<_> = points
         .iter()
@@ -259,7 +261,7 @@ async fn the_end_of_a_budget_is_one_warning_that_no_recording_thread_writes() {
             });
         }
     });
-    settled(&influx).await;
+    end(&influx).await;
     let logged = LOGGED.lock().unwrap();
     let of_it: Vec<_> = logged
         .iter()

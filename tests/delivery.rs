@@ -1,51 +1,30 @@
 //! The way from `record` to a server, by what the server sees: [`FakeInflux`], over real sockets.
 
+mod support;
+
 use std::{thread, time::Duration};
 
 use actix_influxdb::{
-    Config, Database, Delivery, Influx, Measurement, RecordError, StartError, Stats,
+    Config, Database, Delivery, Influx, Measurement, RecordError, StartError,
     testing::{Answer, FakeInflux, Value, record_line},
 };
+use support::{
+    measurement::{measurement, record},
+    pipeline::{LONG, quiet, settled},
+};
 
-const LONG: Duration = Duration::from_secs(20);
-
-/// Nothing is sent by itself.
-fn quiet(fake: &FakeInflux) -> Config {
-    Config::v1(fake.url())
-        .tag_hostname(false)
-        .interval(Duration::from_secs(3_600))
-        .trigger_size(1_000_000)
+fn config(fake: &FakeInflux) -> Config {
+    quiet(fake.url()).tag_hostname(false)
 }
 
 fn start(fake: &FakeInflux) -> Influx {
-    Influx::start(quiet(fake)).unwrap()
-}
-
-fn measurement() -> Measurement {
-    Measurement::new("db", "m").field("f", 1)
-}
-
-fn record(influx: &Influx, count: usize) {
-    for _ in 0..count {
-        influx.record(measurement()).unwrap();
-    }
-}
-
-/// Ends the pipeline; everything has to be settled, and the law to hold.
-async fn settled(influx: &Influx) -> Stats {
-    let report = influx.shutdown(LONG).await;
-    let stats = influx.stats();
-    assert!(report.is_complete(), "{report:?}");
-    assert!(stats.balanced(), "{stats}");
-    assert_eq!(stats.pending, 0, "{stats}");
-    assert_eq!(report.stats, stats);
-    stats
+    Influx::start(config(fake)).unwrap()
 }
 
 #[actix::test]
 async fn a_measurement_arrives_with_everything_it_has() {
     let fake = FakeInflux::start();
-    let config = quiet(&fake).environment("test").base_tag("zone", "base");
+    let config = config(&fake).environment("test").base_tag("zone", "base");
     let influx = Influx::start(config).unwrap();
     let login = Measurement::new(Database::new("example").retention_policy("week"), "login")
         .tag("method", "o auth")
@@ -74,9 +53,9 @@ async fn a_measurement_arrives_with_everything_it_has() {
 async fn a_write_names_its_client_its_type_and_its_credentials() {
     let fake = FakeInflux::start();
     fake.require_auth("ada", "secret");
-    let config = quiet(&fake).user("ada").password("secret");
+    let config = config(&fake).user("ada").password("secret");
     let influx = Influx::start(config).unwrap();
-    record(&influx, 1);
+    record(&influx, "db", 1);
     assert_eq!(settled(&influx).await.written, 1);
     let request = &fake.requests()[0];
     let agent = format!("actix-influxdb/{}", env!("CARGO_PKG_VERSION"));
@@ -100,7 +79,7 @@ async fn the_apis_of_v2_and_v3_are_spoken_too() {
         let fake = FakeInflux::start();
         fake.require_token("t0ken");
         let influx = Influx::start(config.url(fake.url())).unwrap();
-        record(&influx, 1);
+        record(&influx, "db", 1);
         assert_eq!(settled(&influx).await.written, 1);
         assert_eq!(fake.requests()[0].path, path);
         assert_eq!(fake.count("db"), 1);
@@ -110,7 +89,7 @@ async fn the_apis_of_v2_and_v3_are_spoken_too() {
 #[actix::test]
 async fn a_server_that_fails_gets_the_batch_again_and_nothing_is_lost() {
     let fake = FakeInflux::start();
-    let config = quiet(&fake).max_retry_delay(Duration::from_millis(100));
+    let config = config(&fake).max_retry_delay(Duration::from_millis(100));
     let influx = Influx::start(config).unwrap();
     for answer in [
         Answer::status(503),
@@ -121,7 +100,7 @@ async fn a_server_that_fails_gets_the_batch_again_and_nothing_is_lost() {
     ] {
         fake.answer_next(answer);
     }
-    record(&influx, 10);
+    record(&influx, "db", 10);
     assert_eq!(settled(&influx).await.written, 10);
     assert_eq!(fake.write_count(), 6);
     assert_eq!(fake.count("db"), 10);
@@ -132,7 +111,7 @@ async fn a_server_that_is_not_there_yet_gets_everything_when_it_comes() {
     let fake = FakeInflux::start();
     fake.refuse();
     let influx = start(&fake);
-    record(&influx, 10);
+    record(&influx, "db", 10);
     let report = influx.flush(Duration::from_millis(100)).await;
     assert_eq!(report.undelivered, 10);
     assert_eq!(influx.stats().pending, 10);
@@ -145,13 +124,13 @@ async fn a_server_that_is_not_there_yet_gets_everything_when_it_comes() {
 async fn exactly_the_bad_lines_are_rejected() {
     let fake = FakeInflux::start();
     let influx = start(&fake);
-    record(&influx, 700);
+    record(&influx, "db", 700);
     record_line(&influx, "db", "no line at all").unwrap();
-    record(&influx, 200);
+    record(&influx, "db", 200);
     influx
-        .record(measurement().field("f", "another type"))
+        .record(measurement("db").field("f", "another type"))
         .unwrap();
-    record(&influx, 98);
+    record(&influx, "db", 98);
     let stats = settled(&influx).await;
     assert_eq!((stats.written, stats.rejected), (998, 2));
     assert_eq!(fake.count("db"), 998);
@@ -166,12 +145,8 @@ async fn a_database_that_rejects_everything_does_not_hold_up_another() {
     });
     let influx = start(&fake);
     for _ in 0..50 {
-        influx
-            .record(Measurement::new("bad", "m").field("f", 1))
-            .unwrap();
-        influx
-            .record(Measurement::new("good", "m").field("f", 1))
-            .unwrap();
+        record(&influx, "bad", 1);
+        record(&influx, "good", 1);
     }
     let stats = settled(&influx).await;
     assert_eq!((stats.written, stats.rejected), (50, 50));
@@ -182,10 +157,8 @@ async fn a_database_that_is_missing_is_waited_for_and_holds_up_no_other() {
     let fake = FakeInflux::start();
     fake.without_database("late");
     let influx = start(&fake);
-    influx
-        .record(Measurement::new("late", "m").field("f", 1))
-        .unwrap();
-    record(&influx, 1);
+    record(&influx, "late", 1);
+    record(&influx, "db", 1);
     let report = influx.flush(Duration::from_millis(300)).await;
     assert_eq!((report.written, report.undelivered), (1, 1));
     fake.create_database("late");
@@ -195,10 +168,10 @@ async fn a_database_that_is_missing_is_waited_for_and_holds_up_no_other() {
 #[actix::test]
 async fn what_becomes_of_one_measurement_can_be_waited_for() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake).trigger_size(1)).unwrap();
-    assert_eq!(influx.deliver(measurement()).await, Delivery::Written);
+    let influx = Influx::start(config(&fake).trigger_size(1)).unwrap();
+    assert_eq!(influx.deliver(measurement("db")).await, Delivery::Written);
     let bad = influx
-        .deliver(measurement().field("f", "another type"))
+        .deliver(measurement("db").field("f", "another type"))
         .await;
     assert!(
         matches!(&bad, Delivery::Rejected { reason } if reason.contains("field type conflict")),
@@ -211,16 +184,16 @@ async fn what_becomes_of_one_measurement_can_be_waited_for() {
         (stats.written, stats.rejected, stats.dropped.invalid),
         (1, 1, 1)
     );
-    let late = influx.deliver(measurement()).await;
+    let late = influx.deliver(measurement("db")).await;
     assert!(matches!(&late, Delivery::Dropped { reason } if reason.contains("stopping")));
 }
 
 #[actix::test]
 async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake).max_buffer_size(100)).unwrap();
-    record(&influx, 100);
-    let error = influx.record(measurement()).unwrap_err();
+    let influx = Influx::start(config(&fake).max_buffer_size(100)).unwrap();
+    record(&influx, "db", 100);
+    let error = influx.record(measurement("db")).unwrap_err();
     assert!(matches!(
         error,
         RecordError::BufferFull {
@@ -229,17 +202,17 @@ async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
             ..
         }
     ));
-    influx.addr().do_send(measurement());
+    influx.addr().do_send(measurement("db"));
     // Flushed: there is room again.
     influx.flush(LONG).await;
-    record(&influx, 1);
+    record(&influx, "db", 1);
     let stats = settled(&influx).await;
     assert_eq!((stats.written, stats.dropped.buffer_full), (101, 2));
 
-    let influx = Influx::start(quiet(&fake).max_buffer_bytes(1_024)).unwrap();
+    let influx = Influx::start(config(&fake).max_buffer_bytes(1_024)).unwrap();
     let mut recorded = 0;
     let error = loop {
-        match influx.record(measurement()) {
+        match influx.record(measurement("db")) {
             Ok(()) => recorded += 1,
             Err(error) => break error,
         }
@@ -254,11 +227,11 @@ async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
 async fn what_is_being_sent_counts_against_the_limit_too() {
     let fake = FakeInflux::start();
     fake.answer_next(Answer::accept().stall_before_response());
-    let influx = Influx::start(quiet(&fake).max_buffer_size(10).trigger_size(10)).unwrap();
-    record(&influx, 10);
+    let influx = Influx::start(config(&fake).max_buffer_size(10).trigger_size(10)).unwrap();
+    record(&influx, "db", 10);
     fake.wait_for_requests(1, LONG);
     assert!(matches!(
-        influx.record(measurement()),
+        influx.record(measurement("db")),
         Err(RecordError::BufferFull { .. })
     ));
     fake.release();
@@ -269,9 +242,9 @@ async fn what_is_being_sent_counts_against_the_limit_too() {
 #[actix::test]
 async fn a_disabled_pipeline_counts_and_does_nothing_else() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake).enabled(false)).unwrap();
-    record(&influx, 3);
-    influx.addr().do_send(measurement());
+    let influx = Influx::start(config(&fake).enabled(false)).unwrap();
+    record(&influx, "db", 3);
+    influx.addr().do_send(measurement("db"));
     assert_eq!(influx.flush(LONG).await.undelivered, 0);
     assert!(influx.ping().await.is_err());
     let error = influx.update(|config| config.enabled(true)).unwrap_err();
@@ -281,7 +254,7 @@ async fn a_disabled_pipeline_counts_and_does_nothing_else() {
     let stats = influx.stats();
     assert!(stats.balanced());
     assert_eq!((stats.recorded, stats.dropped.disabled), (3, 3));
-    assert_eq!(influx.record(measurement()), Err(RecordError::Stopping));
+    assert_eq!(influx.record(measurement("db")), Err(RecordError::Stopping));
     drop(influx.guard(LONG));
     assert_eq!(fake.request_count(), 0);
 }
@@ -290,11 +263,11 @@ async fn a_disabled_pipeline_counts_and_does_nothing_else() {
 async fn delivery_can_be_switched_off_and_on_again() {
     let fake = FakeInflux::start();
     let influx = start(&fake);
-    record(&influx, 1);
+    record(&influx, "db", 1);
     influx.update(|config| config.enabled(false)).unwrap();
-    record(&influx, 1);
+    record(&influx, "db", 1);
     influx.update(|config| config.enabled(true)).unwrap();
-    record(&influx, 1);
+    record(&influx, "db", 1);
     let stats = settled(&influx).await;
     assert_eq!((stats.written, stats.dropped.disabled), (2, 1));
 }
@@ -307,7 +280,7 @@ async fn an_update_reaches_callers_at_once_and_the_server_with_the_next_batch() 
     influx
         .update(|config| config.base_tag("zone", "new").url(other.url()))
         .unwrap();
-    record(&influx, 1);
+    record(&influx, "db", 1);
     let error = influx.update(|config| config.max_clients(0)).unwrap_err();
     assert_eq!(error.setting, "max_clients");
     settled(&influx).await;
@@ -322,7 +295,7 @@ fn it_works_without_a_system_and_the_last_handle_ends_it() {
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let influx = influx.clone();
-            thread::spawn(move || record(&influx, 25))
+            thread::spawn(move || record(&influx, "db", 25))
         })
         .collect();
     for thread in threads {
@@ -342,7 +315,7 @@ fn a_guard_returns_in_time_also_when_the_server_says_nothing() {
     let fake = FakeInflux::start();
     fake.answer_always(Answer::accept().stall_before_response());
     let influx = start(&fake);
-    record(&influx, 5);
+    record(&influx, "db", 5);
     let began = std::time::Instant::now();
     drop(influx.guard(Duration::from_millis(300)));
     let elapsed = began.elapsed();
@@ -357,15 +330,15 @@ fn a_guard_returns_in_time_also_when_the_server_says_nothing() {
 async fn one_pipeline_can_be_installed_and_a_second_one_is_told_so() {
     let fake = FakeInflux::start();
     assert_eq!(
-        actix_influxdb::record(measurement()),
+        actix_influxdb::record(measurement("db")),
         Err(RecordError::NotInstalled)
     );
-    let influx = Influx::install(quiet(&fake)).unwrap();
+    let influx = Influx::install(config(&fake)).unwrap();
     assert!(matches!(
-        Influx::install(quiet(&fake)),
+        Influx::install(config(&fake)),
         Err(StartError::AlreadyInstalled)
     ));
-    actix_influxdb::record(measurement()).unwrap();
+    actix_influxdb::record(measurement("db")).unwrap();
     assert_eq!(Influx::installed().unwrap().stats().recorded, 1);
     assert_eq!(settled(&influx).await.written, 1);
 }
@@ -382,8 +355,8 @@ fn what_cannot_be_used_is_told_at_the_start() {
 #[test]
 fn settings_without_a_limit_and_timeouts_without_an_end_are_fine() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake).max_buffer_size(usize::MAX)).unwrap();
-    record(&influx, 3);
+    let influx = Influx::start(config(&fake).max_buffer_size(usize::MAX)).unwrap();
+    record(&influx, "db", 3);
     drop(influx.guard(Duration::MAX));
     assert_eq!(fake.count("db"), 3);
 }
@@ -392,11 +365,11 @@ fn settings_without_a_limit_and_timeouts_without_an_end_are_fine() {
 fn the_trigger_size_is_not_missed_while_trays_are_filled_and_emptied_at_once() {
     let fake = FakeInflux::start();
     fake.answer_always(Answer::status(204));
-    let influx = Influx::start(quiet(&fake).trigger_size(500)).unwrap();
+    let influx = Influx::start(config(&fake).trigger_size(500)).unwrap();
     for round in 1..=10 {
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| record(&influx, 2_000));
+                scope.spawn(|| record(&influx, "db", 2_000));
             }
         });
         let deadline = std::time::Instant::now() + LONG;

@@ -1,30 +1,19 @@
 //! What subscribers hear.
 
+mod support;
+
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Recipient, ResponseFuture};
 use actix_influxdb::{
-    Config, DropReason, Event, Influx, Measurement,
+    DropReason, Event, Influx,
     testing::{Answer, FakeInflux, record_line},
 };
+use support::{
+    measurement::record,
+    pipeline::{LONG, impatient},
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-const LONG: Duration = Duration::from_secs(20);
-
-fn quiet(fake: &FakeInflux) -> Config {
-    Config::v1(fake.url())
-        .interval(Duration::from_secs(3_600))
-        .trigger_size(1_000_000)
-        .max_retry_delay(Duration::from_millis(100))
-}
-
-fn record(influx: &Influx, count: usize) {
-    for _ in 0..count {
-        influx
-            .record(Measurement::new("db", "m").field("f", 1))
-            .unwrap();
-    }
-}
 
 /// Passes on what it hears.
 struct Listener(UnboundedSender<Event>);
@@ -67,9 +56,9 @@ async fn all(influx: &Influx, mut events: UnboundedReceiver<Event>) -> Vec<Event
 #[actix::test]
 async fn a_subscriber_hears_what_was_written_and_each_line_that_was_rejected() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake)).unwrap();
+    let influx = Influx::start(impatient(fake.url())).unwrap();
     let events = listen(&influx);
-    record(&influx, 3);
+    record(&influx, "db", 3);
     for number in 0..100 {
         record_line(&influx, "db", &format!("bad line {number}")).unwrap();
     }
@@ -95,9 +84,9 @@ async fn a_subscriber_hears_what_was_written_and_each_line_that_was_rejected() {
 async fn a_subscriber_hears_that_the_server_went_and_came_back() {
     let fake = FakeInflux::start();
     fake.refuse();
-    let influx = Influx::start(quiet(&fake)).unwrap();
+    let influx = Influx::start(impatient(fake.url())).unwrap();
     let events = listen(&influx);
-    record(&influx, 3);
+    record(&influx, "db", 3);
     influx.flush(Duration::from_millis(300)).await;
     fake.accept_again();
     let events = all(&influx, events).await;
@@ -126,15 +115,15 @@ async fn a_subscriber_hears_that_the_server_went_and_came_back() {
 #[actix::test]
 async fn a_subscriber_hears_of_what_was_dropped_and_why() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake).sample_probability(0.0)).unwrap();
+    let influx = Influx::start(impatient(fake.url()).sample_probability(0.0)).unwrap();
     let events = listen(&influx);
-    record(&influx, 3);
+    record(&influx, "db", 3);
     influx.flush(LONG).await;
     fake.answer_always(Answer::accept().stall_before_response());
     influx
         .update(|config| config.sample_probability(1.0))
         .unwrap();
-    record(&influx, 2);
+    record(&influx, "db", 2);
     influx.shutdown(Duration::from_millis(50)).await;
     let events = all(&influx, events).await;
     let dropped = |measurements, reason| Event::Dropped {
@@ -162,10 +151,10 @@ async fn a_connection_that_is_closed_just_when_it_is_used_again_is_no_failure() 
             false => Answer::hang_up(),
         },
     );
-    let influx = Influx::start(quiet(&fake)).unwrap();
+    let influx = Influx::start(impatient(fake.url())).unwrap();
     let events = listen(&influx);
     for _ in 0..5 {
-        record(&influx, 1);
+        record(&influx, "db", 1);
         assert!(influx.flush(LONG).await.is_complete());
     }
     assert!(fake.write_count() > 5, "no connection was used again");
@@ -190,13 +179,13 @@ impl Handler<Event> for Stuck {
 #[actix::test]
 async fn a_subscriber_that_is_stuck_or_dead_slows_nothing_and_no_other() {
     let fake = FakeInflux::start();
-    let influx = Influx::start(quiet(&fake)).unwrap();
+    let influx = Influx::start(impatient(fake.url())).unwrap();
     influx.subscribe(Stuck.start().recipient());
     let dead: Recipient<Event> = Context::<Stuck>::new().address().recipient();
     influx.subscribe(dead);
     let events = listen(&influx);
     for _ in 0..20 {
-        record(&influx, 1);
+        record(&influx, "db", 1);
         assert!(influx.flush(LONG).await.is_complete());
     }
     assert_eq!(all(&influx, events).await, vec![written(1); 20]);

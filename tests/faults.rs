@@ -1,43 +1,24 @@
 //! What the server does wrong, and what becomes of the measurements: [`FakeInflux`], over real
 //! sockets, each fault as a script.
 
+mod support;
+
 use std::{
     io::{Read as _, Write as _},
     time::Duration,
 };
 
 use actix_influxdb::{
-    Config, Database, Influx, Measurement, Stats,
+    Config, Database, Influx, Measurement,
     testing::{Answer, FakeInflux, record_line},
 };
-
-const LONG: Duration = Duration::from_secs(20);
-
-/// Nothing is sent by itself, and pauses between attempts are short.
-fn quiet(fake: &FakeInflux) -> Config {
-    Config::v1(fake.url())
-        .interval(Duration::from_secs(3_600))
-        .trigger_size(1_000_000)
-        .max_retry_delay(Duration::from_millis(100))
-}
+use support::{
+    measurement::{measurement, record},
+    pipeline::{LONG, impatient, quiet, settled},
+};
 
 fn start(fake: &FakeInflux) -> Influx {
-    Influx::start(quiet(fake)).unwrap()
-}
-
-fn record(influx: &Influx, database: &'static str, count: usize) {
-    for _ in 0..count {
-        let measurement = Measurement::new(database, "m").field("f", 1);
-        influx.record(measurement).unwrap();
-    }
-}
-
-async fn settled(influx: &Influx) -> Stats {
-    let report = influx.shutdown(LONG).await;
-    assert!(report.is_complete(), "{report:?}");
-    let stats = influx.stats();
-    assert!(stats.balanced() && stats.pending == 0, "{stats}");
-    stats
+    Influx::start(impatient(fake.url())).unwrap()
 }
 
 #[actix::test]
@@ -45,7 +26,7 @@ async fn a_connection_that_was_kept_alive_and_closed_by_the_server_is_no_failure
     let fake = FakeInflux::start();
     fake.answer_always(Answer::accept().close_unannounced());
     // A failure would mean a pause that is longer than the flush may take.
-    let config = quiet(&fake).max_retry_delay(Duration::from_secs(60));
+    let config = quiet(fake.url()).max_retry_delay(Duration::from_secs(60));
     let influx = Influx::start(config).unwrap();
     for _ in 0..20 {
         record(&influx, "db", 1);
@@ -72,7 +53,7 @@ async fn no_redirect_is_followed_so_credentials_go_nowhere_else() {
     let (fake, elsewhere) = (FakeInflux::start(), FakeInflux::start());
     let location = format!("{}/write?db=db", elsewhere.url());
     fake.answer_next(Answer::status(307).header("Location", &location));
-    let influx = Influx::start(quiet(&fake).user("ada").password("secret")).unwrap();
+    let influx = Influx::start(impatient(fake.url()).user("ada").password("secret")).unwrap();
     record(&influx, "db", 3);
     assert_eq!(settled(&influx).await.written, 3);
     assert_eq!(elsewhere.request_count(), 0);
@@ -83,7 +64,7 @@ async fn no_redirect_is_followed_so_credentials_go_nowhere_else() {
 async fn wrong_credentials_drop_nothing_and_the_right_ones_are_tried_at_once() {
     let fake = FakeInflux::start();
     fake.require_auth("ada", "right");
-    let config = quiet(&fake).user("ada").password("wrong");
+    let config = quiet(fake.url()).user("ada").password("wrong");
     let influx = Influx::start(config.max_retry_delay(Duration::from_secs(3_600))).unwrap();
     record(&influx, "db", 5);
     let report = influx.flush(Duration::from_millis(200)).await;
@@ -98,7 +79,7 @@ async fn wrong_credentials_drop_nothing_and_the_right_ones_are_tried_at_once() {
 async fn a_missing_database_is_created_if_that_is_wished_for() {
     let fake = FakeInflux::start();
     fake.without_database("new");
-    let influx = Influx::start(quiet(&fake).create_database(true)).unwrap();
+    let influx = Influx::start(impatient(fake.url()).create_database(true)).unwrap();
     record(&influx, "new", 5);
     record(&influx, "there", 5);
     assert_eq!(settled(&influx).await.written, 10);
@@ -176,7 +157,7 @@ async fn a_database_that_cannot_be_served_does_not_delay_another() {
             Some("bad") => fault.clone(),
             _ => Answer::accept(),
         });
-        let config = quiet(&fake).max_retry_delay(Duration::from_secs(60));
+        let config = quiet(fake.url()).max_retry_delay(Duration::from_secs(60));
         let influx = Influx::start(config).unwrap();
         record(&influx, "bad", 1);
         influx.flush(Duration::from_millis(50)).await;
@@ -197,7 +178,7 @@ async fn a_server_that_rejects_everything_rejects_every_line_and_only_its_databa
         Some("bad") => Answer::error(400, "it is all bad"),
         _ => Answer::accept(),
     });
-    let influx = Influx::start(quiet(&fake).max_batch_size(100)).unwrap();
+    let influx = Influx::start(impatient(fake.url()).max_batch_size(100)).unwrap();
     record(&influx, "bad", 300);
     record(&influx, "good", 300);
     let stats = settled(&influx).await;
@@ -216,7 +197,7 @@ async fn an_unreadable_or_huge_body_of_an_error_changes_nothing() {
     ] {
         fake.answer_next(answer);
     }
-    let config = quiet(&fake).request_timeout(Duration::from_millis(300));
+    let config = impatient(fake.url()).request_timeout(Duration::from_millis(300));
     let influx = Influx::start(config).unwrap();
     record(&influx, "db", 10);
     assert_eq!(settled(&influx).await.written, 10);
@@ -232,7 +213,7 @@ async fn a_server_that_says_nothing_is_given_up_after_the_request_timeout() {
     ] {
         fake.answer_next(answer);
     }
-    let config = quiet(&fake).request_timeout(Duration::from_millis(50));
+    let config = impatient(fake.url()).request_timeout(Duration::from_millis(50));
     let influx = Influx::start(config).unwrap();
     record(&influx, "db", 10);
     assert_eq!(settled(&influx).await.written, 10);
@@ -243,12 +224,10 @@ async fn a_server_that_says_nothing_is_given_up_after_the_request_timeout() {
 async fn a_retention_policy_that_is_missing_is_waited_for_and_not_asked_for_again_and_again() {
     let fake = FakeInflux::start();
     fake.answer_always(Answer::error(500, "retention policy not found: week"));
-    let config = quiet(&fake).create_database(true);
+    let config = quiet(fake.url()).create_database(true);
     let influx = Influx::start(config.max_retry_delay(Duration::from_secs(60))).unwrap();
     let database = Database::new("db").retention_policy("week");
-    influx
-        .record(Measurement::new(database, "m").field("f", 1))
-        .unwrap();
+    influx.record(measurement(database)).unwrap();
     let report = influx.flush(Duration::from_millis(600)).await;
     assert_eq!(report.undelivered, 1);
     assert!(

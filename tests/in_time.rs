@@ -1,6 +1,8 @@
 //! `flush` and `shutdown` return in time, whatever the server does: no later than 250 ms after the
 //! timeout that they were given.
 
+mod support;
+
 use std::{
     net::TcpListener,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,8 +11,12 @@ use std::{
 
 use actix::System;
 use actix_influxdb::{
-    Config, Database, Influx, Measurement,
+    Influx,
     testing::{Answer, FakeInflux},
+};
+use support::{
+    measurement::record,
+    pipeline::{assert_settled, quiet},
 };
 
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -22,21 +28,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nothing is sent by itself.
 fn start(url: impl Into<String>) -> Influx {
-    let config = Config::v1(url)
-        .interval(Duration::from_secs(3_600))
-        .trigger_size(1_000_000)
-        .max_batch_size(100);
-    Influx::start(config).unwrap()
-}
-
-fn record(influx: &Influx, database: impl Into<Database>, count: u64) {
-    let database = database.into();
-    for number in 0..count {
-        let measurement = Measurement::new(database.clone(), "m").field("number", number);
-        influx.record(measurement).unwrap();
-    }
+    Influx::start(quiet(url).max_batch_size(100)).unwrap()
 }
 
 /// Neither call is late, and what they report is what the ledger says.
@@ -50,7 +43,7 @@ fn assert_ends_in_time(influx: &Influx) {
     let (report, elapsed) = timed(influx.shutdown(TIMEOUT));
     assert!(elapsed <= TIMEOUT + GRACE, "shutdown took {elapsed:?}");
     let stats = report.stats;
-    assert!(stats.balanced() && stats.pending == 0, "{stats:?}");
+    assert_settled(&stats);
     assert_eq!(stats.dropped.undelivered, report.undelivered, "{stats:?}");
     assert_eq!(stats.recorded, before.recorded);
 }

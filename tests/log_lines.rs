@@ -1,14 +1,18 @@
 //! What is logged, and how often. The logger is the process's, so all of it is one test.
 
+mod support;
+
 use std::{sync::Mutex, time::Duration};
 
 use actix_influxdb::{
-    Config, Influx, Measurement,
+    Config, Influx,
     testing::{Answer, FakeInflux, record_line},
 };
 use log::{Level, Log, Metadata, Record};
-
-const LONG: Duration = Duration::from_secs(20);
+use support::{
+    measurement::{measurement, record},
+    pipeline::LONG,
+};
 
 static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -61,12 +65,6 @@ fn start(fake: &FakeInflux) -> Influx {
     Influx::start(config).unwrap()
 }
 
-fn record(influx: &Influx, count: usize) {
-    for _ in 0..count {
-        _ = influx.record(Measurement::new("db", "m").field("f", 1));
-    }
-}
-
 #[actix::test]
 async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     log::set_logger(&Collector).unwrap();
@@ -76,7 +74,7 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     // Nothing, where nothing happens.
     let fake = FakeInflux::start();
     let influx = start(&fake);
-    record(&influx, 10);
+    record(&influx, "db", 10);
     influx.flush(LONG).await;
     assert_logged(&[]);
 
@@ -84,7 +82,7 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     for _ in 0..5 {
         fake.answer_next(Answer::status(503));
     }
-    record(&influx, 1);
+    record(&influx, "db", 1);
     influx.flush(LONG).await;
     assert_logged(&[
         (
@@ -101,7 +99,7 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     fake.answer_next(Answer::status(503));
     fake.answer_next(Answer::status(401));
     fake.answer_next(Answer::status(401));
-    record(&influx, 1);
+    record(&influx, "db", 1);
     influx.flush(LONG).await;
     assert_logged(&[
         (Warn, "status 503"),
@@ -127,7 +125,9 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     // A buffer that fills, and then is full: each is told once.
     fake.refuse();
     fake.close_idle();
-    record(&influx, 150);
+    for _ in 0..150 {
+        _ = influx.record(measurement("db"));
+    }
     influx.flush(Duration::from_millis(200)).await;
     let lines = logged();
     let count = |level: Level, words: &str| {

@@ -1,5 +1,7 @@
 //! A full buffer: what gives way, and that no database keeps the others out.
 
+mod support;
+
 use std::{
     thread,
     time::{Duration, Instant},
@@ -9,8 +11,7 @@ use actix_influxdb::{
     Config, Influx, Measurement, Overflow, RecordError, Stats,
     testing::{Answer, FakeInflux},
 };
-
-const LONG: Duration = Duration::from_secs(20);
+use support::pipeline::{LONG, settled};
 
 /// A server that is down, and small batches.
 fn down(fake: &FakeInflux) -> Config {
@@ -50,14 +51,6 @@ fn numbers(fake: &FakeInflux, database: &str) -> Vec<i64> {
     let mut numbers: Vec<_> = points.iter().map(number).collect();
     numbers.sort();
     numbers
-}
-
-async fn settled(influx: &Influx) -> Stats {
-    let report = influx.shutdown(LONG).await;
-    assert!(report.is_complete(), "{report:?}");
-    let stats = influx.stats();
-    assert!(stats.balanced() && stats.pending == 0, "{stats}");
-    stats
 }
 
 #[actix::test]

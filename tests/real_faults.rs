@@ -10,6 +10,7 @@ use futures_util::future::join;
 use support::{
     influxd::{Influxd, PASSWORD, USER},
     load::{Load, Taken, wait_for_progress, wait_until_stuck},
+    pipeline::{self, settled_within},
     require_influxd,
 };
 
@@ -18,20 +19,20 @@ const LONG: Duration = Duration::from_secs(30);
 /// Long enough for some attempts that fail.
 const SHORT: Duration = Duration::from_millis(700);
 
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(200);
+
 const DATABASES: &[&str] = &["one", "two", "three"];
 
 fn config(influxd: &Influxd) -> Config {
     Config::v1(influxd.url())
         .trigger_size(100)
         .interval(Duration::from_millis(20))
-        .max_retry_delay(Duration::from_millis(200))
+        .max_retry_delay(MAX_RETRY_DELAY)
 }
 
 /// Nothing is sent by itself.
 fn quiet(influxd: &Influxd) -> Config {
-    config(influxd)
-        .trigger_size(1_000_000)
-        .interval(Duration::from_secs(3_600))
+    pipeline::quiet(influxd.url()).max_retry_delay(MAX_RETRY_DELAY)
 }
 
 fn measurement(database: &'static str, thread: u64, count: u64) -> Measurement {
@@ -48,10 +49,7 @@ fn record(influx: &Influx, counts: std::ops::Range<u64>) {
 
 /// Ends the pipeline, with everything settled and nothing dropped.
 async fn end(influx: &Influx) -> Stats {
-    let report = influx.shutdown(LONG).await;
-    let (stats, undelivered) = (report.stats, report.undelivered);
-    assert_eq!(undelivered, 0, "{stats}");
-    assert!(stats.balanced() && stats.pending == 0, "{stats}");
+    let stats = settled_within(LONG, influx).await;
     assert_eq!(stats.dropped.total(), 0, "{stats}");
     stats
 }

@@ -5,17 +5,16 @@ mod support;
 use std::{thread, time::Duration};
 
 use actix::System;
-use actix_influxdb::{Config, Influx, Measurement, Precision, Stats, testing::record_line};
-use support::{http, influxd::Influxd, require_influxd};
+use actix_influxdb::{Config, Influx, Measurement, Precision, testing::record_line};
+use support::{
+    http,
+    influxd::Influxd,
+    pipeline::{assert_settled, quiet},
+    require_influxd,
+    wait::wait_until,
+};
 
 const LONG: Duration = Duration::from_secs(30);
-
-/// Nothing is sent by itself.
-fn quiet(influxd: &Influxd) -> Config {
-    Config::v1(influxd.url())
-        .interval(Duration::from_secs(3_600))
-        .trigger_size(1_000_000)
-}
 
 fn started(influxd: &Influxd, config: Config) -> Influx {
     influxd.create_database("db");
@@ -44,21 +43,10 @@ fn posts(influxd: &Influxd) -> u64 {
     httpd["values"]["writeReq"].as_u64().unwrap()
 }
 
-fn assert_settled(stats: &Stats) {
-    assert!(stats.balanced(), "{stats}");
-    assert_eq!(stats.pending, 0, "{stats}");
-}
-
 /// Waits until the server has counted that many points.
 fn wait_for(influxd: &Influxd, count: u64) {
-    let deadline = std::time::Instant::now() + LONG;
-    while influxd.query_all("db", "m").len() < count as usize {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "no {count} points in time"
-        );
-        thread::sleep(Duration::from_millis(10));
-    }
+    let is_there = || influxd.query_all("db", "m").len() >= count as usize;
+    assert!(wait_until(LONG, is_there), "no {count} points in time");
 }
 
 #[actix::test]
@@ -100,7 +88,7 @@ async fn one_hundred_thousand_measurements_of_4_threads_in_3_databases_all_arriv
 #[actix::test]
 async fn a_batch_goes_out_when_the_trigger_size_is_reached() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd).trigger_size(100));
+    let influx = started(&influxd, quiet(influxd.url()).trigger_size(100));
     record(&influx, 99);
     assert_eq!(posts(&influxd), 0);
     record(&influx, 1);
@@ -111,7 +99,7 @@ async fn a_batch_goes_out_when_the_trigger_size_is_reached() {
 #[actix::test]
 async fn a_batch_goes_out_an_interval_after_the_first_measurement() {
     let influxd = require_influxd!();
-    let config = quiet(&influxd).interval(Duration::from_millis(50));
+    let config = quiet(influxd.url()).interval(Duration::from_millis(50));
     let influx = started(&influxd, config);
     record(&influx, 7);
     wait_for(&influxd, 7);
@@ -121,7 +109,7 @@ async fn a_batch_goes_out_an_interval_after_the_first_measurement() {
 #[actix::test]
 async fn flush_returns_when_everything_recorded_before_it_can_be_queried() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     record(&influx, 10);
     influx.addr().do_send(measurement(10));
     let report = influx.flush(LONG).await;
@@ -143,7 +131,7 @@ async fn every_precision_is_understood_by_the_server() {
         (Precision::Milliseconds, AT / 1_000_000 * 1_000_000),
         (Precision::Seconds, AT / 1_000_000_000 * 1_000_000_000),
     ] {
-        let influx = Influx::start(quiet(&influxd).precision(precision)).unwrap();
+        let influx = Influx::start(quiet(influxd.url()).precision(precision)).unwrap();
         let name = precision.to_string();
         let measurement = Measurement::new("db", name.clone())
             .field("f", 1)
@@ -157,7 +145,7 @@ async fn every_precision_is_understood_by_the_server() {
 #[actix::test]
 async fn a_type_conflict_and_an_unparseable_line_among_5_000_are_found_with_at_most_60_posts() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     influx.record(measurement(0)).unwrap();
     influx.flush(LONG).await;
     let before = posts(&influxd);
@@ -179,7 +167,7 @@ async fn a_type_conflict_and_an_unparseable_line_among_5_000_are_found_with_at_m
 #[test]
 fn a_program_that_ends_by_shutdown_loses_nothing() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     System::new().block_on(async {
         record(&influx, 500);
         let report = influx.shutdown(LONG).await;
@@ -202,7 +190,7 @@ fn a_program_that_returns_early_loses_nothing_thanks_to_its_guard() {
         })
     }
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     assert!(main(&influx).is_err());
     assert_eq!(influxd.count("db", "m", "count"), 500);
     assert_settled(&influx.stats());
@@ -211,7 +199,7 @@ fn a_program_that_returns_early_loses_nothing_thanks_to_its_guard() {
 #[test]
 fn a_program_that_panics_loses_nothing_thanks_to_its_guard() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     let main = thread::spawn({
         let influx = influx.clone();
         move || {
@@ -228,7 +216,7 @@ fn a_program_that_panics_loses_nothing_thanks_to_its_guard() {
 #[test]
 fn a_program_whose_system_stops_loses_nothing() {
     let influxd = require_influxd!();
-    let influx = started(&influxd, quiet(&influxd));
+    let influx = started(&influxd, quiet(influxd.url()));
     let guard = influx.guard(LONG);
     let system = System::new();
     let handle = influx.clone();
@@ -278,7 +266,7 @@ async fn a_server_that_is_killed_and_comes_back_gets_everything() {
 async fn a_missing_database_is_created_if_that_is_wished_for() {
     let influxd = require_influxd!();
     let name = "my \"new\" db";
-    let influx = Influx::start(quiet(&influxd).create_database(true)).unwrap();
+    let influx = Influx::start(quiet(influxd.url()).create_database(true)).unwrap();
     influx
         .record(Measurement::new(name, "m").field("count", 1))
         .unwrap();

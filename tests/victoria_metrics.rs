@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use actix_influxdb::{Config, Influx, Measurement, Precision};
 use support::{
     load::{Load, Taken, wait_for_progress, wait_until_stuck},
+    pipeline::settled_within,
     require_victoria_metrics,
     victoria::VictoriaMetrics,
 };
@@ -57,8 +58,7 @@ fn count(victoria: &VictoriaMetrics, database: &str) -> u64 {
 
 /// Ends the pipeline: everything is written, and there.
 async fn assert_all_arrived(influx: &Influx, victoria: &VictoriaMetrics, taken: &Taken) {
-    let stats = influx.shutdown(LONG).await.stats;
-    assert!(stats.balanced() && stats.pending == 0, "{stats}");
+    let stats = settled_within(LONG, influx).await;
     assert_eq!(stats.written, taken.values().sum::<u64>(), "{stats}");
     for (database, taken) in taken {
         assert_eq!(count(victoria, database), *taken, "{database}");

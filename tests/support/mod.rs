@@ -1,6 +1,7 @@
-//! Real servers for the tests, each a process of its own on a free loopback port.
+//! What several test programs share: pipelines and what they are fed, and real servers, each a
+//! process of its own on a free loopback port.
 //!
-//! A test that needs one begins with `let influxd = require_influxd!();`: where the server isn't
+//! A test that needs a server begins with `let influxd = require_influxd!();`: where it isn't
 //! installed the test says that it was left out and returns, or fails if `REQUIRE_SERVERS=1`.
 
 // Every test crate compiles this module whole and uses its own part of it.
@@ -9,6 +10,8 @@
 pub mod http;
 pub mod influxd;
 pub mod load;
+pub mod measurement;
+pub mod pipeline;
 pub mod server;
 pub mod victoria;
 pub mod wait;
