@@ -3,10 +3,13 @@
 mod support;
 
 use std::{
+    env,
     future::Future,
-    net::TcpListener,
+    io::{self, BufRead as _, BufReader, Read as _},
+    net::{TcpListener, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    process::{Command, Stdio},
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
@@ -17,6 +20,7 @@ use support::{
     http,
     influxd::{Influxd, PASSWORD, USER},
     require_influxd, require_victoria_metrics, test_name,
+    wait::wait_until,
 };
 
 const SOON: Duration = Duration::from_millis(300);
@@ -171,6 +175,40 @@ fn a_test_that_panics_leaves_neither_process_nor_folder() {
     assert!(test.join().is_err());
     assert!(http::get(&format!("{url}/ping"), &[], SOON).is_err());
     assert!(!file.parent().unwrap().exists());
+}
+
+#[test]
+fn a_test_program_that_is_killed_leaves_no_process() {
+    const INNER: &str = "HARNESS_INNER";
+    let influxd = require_influxd!();
+    if env::var_os(INNER).is_some() {
+        println!("\n{}", influxd.url());
+        // Until it is killed, or the outer one is.
+        _ = io::stdin().read(&mut [0]);
+        return;
+    }
+    // What is killed doesn't tidy up: its folders go with this one.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_, name) = test_name!().split_once("::").expect("the program's name");
+    let mut inner = Command::new(env::current_exe().expect("this program"))
+        .args([name, "--exact", "--nocapture"])
+        .env(INNER, "1")
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program again");
+    let lines = BufReader::new(inner.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| line.expect("a line"));
+    let address = lines.find_map(|line| Some(line.strip_prefix("http://")?.to_owned()));
+    let address = address.expect("where the inner server is");
+    assert!(TcpStream::connect(&address).is_ok());
+
+    inner.kill().expect("it runs");
+    inner.wait().expect("it has ended");
+    let is_gone = || TcpStream::connect(&address).is_err();
+    assert!(wait_until(LONG, is_gone), "{address} is still served");
+    assert_eq!(influxd.ping(LONG).expect("an answer").status, 204);
 }
 
 #[test]

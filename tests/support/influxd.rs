@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Deref,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -100,7 +101,7 @@ suppress-logo = true
     }
 }
 
-/// Ended, and its folder removed, when dropped.
+/// A [`Server`]: what it answered 204 is still there after it is killed and restarted.
 #[derive(Debug)]
 pub struct Influxd {
     server: Server,
@@ -204,36 +205,6 @@ impl Influxd {
         http::get(&format!("{}/ping", self.url()), &[], timeout)
     }
 
-    /// See [`Server::url`].
-    pub fn url(&self) -> &str {
-        self.server.url()
-    }
-
-    /// See [`Server::stop`].
-    pub fn stop(&self) {
-        self.server.stop();
-    }
-
-    /// See [`Server::kill`]. What was answered 204 is still there after a restart.
-    pub fn kill(&self) {
-        self.server.kill();
-    }
-
-    /// See [`Server::restart`].
-    pub fn restart(&self) {
-        self.server.restart();
-    }
-
-    /// See [`Server::pause`].
-    pub fn pause(&self) {
-        self.server.pause();
-    }
-
-    /// See [`Server::resume`].
-    pub fn resume(&self) {
-        self.server.resume();
-    }
-
     /// influxd reads these two in the URL, not in a form.
     fn signed<'a>(&self, mut parameters: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
         if self.auth {
@@ -249,6 +220,14 @@ impl Influxd {
             .flat_map(|series| list(&series["values"]))
             .collect();
         rows.into_iter().map(|row| list(&row).collect())
+    }
+}
+
+impl Deref for Influxd {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }
 

@@ -12,6 +12,7 @@ pub mod influxd;
 pub mod load;
 pub mod measurement;
 pub mod pipeline;
+pub mod process;
 pub mod server;
 pub mod victoria;
 pub mod wait;

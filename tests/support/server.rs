@@ -1,10 +1,10 @@
-//! One server process: started on a free port with a folder of its own, ended when dropped.
+//! One server: a process on a free port with a folder of its own, ended when dropped.
 
 use std::{
     fs::{self, File},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{self, Child, Command, ExitStatus},
+    process::{self, Command, ExitStatus},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU16, Ordering},
@@ -15,7 +15,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::http;
+use super::{http, process::Process};
 
 /// How long a server may take to start or to end, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,12 +28,6 @@ pub struct Server {
     /// A page on which the server tells its own command line.
     identity: &'static str,
     folder: TempDir,
-}
-
-#[derive(Debug)]
-struct Process {
-    command: Command,
-    child: Child,
 }
 
 /// Why a server didn't come up.
@@ -63,9 +57,8 @@ impl Server {
             command
                 .stdout(log.try_clone().expect("a second handle"))
                 .stderr(log);
-            let child = spawn(&mut command);
             let server = Self {
-                process: Mutex::new(Process { command, child }),
+                process: Mutex::new(Process::start(command)),
                 url: format!("http://127.0.0.1:{port}"),
                 identity,
                 folder,
@@ -85,8 +78,8 @@ impl Server {
 
     /// Asks the server to end (SIGTERM) and waits until it has; also when it is paused or gone.
     pub fn stop(&self) {
-        self.process().signal("TERM");
-        self.process().signal("CONT");
+        self.process().terminate();
+        self.process().resume();
         wait(|| self.process().exited()).expect("the server ends when asked to");
     }
 
@@ -99,7 +92,7 @@ impl Server {
     /// answers.
     pub fn restart(&self) {
         self.stop();
-        self.process().spawn();
+        self.process().restart();
         match self.wait_until_ready() {
             Ok(()) => {}
             Err(StartError::PortTaken) => panic!("{} was taken by another process", self.url),
@@ -109,12 +102,12 @@ impl Server {
 
     /// Freezes it (SIGSTOP): the kernel still accepts connections for it, but nothing answers.
     pub fn pause(&self) {
-        self.process().signal("STOP");
+        self.process().pause();
     }
 
     /// Lets it go on after [`pause`](Self::pause) (SIGCONT).
     pub fn resume(&self) {
-        self.process().signal("CONT");
+        self.process().resume();
     }
 
     fn process(&self) -> MutexGuard<'_, Process> {
@@ -151,47 +144,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.process().kill();
+        self.kill();
         if thread::panicking() {
             eprintln!("log of the server at {}:\n{}", self.url, self.log());
         }
     }
-}
-
-impl Process {
-    fn spawn(&mut self) {
-        self.child = spawn(&mut self.command);
-    }
-
-    fn exited(&mut self) -> Option<ExitStatus> {
-        self.child
-            .try_wait()
-            .expect("the state of the server's process")
-    }
-
-    fn kill(&mut self) {
-        // Fails only if it was waited for already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// The shell's own `kill`, as the program is not on every machine.
-    fn signal(&mut self, name: &str) {
-        if self.exited().is_some() {
-            return;
-        }
-        let id = self.child.id().to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
-            .status();
-        assert!(status.expect("sh starts").success(), "kill -s {name} {id}");
-    }
-}
-
-fn spawn(command: &mut Command) -> Child {
-    command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 fn log_of(folder: &TempDir) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -21,7 +22,8 @@ pub fn installed(test: &str) -> Option<PathBuf> {
     )
 }
 
-/// Ended, and its folder removed, when dropped.
+/// A [`Server`]: all that was written is still there after it is stopped and restarted. What was
+/// written in the last seconds before it is killed may be lost, answered or not.
 #[derive(Debug)]
 pub struct VictoriaMetrics {
     server: Server,
@@ -79,41 +81,19 @@ impl VictoriaMetrics {
         )
     }
 
-    /// See [`Server::url`].
-    pub fn url(&self) -> &str {
-        self.server.url()
-    }
-
-    /// See [`Server::stop`]. All that was written is still there after a restart.
-    pub fn stop(&self) {
-        self.server.stop();
-    }
-
-    /// See [`Server::kill`]. What was written in the last seconds may be lost, answered or not.
-    pub fn kill(&self) {
-        self.server.kill();
-    }
-
-    /// See [`Server::restart`].
-    pub fn restart(&self) {
-        self.server.restart();
-    }
-
-    /// See [`Server::pause`].
-    pub fn pause(&self) {
-        self.server.pause();
-    }
-
-    /// See [`Server::resume`].
-    pub fn resume(&self) {
-        self.server.resume();
-    }
-
     fn get(&self, path: &str, parameters: &[(&str, &str)]) -> String {
         let reply = http::get(&format!("{}{path}", self.url()), parameters, http::TIMEOUT);
         let reply = reply.unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
         reply.body
+    }
+}
+
+impl Deref for VictoriaMetrics {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }
 
