@@ -4,7 +4,6 @@ mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
     thread,
     time::Duration,
 };
@@ -13,7 +12,11 @@ use actix_influxdb::{
     Config, Influx, Measurement, Stats,
     testing::{FakeInflux, Point},
 };
-use support::pipeline::settled_within;
+use log::{Level, LevelFilter};
+use support::{
+    logger::{self, Line},
+    pipeline::settled_within,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 const OTHER: &str = "_other";
@@ -222,32 +225,9 @@ async fn a_request_header_as_a_tag_is_guarded() {
     assert_eq!(ids[3..], [OTHER; 7]);
 }
 
-/// What was logged, with the thread that did.
-static LOGGED: Mutex<Vec<(log::Level, String, String)>> = Mutex::new(Vec::new());
-
-struct Log;
-
-impl log::Log for Log {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target() == "actix_influxdb"
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let thread = thread::current().name().unwrap_or_default().to_owned();
-            let line = (record.level(), thread, record.args().to_string());
-            LOGGED.lock().unwrap().push(line);
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 #[actix::test]
 async fn the_end_of_a_budget_is_one_warning_that_no_recording_thread_writes() {
-    log::set_logger(&Log).unwrap();
-    log::set_max_level(log::LevelFilter::Warn);
-
+    logger::install(LevelFilter::Warn);
     let fake = FakeInflux::start();
     let influx = Influx::start(config(&fake, 2)).unwrap();
     thread::scope(|scope| {
@@ -262,17 +242,14 @@ async fn the_end_of_a_budget_is_one_warning_that_no_recording_thread_writes() {
         }
     });
     end(&influx).await;
-    let logged = LOGGED.lock().unwrap();
-    let of_it: Vec<_> = logged
-        .iter()
-        .filter(|(_, _, line)| line.contains("logged"))
-        .collect();
-    let expected = (
-        log::Level::Warn,
-        "influx".to_owned(),
-        "the tag \"user\" of the measurement \"logged\" in the database \"db\" has used up its 2 \
-         values (max_tag_values): a new one becomes _other"
+    let mut logged = logger::take();
+    logged.retain(|line| line.text.contains("logged"));
+    let expected = Line {
+        level: Level::Warn,
+        thread: "influx".to_owned(),
+        text: "the tag \"user\" of the measurement \"logged\" in the database \"db\" has used up \
+               its 2 values (max_tag_values): a new one becomes _other"
             .to_owned(),
-    );
-    assert_eq!(of_it, [&expected]);
+    };
+    assert_eq!(logged, [expected]);
 }

@@ -2,52 +2,34 @@
 
 mod support;
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use actix_influxdb::{
     Config, Influx,
     testing::{Answer, FakeInflux, record_line},
 };
-use log::{Level, Log, Metadata, Record};
+use log::{Level, LevelFilter};
 use support::{
+    logger::{self, Line},
     measurement::{measurement, record},
     pipeline::LONG,
 };
 
-static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
-
-struct Collector;
-
-impl Log for Collector {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "actix_influxdb"
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let mut lines = LINES.lock().unwrap();
-            lines.push((record.level(), record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 /// What was logged above DEBUG since the last call.
-fn logged() -> Vec<(Level, String)> {
-    let mut lines = std::mem::take(&mut *LINES.lock().unwrap());
-    for (_, line) in &lines {
-        assert!(!line.contains("hunter2"), "a secret is logged: {line}");
+fn logged() -> Vec<Line> {
+    let mut lines = logger::take();
+    for Line { text, .. } in &lines {
+        assert!(!text.contains("hunter2"), "a secret is logged: {text}");
     }
-    lines.retain(|(level, _)| *level < Level::Debug);
+    lines.retain(|line| line.level < Level::Debug);
     lines
 }
 
 /// Each line is of that level and holds those words.
 fn assert_logged(wanted: &[(Level, &str)]) {
     let lines = logged();
-    let fits = |((level, line), (wanted, words)): (&(Level, String), &(Level, &str))| {
-        level == wanted && words.split('|').all(|word| line.contains(word))
+    let fits = |(line, (level, words)): (&Line, &(Level, &str))| {
+        line.level == *level && words.split('|').all(|word| line.text.contains(word))
     };
     assert!(
         lines.len() == wanted.len() && lines.iter().zip(wanted).all(fits),
@@ -67,8 +49,7 @@ fn start(fake: &FakeInflux) -> Influx {
 
 #[actix::test]
 async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
-    log::set_logger(&Collector).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    logger::install(LevelFilter::Trace);
     use Level::{Error, Info, Warn};
 
     // Nothing, where nothing happens.
@@ -115,11 +96,11 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     influx.flush(LONG).await;
     let lines = logged();
     assert_eq!(lines.len(), 10, "{lines:#?}");
-    let (level, line) = &lines[0];
+    let Line { level, text, .. } = &lines[0];
     assert_eq!(*level, Error);
     assert!(
-        line.contains("bad line 0") && line.contains("unable to parse"),
-        "{line}"
+        text.contains("bad line 0") && text.contains("unable to parse"),
+        "{text}"
     );
 
     // A buffer that fills, and then is full: each is told once.
@@ -131,7 +112,7 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     influx.flush(Duration::from_millis(200)).await;
     let lines = logged();
     let count = |level: Level, words: &str| {
-        let fits = |(of, line): &&(Level, String)| *of == level && line.contains(words);
+        let fits = |line: &&Line| line.level == level && line.text.contains(words);
         lines.iter().filter(fits).count()
     };
     assert_eq!(

@@ -10,6 +10,7 @@
 pub mod http;
 pub mod influxd;
 pub mod load;
+pub mod logger;
 pub mod measurement;
 pub mod pipeline;
 pub mod process;
