@@ -49,41 +49,10 @@ impl OpenBatch {
         self.bytes.len()
     }
 
-    /// Appends the line that `write` appends to the bytes; its length, if `write` succeeds.
     #[inline]
-    pub(crate) fn push<E>(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<usize, E> {
-        let start = self.bytes.len();
-        write(&mut self.bytes)?;
+    pub(crate) fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
         self.ends.push(self.bytes.len() as u32);
-        Ok(self.bytes.len() - start)
-    }
-
-    /// Takes the last line back.
-    pub(crate) fn pop(&mut self) {
-        self.ends.pop();
-        let end = self.ends.last().map_or(0, |end| *end as usize);
-        self.bytes.truncate(end);
-    }
-
-    /// Is it more than one POST may hold?
-    #[inline]
-    pub(crate) fn is_over(&self, limits: BatchLimits) -> bool {
-        self.len() > limits.lines || (self.byte_len() > limits.bytes && self.len() > 1)
-    }
-
-    /// Moves the last line to a batch of its own. It must not have a ticket yet.
-    pub(crate) fn split_off_last(&mut self) -> Self {
-        let start = self.ends.iter().rev().nth(1).map_or(0, |end| *end as usize);
-        let bytes = self.bytes[start..].to_vec();
-        self.pop();
-        Self {
-            ends: vec![bytes.len() as u32],
-            bytes,
-            tickets: Vec::new(),
-        }
     }
 
     /// The last line's fate goes to `ticket`.

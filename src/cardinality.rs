@@ -25,7 +25,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 pub(crate) use self::known_series::KnownSeries;
 use self::known_series::Prehashed;
-use crate::{Database, Measurement, line_protocol::replaced};
+use crate::{Database, Measurement, measurement::Contents, text::replaced};
 
 /// What a value becomes that there is no budget for. It needs none itself.
 pub(crate) const OTHER: &str = "_other";
@@ -111,17 +111,17 @@ enum Admission {
 }
 
 impl Cardinality {
-    /// Replaces the tag values that are neither known nor within the budget. The measurement has
-    /// been encoded, so its keys are as they go out.
+    /// Replaces the tag values that are neither known nor within the budget. A measurement's
+    /// keys are as they go out.
     #[inline(never)]
     pub(crate) fn cap(&self, measurement: &mut Measurement, budget: NonZeroUsize) -> Capped {
         let mut capped = Capped::default();
-        let Measurement {
+        let Contents {
             database,
             name,
             tags,
             ..
-        } = measurement;
+        } = &mut *measurement.0;
         let name = replaced(name);
         let of = self.hash.hash_one((&*database, &*name));
         let mut values = self.values.read();
@@ -131,7 +131,7 @@ impl Cardinality {
                 continue;
             }
             let tag = Tag {
-                key: self.hash.hash_one((of, &**key)),
+                key: self.hash.hash_one((of, key.as_str())),
                 value: self.hash.hash_one(&*text),
             };
             let admission = values.look_up(tag, budget).unwrap_or_else(|| {
@@ -146,7 +146,7 @@ impl Cardinality {
                         Limit::Key => Exceeded::Key {
                             database: database.clone(),
                             measurement: name.to_string(),
-                            key: key.to_string(),
+                            key: key.as_str().to_owned(),
                             budget: budget.get(),
                         },
                         Limit::All => Exceeded::All {

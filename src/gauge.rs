@@ -65,17 +65,146 @@ fn bytes_are_full(pending: usize, limits: &GaugeLimits) -> RecordError {
     }
 }
 
-impl Gauge {
-    /// Makes room for one line, before it is encoded. Says which one it is of those pending.
+/// Room that a tray has been given, and has not used yet: so that not every measurement touches
+/// what all threads share.
+#[derive(Debug, Default)]
+pub(crate) struct Credit {
+    lines: usize,
+    bytes: usize,
+    /// What it has been given since the tray was last emptied.
+    given_lines: usize,
+    given_bytes: usize,
+    /// The buffer actor is to be woken when the measurement is in its tray.
+    alarm: bool,
+}
+
+/// At most so many lines and bytes at a time; and the first times no more than it has had by then.
+const MOST_LINES: usize = 64;
+const MOST_BYTES: usize = 16 << 10;
+
+/// Of the room that is left, the part that is given at a time: what other trays have and don't use
+/// must not make the buffer full.
+const LIMIT_PART: usize = 1_024;
+
+/// Of the way to the trigger size and the threshold for the warning, the part that is given at a
+/// time: what others don't use makes them come early by that.
+const WAY_PART: usize = 16;
+
+impl Credit {
+    /// Makes room for one line, before it is encoded.
     #[inline]
-    pub(crate) fn reserve_line(
-        &self,
+    pub(crate) fn take_line(
+        &mut self,
+        gauge: &Gauge,
         limits: &GaugeLimits,
         reserve: bool,
-    ) -> Result<usize, RecordError> {
-        let before = self.lines.fetch_add(1, Relaxed);
-        if before >= limits.lines && before >= with_reserve(limits.lines, reserve) {
-            self.lines.fetch_sub(1, Relaxed);
+    ) -> Result<(), RecordError> {
+        if self.lines == 0 {
+            self.ask_for_lines(gauge, limits, reserve)?;
+        }
+        self.lines -= 1;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn ask_for_lines(
+        &mut self,
+        gauge: &Gauge,
+        limits: &GaugeLimits,
+        reserve: bool,
+    ) -> Result<(), RecordError> {
+        let pending = gauge.lines.load(Relaxed);
+        let way = |to: usize, at: usize| match to > at {
+            true => (to - at) / WAY_PART,
+            false => usize::MAX,
+        };
+        let lines = MOST_LINES
+            .min(self.given_lines)
+            .min(limits.lines.saturating_sub(pending) / LIMIT_PART)
+            .min(way(limits.warn_lines, pending))
+            .min(way(limits.trigger, gauge.waiting.load(Relaxed)))
+            .max(1);
+        self.alarm |= gauge.give_lines(lines, limits, reserve)?;
+        self.lines = lines;
+        self.given_lines += lines;
+        Ok(())
+    }
+
+    /// Makes room for its bytes, once they are known.
+    #[inline]
+    pub(crate) fn take_bytes(
+        &mut self,
+        bytes: usize,
+        gauge: &Gauge,
+        limits: &GaugeLimits,
+        reserve: bool,
+    ) -> Result<(), RecordError> {
+        if self.bytes < bytes {
+            self.ask_for_bytes(bytes - self.bytes, gauge, limits, reserve)?;
+        }
+        self.bytes -= bytes;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn ask_for_bytes(
+        &mut self,
+        needed: usize,
+        gauge: &Gauge,
+        limits: &GaugeLimits,
+        reserve: bool,
+    ) -> Result<(), RecordError> {
+        let left = limits.bytes.saturating_sub(gauge.bytes.load(Relaxed));
+        let more = MOST_BYTES.min(self.given_bytes).min(left / LIMIT_PART);
+        let bytes = needed + more;
+        self.alarm |= gauge.give_bytes(bytes, limits, reserve)?;
+        self.bytes += bytes;
+        self.given_bytes += bytes;
+        Ok(())
+    }
+
+    /// The line that room was made for has not been put into the tray.
+    pub(crate) fn put_back_line(&mut self, gauge: &Gauge) {
+        self.lines += 1;
+        if self.lines == self.given_lines {
+            // Nothing is in the tray.
+            self.give_back(gauge);
+        }
+    }
+
+    /// Is the buffer actor to be woken, for what has been asked for since the last call?
+    #[inline]
+    pub(crate) fn take_alarm(&mut self) -> bool {
+        std::mem::take(&mut self.alarm)
+    }
+
+    /// The tray is empty.
+    pub(crate) fn give_back(&mut self, gauge: &Gauge) {
+        gauge.release(self.lines, self.bytes);
+        gauge.waiting.fetch_sub(self.given_lines, Relaxed);
+        *self = Self::default();
+    }
+}
+
+impl Gauge {
+    /// Gives room for lines, if there is any. Is the buffer actor to be woken? For the first one
+    /// that waits (to start the interval), the one that reaches the trigger size, the one that
+    /// reaches the threshold for the warning, and the one that is more than may be.
+    fn give_lines(
+        &self,
+        lines: usize,
+        limits: &GaugeLimits,
+        reserve: bool,
+    ) -> Result<bool, RecordError> {
+        // No line fits: don't encode one to find that out.
+        let bytes = self.bytes.load(Relaxed);
+        if bytes >= limits.bytes && bytes >= with_reserve(limits.bytes, reserve) {
+            return Err(bytes_are_full(bytes, limits));
+        }
+        let before = self.lines.fetch_add(lines, Relaxed);
+        let after = before + lines;
+        if after > limits.lines && after > with_reserve(limits.lines, reserve) {
+            self.lines.fetch_sub(lines, Relaxed);
             return Err(RecordError::BufferFull {
                 pending: before,
                 limit: limits.lines,
@@ -83,23 +212,22 @@ impl Gauge {
                 setting: "max_buffer_size",
             });
         }
-        // No line fits: don't encode one to find that out.
-        let bytes = self.bytes.load(Relaxed);
-        if bytes >= limits.bytes && bytes >= with_reserve(limits.bytes, reserve) {
-            self.lines.fetch_sub(1, Relaxed);
-            return Err(bytes_are_full(bytes, limits));
-        }
-        Ok(before + 1)
+        let waited = self.waiting.fetch_add(lines, Relaxed);
+        let passes = |threshold, before, after| before < threshold && threshold <= after;
+        Ok(waited == 0
+            || passes(limits.trigger, waited, waited + lines)
+            || passes(limits.warn_lines, before, after)
+            || passes(limits.lines.saturating_add(1), before, after))
     }
 
-    /// Makes room for its bytes, once they are known. Says how many are pending with them.
-    #[inline]
-    pub(crate) fn reserve_bytes(
+    /// Gives room for bytes, if there is any. Is the buffer actor to be woken, because they are more
+    /// than may be?
+    fn give_bytes(
         &self,
         bytes: usize,
         limits: &GaugeLimits,
         reserve: bool,
-    ) -> Result<usize, RecordError> {
+    ) -> Result<bool, RecordError> {
         let before = self.bytes.fetch_add(bytes, Relaxed);
         let after = before.saturating_add(bytes);
         let is_over = after > limits.bytes && after > with_reserve(limits.bytes, reserve);
@@ -107,32 +235,12 @@ impl Gauge {
             self.bytes.fetch_sub(bytes, Relaxed);
             return Err(bytes_are_full(before, limits));
         }
-        Ok(after)
+        Ok(before <= limits.bytes && after > limits.bytes)
     }
 
     pub(crate) fn release(&self, lines: usize, bytes: usize) {
         self.lines.fetch_sub(lines, Relaxed);
         self.bytes.fetch_sub(bytes, Relaxed);
-    }
-
-    /// A line is in its tray, the `lines`th of those pending, and with its `added` bytes there are
-    /// `bytes`. Is the buffer actor to be woken? For the first one that waits (to start the
-    /// interval), the one that reaches the trigger size, the one that reaches the threshold for
-    /// the warning, and the one that is more than may be.
-    #[inline]
-    pub(crate) fn arrived(
-        &self,
-        lines: usize,
-        bytes: usize,
-        added: usize,
-        limits: &GaugeLimits,
-    ) -> bool {
-        let waiting = self.waiting.fetch_add(1, Relaxed) + 1;
-        waiting == 1
-            || waiting == limits.trigger
-            || lines == limits.warn_lines
-            || lines.checked_sub(1) == Some(limits.lines)
-            || (bytes > limits.bytes && bytes - added <= limits.bytes)
     }
 
     /// Do as many wait in the trays as the trigger size?
@@ -160,16 +268,12 @@ impl Gauge {
         self.lost.swap(false, Relaxed)
     }
 
-    pub(crate) fn left_trays(&self, lines: usize) {
-        self.waiting.fetch_sub(lines, Relaxed);
-    }
-
-    /// Lines in the trays.
+    /// Lines in the trays, and room that trays have been given.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
     }
 
-    /// Lines pending anywhere.
+    /// Lines pending anywhere, and room that trays have been given.
     pub(crate) fn lines(&self) -> usize {
         self.lines.load(Relaxed)
     }

@@ -176,7 +176,7 @@ impl Intake {
         trays.all.retain(|tray| {
             // Asked first: once its thread has ended, nobody can put anything in it any more.
             let in_use = Arc::strong_count(tray) > 1;
-            let (lines, emptied) = tray.empty();
+            let (lines, emptied) = tray.empty(&self.gauge);
             drained += lines;
             batches.extend(emptied);
             if !in_use {
@@ -185,7 +185,6 @@ impl Intake {
             in_use
         });
         self.ledger.admit(drained);
-        self.gauge.left_trays(drained);
         batches
     }
 

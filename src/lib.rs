@@ -96,6 +96,7 @@ mod shares;
 mod tag;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod tray;
 mod verdict;
 

@@ -13,12 +13,16 @@
 
 #[cfg(feature = "middleware")]
 pub(crate) mod known;
-
-use std::borrow::Cow;
+mod line;
 
 use smallvec::SmallVec;
 
-use crate::{FieldValue, Measurement, Precision, RecordError};
+pub(crate) use self::line::Line;
+use crate::{
+    FieldValue, Measurement, Precision, RecordError,
+    measurement::{Contents, Key},
+    text::Part,
+};
 
 /// What every line of a pipeline shares.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(crate) struct Encoder {
 
 #[derive(Debug)]
 struct BaseTag {
-    key: String,
+    key: Key,
     /// `,key=value`, escaped.
     encoded: Vec<u8>,
 }
@@ -48,14 +52,17 @@ impl Encoder {
         let mut base_tags: Vec<_> = base_tags
             .into_iter()
             .filter_map(|(key, value)| {
-                let mut encoded = Vec::new();
-                let key = replaced(key).into_owned();
+                let key = Key::new(key.to_owned().into());
+                let mut encoded = Line::default();
                 push_tag(&mut encoded, &key, value);
-                (!encoded.is_empty()).then_some(BaseTag { key, encoded })
+                (encoded.len() > 0).then(|| BaseTag {
+                    key,
+                    encoded: encoded.as_bytes().to_vec(),
+                })
             })
             .collect();
         // Keys that become one by replacement would stand twice.
-        base_tags.sort_by(|a, b| a.key.cmp(&b.key));
+        base_tags.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
         base_tags.dedup_by(|a, b| a.key == b.key);
         Self {
             #[cfg(feature = "middleware")]
@@ -66,132 +73,135 @@ impl Encoder {
         }
     }
 
-    /// Appends the measurement's line to `out`, or leaves `out` as it was. Returns how many bytes of
-    /// the line name its series: all before the first blank that is not escaped.
-    #[inline]
+    /// Writes the measurement's line. Returns how many bytes of it name its series: all before the
+    /// first blank that is not escaped.
     pub(crate) fn encode(
         &self,
-        measurement: &mut Measurement,
-        out: &mut Vec<u8>,
+        measurement: &Measurement,
+        line: &mut Line,
     ) -> Result<usize, RecordError> {
-        let start = out.len();
-        let result = self.push_line(measurement, out);
-        if result.is_err() {
-            out.truncate(start);
+        let point = &*measurement.0;
+        line.clear();
+        if point.database.name.is_empty() {
+            return Err(invalid("database", point, "", NOT_EMPTY));
         }
-        result
-    }
-
-    fn push_line(
-        &self,
-        measurement: &mut Measurement,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, RecordError> {
-        if measurement.database.name.is_empty() {
-            return Err(invalid("database", measurement, "", NOT_EMPTY));
-        }
-        let start = out.len();
-        push_name(out, measurement)?;
-        self.push_tags(out, measurement)?;
-        let series = out.len() - start;
-        self.push_fields(out, measurement)?;
-        let timestamp = measurement.timestamp;
-        if !timestamp.is_storable() {
+        push_name(line, point)?;
+        self.push_tags(line, point)?;
+        let series = line.len();
+        self.push_fields(line, point)?;
+        if !point.timestamp.is_storable() {
             return Err(RecordError::InvalidTimestamp {
-                timestamp: timestamp.0,
-                measurement: measurement.name.clone().into_owned(),
+                timestamp: point.timestamp.0,
+                measurement: point.name.clone().into_owned(),
             });
         }
-        out.push(b' ');
-        push_integer(out, self.precision.from_nanos(timestamp.0));
-        out.push(b'\n');
+        line.push(b' ');
+        line.push_integer(self.precision.from_nanos(point.timestamp.0));
+        line.push(b'\n');
         Ok(series)
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
-    fn push_tags(
-        &self,
-        out: &mut Vec<u8>,
-        measurement: &mut Measurement,
-    ) -> Result<(), RecordError> {
-        replace_in_keys(&mut measurement.tags);
-        if !measurement.tags.is_sorted_by(|(a, _), (b, _)| a <= b) {
-            measurement.tags.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        }
-        let mut base_tags = self.base_tags.iter().peekable();
-        for (key, value) in &measurement.tags {
-            while let Some(base) = base_tags.next_if(|base| *base.key < **key) {
-                out.extend_from_slice(&base.encoded);
+    #[inline]
+    fn push_tags(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+        let mut base_tags = &*self.base_tags;
+        for at in sorted(point) {
+            let (key, value) = &point.tags[at];
+            while let [base, rest @ ..] = base_tags
+                && !key.is_before(&base.key)
+            {
+                base_tags = rest;
+                if base.key != *key {
+                    line.push_bytes(&base.encoded);
+                }
             }
-            base_tags.next_if(|base| *base.key == **key);
-            if key == "time" {
-                return Err(invalid("tag key", measurement, key, NOT_TIME));
+            if key.is_time() {
+                return Err(invalid("tag key", point, key.as_str(), NOT_TIME));
             }
-            push_tag(out, key, value);
+            push_tag(line, key, value);
         }
         for base in base_tags {
-            out.extend_from_slice(&base.encoded);
+            line.push_bytes(&base.encoded);
         }
         Ok(())
     }
 
-    fn push_fields(
-        &self,
-        out: &mut Vec<u8>,
-        measurement: &mut Measurement,
-    ) -> Result<(), RecordError> {
-        replace_in_keys(&mut measurement.fields);
+    #[inline]
+    fn push_fields(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
         let mut separator = b' ';
-        for (key, value) in &measurement.fields {
-            if key.is_empty() || key == "time" {
-                return Err(invalid("field key", measurement, key, NOT_EMPTY_NOT_TIME));
+        for (key, value) in &point.fields {
+            if key.is_empty() || key.is_time() {
+                let key = key.as_str();
+                return Err(invalid("field key", point, key, NOT_EMPTY_NOT_TIME));
             }
             if matches!(value, FieldValue::Float(float) if !float.is_finite()) {
                 continue;
             }
-            out.push(separator);
-            push_escaped(out, key, Part::Key);
-            out.push(b'=');
-            self.push_value(out, value);
+            line.push(separator);
+            push_key(line, key);
+            line.push(b'=');
+            self.push_value(line, value);
             separator = b',';
         }
         match separator {
             b',' => Ok(()),
             _ => Err(RecordError::NoFields {
-                measurement: measurement.name.clone().into_owned(),
+                measurement: point.name.clone().into_owned(),
             }),
         }
     }
 
-    fn push_value(&self, out: &mut Vec<u8>, value: &FieldValue) {
+    #[inline]
+    fn push_value(&self, line: &mut Line, value: &FieldValue) {
         match *value {
-            FieldValue::Float(value) => {
-                out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-            }
+            FieldValue::Float(value) => line.push_float(value),
             FieldValue::Integer(value) => {
-                push_integer(out, value);
-                out.push(b'i');
+                line.push_integer(value);
+                line.push(b'i');
             }
-            FieldValue::Unsigned(value) => self.push_unsigned(out, value),
-            FieldValue::Boolean(true) => out.extend_from_slice(b"true"),
-            FieldValue::Boolean(false) => out.extend_from_slice(b"false"),
+            FieldValue::Unsigned(value) => self.push_unsigned(line, value),
+            FieldValue::Boolean(true) => line.push_bytes(b"true"),
+            FieldValue::Boolean(false) => line.push_bytes(b"false"),
             FieldValue::String(ref value) => {
-                out.push(b'"');
-                push_escaped(out, value, Part::String);
-                out.push(b'"');
+                line.push(b'"');
+                line.push_text(value, Part::String);
+                line.push(b'"');
             }
         }
     }
 
-    fn push_unsigned(&self, out: &mut Vec<u8>, value: u64) {
+    #[inline]
+    fn push_unsigned(&self, line: &mut Line, value: u64) {
         if self.unsigned {
-            push_integer(out, value);
-            out.push(b'u');
+            line.push_integer(value);
+            line.push(b'u');
         } else {
-            push_integer(out, value.min(i64::MAX as u64));
-            out.push(b'i');
+            line.push_integer(value.min(i64::MAX as u64));
+            line.push(b'i');
         }
     }
+}
+
+/// The places of the point's tags, in the order of their keys.
+#[inline]
+fn sorted(point: &Contents) -> impl Iterator<Item = usize> {
+    // The key's first seven bytes, and the place: numbers are sorted faster than what they stand
+    // for.
+    let place = |(at, (key, _)): (usize, &(Key, _))| key.rank() & !0xff | (at as u64 & 0xff);
+    let mut order: SmallVec<[u64; 8]> = point.tags.iter().enumerate().map(place).collect();
+    order.sort_unstable();
+    let is_tie = |pair: &[u64]| pair[0] >> 8 == pair[1] >> 8;
+    let mut places: SmallVec<[usize; 8]> = order.iter().map(|it| (it & 0xff) as usize).collect();
+    if order.windows(2).any(is_tie) || point.tags.len() > 256 {
+        sort_slowly(point, &mut places);
+    }
+    places.into_iter()
+}
+
+#[cold]
+fn sort_slowly(point: &Contents, places: &mut SmallVec<[usize; 8]>) {
+    *places = (0..point.tags.len()).collect();
+    places.sort_unstable_by_key(|at| point.tags[*at].0.as_str());
 }
 
 const NOT_EMPTY: &str = "it must not be empty";
@@ -203,138 +213,53 @@ const NOT_EMPTY_NOT_COMMENT: &str =
 #[cold]
 fn invalid(
     kind: &'static str,
-    measurement: &Measurement,
+    point: &Contents,
     name: &str,
     allowed: &'static str,
 ) -> RecordError {
     RecordError::InvalidName {
         kind,
         name: name.to_owned(),
-        measurement: measurement.name.clone().into_owned(),
+        measurement: point.name.clone().into_owned(),
         allowed,
     }
 }
 
-/// Which characters a part of a line escapes with a backslash.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Part {
-    /// Blank and comma.
-    Name = 1,
-    /// Blank, comma and equals sign; a tag's value too.
-    Key = 2,
-    /// Quote and backslash.
-    String = 4,
-}
-
-/// In names, keys and tag values: a character that is replaced, or a backslash.
-const REPLACED: u8 = 8;
-
-/// For each byte, the parts that escape it, and [`REPLACED`].
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    classes[b' ' as usize] = Part::Name as u8 | Part::Key as u8;
-    classes[b',' as usize] = Part::Name as u8 | Part::Key as u8;
-    classes[b'=' as usize] = Part::Key as u8;
-    classes[b'"' as usize] = Part::String as u8;
-    classes[b'\\' as usize] = Part::String as u8 | REPLACED;
-    classes[b'\n' as usize] = REPLACED;
-    classes[b'\r' as usize] = REPLACED;
-    classes[b'\t' as usize] = REPLACED;
-    classes[b'\0' as usize] = REPLACED;
-    classes
-};
-
-/// All classes that occur in `text`.
 #[inline]
-fn classes(text: &str) -> u8 {
-    text.bytes()
-        .fold(0, |classes, byte| classes | CLASSES[usize::from(byte)])
-}
-
-#[inline]
-fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-#[inline]
-fn push_name(out: &mut Vec<u8>, measurement: &Measurement) -> Result<(), RecordError> {
-    let name = replaced(&measurement.name);
-    if name.is_empty() || name.starts_with('#') {
-        let raw = &measurement.name;
-        return Err(invalid(
-            "measurement",
-            measurement,
-            raw,
-            NOT_EMPTY_NOT_COMMENT,
-        ));
-    }
-    push_escaped(out, &name, Part::Name);
-    Ok(())
-}
-
-/// `,key=value`; nothing if either is empty. In `key` everything has been replaced already.
-#[inline]
-fn push_tag(out: &mut Vec<u8>, key: &str, value: &str) {
-    let value = replaced(value);
-    if !key.is_empty() && !value.is_empty() {
-        out.push(b',');
-        push_escaped(out, key, Part::Key);
-        out.push(b'=');
-        push_escaped(out, &value, Part::Key);
+fn push_name(line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+    let start = line.len();
+    line.push_replaced(&point.name, Part::Name);
+    match line.as_bytes().get(start) {
+        None | Some(b'#') => {
+            let name = &point.name;
+            Err(invalid("measurement", point, name, NOT_EMPTY_NOT_COMMENT))
+        }
+        Some(_) => Ok(()),
     }
 }
 
-/// `text`, with a backslash before what `part` escapes.
+/// `,key=value`; nothing if either is empty.
 #[inline]
-fn push_escaped(out: &mut Vec<u8>, text: &str, part: Part) {
-    if classes(text) & part as u8 == 0 {
-        out.extend_from_slice(text.as_bytes());
+fn push_tag(line: &mut Line, key: &Key, value: &str) {
+    if key.is_empty() {
         return;
     }
-    for byte in text.bytes() {
-        if CLASSES[usize::from(byte)] & part as u8 != 0 {
-            out.push(b'\\');
-        }
-        out.push(byte);
+    let start = line.len();
+    line.push(b',');
+    push_key(line, key);
+    line.push(b'=');
+    let before = line.len();
+    line.push_replaced(value, Part::Key);
+    if line.len() == before {
+        line.truncate(start);
     }
 }
 
-/// `text` as a name, key or tag value can carry it: see the head of this file.
 #[inline]
-pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
-    if classes(text) & REPLACED == 0 {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut rest = text.chars().peekable();
-    while let Some(char) = rest.next() {
-        match char {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0' => out.push_str("\\0"),
-            '\\' if rest
-                .peek()
-                .is_none_or(|next| " ,=\"\\\n\r\t\0".contains(*next)) => {}
-            char => out.push(char),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Replaces what a key can't carry. Keys that become one keep the last value, as [`Measurement`]'s
-/// setters do: a server refuses a tag that stands twice.
-#[inline]
-fn replace_in_keys<V, const N: usize>(entries: &mut SmallVec<[(Cow<'static, str>, V); N]>) {
-    let is_clean = |(key, _): &(Cow<'static, str>, V)| classes(key) & REPLACED == 0;
-    if !entries.iter().all(is_clean) {
-        let given = std::mem::take(entries);
-        for (key, value) in given {
-            let key = Cow::Owned(replaced(&key).into_owned());
-            entries.retain(|(known, _)| *known != key);
-            entries.push((key, value));
-        }
+fn push_key(line: &mut Line, key: &Key) {
+    match key.is_plain() {
+        true => line.push_bytes(key.as_str().as_bytes()),
+        false => line.push_text(key.as_str(), Part::Key),
     }
 }
 

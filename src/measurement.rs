@@ -1,7 +1,10 @@
-use std::{borrow::Cow, time::Instant};
+mod key;
+
+use std::{borrow::Cow, fmt, time::Instant};
 
 use smallvec::SmallVec;
 
+pub(crate) use self::key::Key;
 use crate::{Database, FieldValue, TagValue, Timestamp};
 
 type Str = Cow<'static, str>;
@@ -32,15 +35,22 @@ type Str = Cow<'static, str>;
 /// another backslash, one of those four, or at the end, servers disagree on what it means). An
 /// empty tag and a field that is NaN or infinite are left out. String fields are kept byte for
 /// byte.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measurement {
+#[derive(Clone, PartialEq)]
+// Boxed, because it is handed on by value from call to call.
+pub struct Measurement(pub(crate) Box<Contents>);
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct Contents {
     pub(crate) database: Database,
     pub(crate) name: Str,
-    // Six tags and three fields need no allocation.
-    pub(crate) tags: SmallVec<[(Str, Str); 6]>,
-    pub(crate) fields: SmallVec<[(Str, FieldValue); 3]>,
     pub(crate) timestamp: Timestamp,
+    // Six tags and three fields need no other allocation.
+    pub(crate) tags: Entries<Str, 6>,
+    pub(crate) fields: Entries<FieldValue, 3>,
 }
+
+/// Values by key, each key once.
+pub(crate) type Entries<V, const N: usize> = SmallVec<[(Key, V); N]>;
 
 impl actix::Message for Measurement {
     type Result = ();
@@ -52,18 +62,23 @@ impl Measurement {
     /// It needs a field before it is recorded.
     #[inline]
     pub fn new(database: impl Into<Database>, name: impl Into<Str>) -> Self {
-        Self {
-            database: database.into(),
-            name: name.into(),
+        Self::at(Timestamp::now(), database.into(), name.into())
+    }
+
+    #[inline]
+    pub(crate) fn at(timestamp: Timestamp, database: Database, name: Str) -> Self {
+        Self(Box::new(Contents {
+            database,
+            name,
+            timestamp,
             tags: SmallVec::new(),
             fields: SmallVec::new(),
-            timestamp: Timestamp::now(),
-        }
+        }))
     }
 
     /// With this tag.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn tag(mut self, key: impl Into<Str>, value: impl Into<TagValue>) -> Self {
         self.set_tag(key, value);
         self
@@ -82,7 +97,7 @@ impl Measurement {
 
     /// With this field.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn field(mut self, key: impl Into<Str>, value: impl Into<FieldValue>) -> Self {
         self.set_field(key, value);
         self
@@ -100,10 +115,10 @@ impl Measurement {
     }
 
     /// Sets a tag; see [`tag`](Self::tag).
-    #[inline]
+    #[inline(always)]
     pub fn set_tag(&mut self, key: impl Into<Str>, value: impl Into<TagValue>) {
-        let (key, TagValue(value)) = (key.into(), value.into());
-        set(&mut self.tags, key, value);
+        let (key, TagValue(value)) = (Key::new(key.into()), value.into());
+        set(&mut self.0.tags, key, value);
     }
 
     /// Sets tags; see [`tags`](Self::tags).
@@ -118,15 +133,15 @@ impl Measurement {
     }
 
     /// Sets a field; see [`field`](Self::field).
-    #[inline]
+    #[inline(always)]
     pub fn set_field(&mut self, key: impl Into<Str>, value: impl Into<FieldValue>) {
-        let (key, value) = (key.into(), value.into());
-        set(&mut self.fields, key, value);
+        let (key, value) = (Key::new(key.into()), value.into());
+        set(&mut self.0.fields, key, value);
     }
 
     /// Sets the timestamp; see [`timestamp`](Self::timestamp).
     pub fn set_timestamp(&mut self, timestamp: impl Into<Timestamp>) {
-        self.timestamp = timestamp.into();
+        self.0.timestamp = timestamp.into();
     }
 
     /// Starts a timer that sets `field` to the seconds that have passed when it is dropped.
@@ -165,6 +180,35 @@ impl Measurement {
     }
 }
 
+impl fmt::Debug for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Contents {
+            database,
+            name,
+            timestamp,
+            tags,
+            fields,
+        } = &*self.0;
+        f.debug_struct("Measurement")
+            .field("database", database)
+            .field("name", name)
+            .field("timestamp", timestamp)
+            .field("tags", &Texts(tags))
+            .field("fields", &Texts(fields))
+            .finish()
+    }
+}
+
+/// Entries whose keys are shown as text.
+struct Texts<'a, V>(&'a [(Key, V)]);
+
+impl<V: fmt::Debug> fmt::Debug for Texts<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.0.iter().map(|(key, value)| (key.as_str(), value));
+        f.debug_map().entries(entries).finish()
+    }
+}
+
 /// Sets a field of its measurement to the seconds that it lived, when it is dropped.
 ///
 /// Made by [`Measurement::timer`].
@@ -183,8 +227,8 @@ impl Drop for Timer<'_> {
     }
 }
 
-#[inline]
-pub(crate) fn set<V, const N: usize>(entries: &mut SmallVec<[(Str, V); N]>, key: Str, value: V) {
+#[inline(never)]
+pub(crate) fn set<V, const N: usize>(entries: &mut Entries<V, N>, key: Key, value: V) {
     // The last one set stands last, which decides when replacing makes two keys one.
     if let Some(at) = entries.iter().position(|(known, _)| *known == key) {
         entries.remove(at);
@@ -197,7 +241,8 @@ mod tests {
     use super::*;
 
     fn field(measurement: &Measurement, key: &str) -> Option<FieldValue> {
-        let found = measurement.fields.iter().find(|(known, _)| known == key);
+        let fields = &measurement.0.fields;
+        let found = fields.iter().find(|(known, _)| known.as_str() == key);
         found.map(|(_, value)| value.clone())
     }
 
@@ -208,11 +253,11 @@ mod tests {
             .tags([("b", 2), ("a", 3)])
             .field("x", 1)
             .field("x", "two");
-        assert_eq!(
-            measurement.tags.to_vec(),
-            [("b".into(), "2".into()), ("a".into(), "3".into())]
+        let debug = format!("{measurement:?}");
+        assert!(
+            debug.contains(r#"tags: {"b": "2", "a": "3"}, fields: {"x": String("two")}"#),
+            "{debug}"
         );
-        assert_eq!(measurement.fields.to_vec(), [("x".into(), "two".into())]);
     }
 
     #[test]
@@ -236,7 +281,7 @@ mod tests {
 
     #[test]
     fn two_measurements_made_in_a_row_have_different_stamps() {
-        let stamp = || Measurement::new("db", "m").timestamp;
+        let stamp = || Measurement::new("db", "m").0.timestamp;
         assert_ne!(stamp(), stamp());
     }
 }

@@ -35,12 +35,12 @@ impl Precision {
         reason = "it is nanoseconds that it comes from, and `self` is what it goes to"
     )]
     pub(crate) fn from_nanos(self, ns: i64) -> i64 {
-        ns.div_euclid(match self {
-            Self::Nanoseconds => 1,
-            Self::Microseconds => 1_000,
-            Self::Milliseconds => 1_000_000,
-            Self::Seconds => 1_000_000_000,
-        })
+        match self {
+            Self::Nanoseconds => ns,
+            Self::Microseconds => ns.div_euclid(1_000),
+            Self::Milliseconds => ns.div_euclid(1_000_000),
+            Self::Seconds => ns.div_euclid(1_000_000_000),
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use crate::{
     Database, Measurement, RecordError, Stats,
     batch::OpenBatch,
     cardinality::{Capped, Cardinality, KnownSeries},
-    gauge::Gauge,
+    gauge::{Credit, Gauge},
     intake::{Door, Settings},
     ledger::Tally,
-    line_protocol::Encoder,
+    line_protocol::{Encoder, Line},
     report::Ticket,
     shares::{Share, Shares},
 };
@@ -18,8 +18,8 @@ use crate::{
 pub(crate) trait Source {
     fn database(&self) -> &Database;
 
-    /// Appends the line, or leaves `out` as it was. Returns how many bytes of it name its series.
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError>;
+    /// Writes the line. Returns how many bytes of it name its series.
+    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError>;
 
     /// What the cardinality guard may change before it is written again.
     fn guarded(&mut self) -> Option<&mut Measurement>;
@@ -28,12 +28,12 @@ pub(crate) trait Source {
 impl Source for Measurement {
     #[inline]
     fn database(&self) -> &Database {
-        &self.database
+        &self.0.database
     }
 
     #[inline]
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
-        encoder.encode(self, out)
+    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
+        encoder.encode(self, line)
     }
 
     #[inline]
@@ -51,8 +51,12 @@ struct Contents {
     settings: Arc<Settings>,
     tally: Tally,
     shelves: Shelves,
+    /// Room in the buffer that has been made for what comes here.
+    credit: Credit,
     /// Outlives the shelves.
     known: KnownSeries,
+    /// The one that is being written.
+    line: Line,
 }
 
 /// Batches by database.
@@ -81,7 +85,9 @@ impl Tray {
             settings,
             tally: Tally::default(),
             shelves: Shelves::default(),
+            credit: Credit::default(),
             known: KnownSeries::default(),
+            line: Line::default(),
         }))
     }
 
@@ -112,9 +118,13 @@ impl Tray {
     }
 
     /// Takes everything out: how many measurements, and their batches by database.
-    pub(crate) fn empty(&self) -> (usize, impl Iterator<Item = (Database, OpenBatch)> + use<>) {
+    pub(crate) fn empty(
+        &self,
+        gauge: &Gauge,
+    ) -> (usize, impl Iterator<Item = (Database, OpenBatch)> + use<>) {
         let mut contents = self.0.lock();
         let shelves = std::mem::take(&mut contents.shelves);
+        contents.credit.give_back(gauge);
         let lines = shelves.len();
         let batches = shelves.all.into_iter().flat_map(|shelf| {
             let batches = shelf.full.into_iter().chain([shelf.open]);
@@ -159,67 +169,68 @@ impl Contents {
             settings,
             tally,
             shelves,
+            credit,
             known,
+            line,
         } = self;
         let limits = &settings.gauge;
         let shelf = shelves.of(source.database(), shares, known);
         let reserve = limits.opens_reserve(shelf.share.is_below());
-        let lines = match gauge.reserve_line(limits, reserve) {
-            Ok(lines) => lines,
-            Err(full) => {
-                shelves.forget_last_if_empty();
-                tally.dropped.buffer_full += 1;
-                return (Err(full), gauge.lost());
-            }
-        };
-        let (salt, mut capped) = (shelf.salt, Capped::default());
-        let write = |out: &mut Vec<u8>| {
-            let start = out.len();
-            let series = source.write(&settings.encoder, out)?;
-            if let (Some(budget), Some(guarded)) = (settings.tag_values, source.guarded()) {
-                let series = known.id(salt, &out[start..][..series]);
-                if !known.contains(series) {
-                    capped = cardinality.cap(guarded, budget);
-                    if capped.values == 0 {
-                        known.insert(series);
-                    } else {
-                        out.truncate(start);
-                        source.write(&settings.encoder, out)?;
-                    }
-                }
-            }
-            Ok(())
-        };
-        let line = match shelf.open.push(write) {
-            Ok(line) => line,
-            Err(invalid) => {
-                gauge.release(1, 0);
-                shelves.forget_last_if_empty();
-                tally.dropped.invalid += 1;
-                return (Err(invalid), false);
-            }
-        };
-        let bytes = match gauge.reserve_bytes(line, limits, reserve) {
-            Ok(bytes) => bytes,
-            Err(full) => {
-                shelf.open.pop();
-                gauge.release(1, 0);
-                shelves.forget_last_if_empty();
-                tally.dropped.buffer_full += 1;
-                return (Err(full), gauge.lost() || capped.is_news);
-            }
-        };
-        tally.tags_capped += capped.values;
-        if shelf.open.is_over(settings.batch) {
-            let next = shelf.open.split_off_last();
-            shelf.full.push(std::mem::replace(&mut shelf.open, next));
+        if let Err(full) = credit.take_line(gauge, limits, reserve) {
+            shelves.forget_last_if_empty();
+            tally.dropped.buffer_full += 1;
+            return (Err(full), gauge.lost());
         }
+        let mut capped = Capped::default();
+        if let Err(invalid) = write(source, settings, cardinality, known, shelf.salt, line, &mut capped) {
+            shelves.forget_last_if_empty();
+            credit.put_back_line(gauge);
+            tally.dropped.invalid += 1;
+            return (Err(invalid), false);
+        }
+        let line = line.as_bytes();
+        if let Err(full) = credit.take_bytes(line.len(), gauge, limits, reserve) {
+            shelves.forget_last_if_empty();
+            credit.put_back_line(gauge);
+            tally.dropped.buffer_full += 1;
+            return (Err(full), gauge.lost() || capped.is_news);
+        }
+        tally.tags_capped += capped.values;
+        if !shelf.open.has_room(1, line.len(), settings.batch) {
+            shelf.full.push(std::mem::take(&mut shelf.open));
+        }
+        shelf.open.push(line);
         if let Some(ticket) = ticket.take() {
             shelf.open.attach(ticket);
         }
-        let wakes = gauge.arrived(lines, bytes, line, limits);
-        (Ok(()), wakes || capped.is_news)
+        (Ok(()), credit.take_alarm() || capped.is_news)
     }
+}
+
+/// Writes the line, with what the cardinality guard makes of its tags.
+#[inline]
+fn write(
+    source: &mut impl Source,
+    settings: &Settings,
+    cardinality: &Cardinality,
+    known: &mut KnownSeries,
+    salt: u64,
+    line: &mut Line,
+    capped: &mut Capped,
+) -> Result<(), RecordError> {
+    let series = source.write(&settings.encoder, line)?;
+    if let (Some(budget), Some(guarded)) = (settings.tag_values, source.guarded()) {
+        let series = known.id(salt, &line.as_bytes()[..series]);
+        if !known.contains(series) {
+            *capped = cardinality.cap(guarded, budget);
+            if capped.values == 0 {
+                known.insert(series);
+            } else {
+                source.write(&settings.encoder, line)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Shelf {

@@ -3,11 +3,7 @@ use super::*;
 fn lines(count: usize) -> OpenBatch {
     let mut batch = OpenBatch::default();
     for _ in 0..count {
-        let write = |out: &mut Vec<u8>| {
-            out.extend_from_slice(b"m f=1 1\n");
-            Ok::<_, ()>(())
-        };
-        batch.push(write).unwrap();
+        batch.push(b"m f=1 1\n");
     }
     batch
 }

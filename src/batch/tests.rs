@@ -8,11 +8,7 @@ const LIMITS: BatchLimits = BatchLimits {
 pub(super) fn open(lines: &[&str]) -> OpenBatch {
     let mut batch = OpenBatch::default();
     for line in lines {
-        let write = |out: &mut Vec<u8>| {
-            out.extend_from_slice(line.as_bytes());
-            Ok::<_, ()>(())
-        };
-        assert_eq!(batch.push(write), Ok(line.len()));
+        batch.push(line.as_bytes());
     }
     batch
 }
@@ -44,32 +40,14 @@ fn a_slice_of_a_slice_counts_from_its_own_start() {
 }
 
 #[test]
-fn a_failed_push_and_a_pop_leave_the_other_lines() {
-    let mut batch = open(&["a\n", "b\n"]);
-    assert_eq!(batch.push(|_| Err("no")), Err("no"));
-    batch.pop();
-    assert_eq!(texts(&batch.seal().lines), ["a\n"]);
-}
-
-#[test]
 fn room_is_for_lines_and_bytes_and_an_empty_batch_takes_a_line_of_any_length() {
     assert!(open(&["a\n", "b\n"]).has_room(1, 16, LIMITS));
     assert!(!open(&["a\n", "b\n"]).has_room(1, 17, LIMITS));
     assert!(!open(&["a\n", "b\n"]).has_room(2, 4, LIMITS));
     assert!(open(&[]).has_room(1, 1_000, LIMITS));
-}
-
-#[test]
-fn a_batch_that_is_over_its_limits_gives_its_last_line_to_the_next() {
-    assert!(!open(&["a\n", "b\n", "c\n"]).is_over(LIMITS));
-    assert!(open(&["a\n", "b\n", "c\n", "d\n"]).is_over(LIMITS));
+    assert!(!open(&["a\n", "b\n", "c\n"]).has_room(1, 2, LIMITS));
     let long = "x".repeat(30);
-    assert!(!open(&[&long]).is_over(LIMITS), "a long line goes alone");
-    let mut batch = open(&["a\n", &long]);
-    assert!(batch.is_over(LIMITS));
-    let next = batch.split_off_last();
-    assert_eq!(texts(&batch.seal().lines), ["a\n"]);
-    assert_eq!(texts(&next.seal().lines), [&long]);
+    assert!(!open(&[&long]).has_room(1, 2, LIMITS), "a long line goes alone");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn budget(values: usize) -> NonZeroUsize {
 fn out(cardinality: &Cardinality, value: &str, values: usize) -> String {
     let mut measurement = Measurement::new("db", "m").tag("t", value.to_owned());
     cardinality.cap(&mut measurement, budget(values));
-    measurement.tags[0].1.to_string()
+    measurement.0.tags[0].1.to_string()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn each_database_policy_measurement_and_key_has_a_budget_of_its_own() {
             assert_eq!(cardinality.cap(&mut first, budget(1)), Capped::default());
             let mut second = tagged(database, name).tag("u", "y");
             assert_eq!(cardinality.cap(&mut second, budget(1)).values, 1);
-            assert_eq!(second.tags[0].1, "x");
+            assert_eq!(second.0.tags[0].1, "x");
         }
     }
 }
@@ -150,7 +150,7 @@ proptest! {
             let mut measurement = Measurement::new(database, name).tags(tags.clone());
             let capped = cardinality.cap(&mut measurement, budget(values));
             let mut replaced = 0;
-            for ((key, given), (_, out)) in tags.into_iter().zip(&measurement.tags) {
+            for ((key, given), (_, out)) in tags.into_iter().zip(&measurement.0.tags) {
                 let known = known.entry((place, key)).or_default();
                 if !given.is_empty() && !known.contains(&given) {
                     if known.len() < values {

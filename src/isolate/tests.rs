@@ -8,12 +8,7 @@ use crate::batch::OpenBatch;
 fn lines(texts: &[&str]) -> Lines {
     let mut batch = OpenBatch::default();
     for text in texts {
-        let write = |out: &mut Vec<u8>| {
-            out.extend_from_slice(text.as_bytes());
-            out.push(b'\n');
-            Ok::<_, ()>(())
-        };
-        batch.push(write).unwrap();
+        batch.push(format!("{text}\n").as_bytes());
     }
     batch.seal().lines
 }

@@ -3,8 +3,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Encoder, Part, push_escaped, push_integer};
-use crate::{Measurement, RecordError, Timestamp};
+use super::{Encoder, Line};
+use crate::{
+    Measurement, RecordError, Timestamp,
+    text::{Part, is_plain},
+};
 
 /// Tells an encoder from every other one of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,23 +27,21 @@ impl Encoder {
     }
 
     /// The series part of the measurement's line.
-    pub(crate) fn encode_series(
-        &self,
-        measurement: &mut Measurement,
-    ) -> Result<Vec<u8>, RecordError> {
-        let mut out = Vec::new();
-        super::push_name(&mut out, measurement)?;
-        self.push_tags(&mut out, measurement)?;
-        Ok(out)
+    pub(crate) fn encode_series(&self, measurement: &Measurement) -> Result<Vec<u8>, RecordError> {
+        let mut line = Line::default();
+        super::push_name(&mut line, &measurement.0)?;
+        self.push_tags(&mut line, &measurement.0)?;
+        Ok(line.as_bytes().to_vec())
     }
 
     /// Begins a line with a series part that this encoder has made.
     #[inline]
-    pub(crate) fn begin<'a>(&self, series: &[u8], out: &'a mut Vec<u8>) -> KnownLine<'_, 'a> {
-        out.extend_from_slice(series);
+    pub(crate) fn begin<'a>(&self, series: &[u8], line: &'a mut Line) -> KnownLine<'_, 'a> {
+        line.clear();
+        line.push_bytes(series);
         KnownLine {
             encoder: self,
-            out,
+            line,
             separator: b' ',
         }
     }
@@ -52,18 +53,18 @@ impl Encoder {
 #[derive(Debug)]
 pub(crate) struct KnownLine<'e, 'a> {
     encoder: &'e Encoder,
-    out: &'a mut Vec<u8>,
+    line: &'a mut Line,
     separator: u8,
 }
 
 impl KnownLine<'_, '_> {
     #[inline]
     fn key(&mut self, key: &'static str) {
-        debug_assert!(!key.is_empty() && super::classes(key) == 0, "{key:?}");
-        self.out.push(self.separator);
+        debug_assert!(!key.is_empty() && is_plain(key, Part::Key), "{key:?}");
+        self.line.push(self.separator);
         self.separator = b',';
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.push(b'=');
+        self.line.push_bytes(key.as_bytes());
+        self.line.push(b'=');
     }
 
     /// It has to be finite.
@@ -71,30 +72,29 @@ impl KnownLine<'_, '_> {
     pub(crate) fn float(&mut self, key: &'static str, value: f64) {
         debug_assert!(value.is_finite());
         self.key(key);
-        let mut digits = zmij::Buffer::new();
-        self.out
-            .extend_from_slice(digits.format_finite(value).as_bytes());
+        self.line.push_float(value);
     }
 
     #[inline]
     pub(crate) fn unsigned(&mut self, key: &'static str, value: u64) {
         self.key(key);
-        self.encoder.push_unsigned(self.out, value);
+        self.encoder.push_unsigned(self.line, value);
     }
 
     #[inline]
     pub(crate) fn string(&mut self, key: &'static str, value: &str) {
         self.key(key);
-        self.out.push(b'"');
-        push_escaped(self.out, value, Part::String);
-        self.out.push(b'"');
+        self.line.push(b'"');
+        self.line.push_text(value, Part::String);
+        self.line.push(b'"');
     }
 
     #[inline]
     pub(crate) fn end(self, timestamp: Timestamp) {
         debug_assert!(self.separator == b',', "a line needs a field");
-        self.out.push(b' ');
-        push_integer(self.out, self.encoder.precision.from_nanos(timestamp.0));
-        self.out.push(b'\n');
+        self.line.push(b' ');
+        let timestamp = self.encoder.precision.from_nanos(timestamp.0);
+        self.line.push_integer(timestamp);
+        self.line.push(b'\n');
     }
 }

@@ -7,7 +7,7 @@ use super::{
     request_measurement::RequestMeasurement,
     transform::InfluxMetrics,
 };
-use crate::{ConfigError, Measurement, TagValue, line_protocol::Encoder, precision::Precision};
+use crate::{ConfigError, Measurement, TagValue, line_protocol::{Encoder, Line}, precision::Precision};
 
 /// Where it goes, and what is in it.
 impl InfluxMetrics {
@@ -143,9 +143,9 @@ impl InfluxMetrics {
             ..
         } = &*self.options;
         let probe = Measurement::new(database.clone(), measurement.clone());
-        let mut probe = probe.tags(tags.clone()).field("duration", 0.0);
+        let probe = probe.tags(tags.clone()).field("duration", 0.0);
         let encoder = Encoder::new([], Precision::default(), false);
-        if let Err(error) = encoder.encode(&mut probe, &mut Vec::new()) {
+        if let Err(error) = encoder.encode(&probe, &mut Line::default()) {
             panic!("InfluxMetrics: {error}");
         }
         self

@@ -4,7 +4,8 @@ use super::{
     options::Options,
     point::{Address, Point},
 };
-use crate::{Database, Measurement, RecordError, line_protocol::Encoder, tray::Source};
+use crate::{Database, Measurement, RecordError, 
+line_protocol::{Encoder, Line}, tray::Source};
 
 /// A request to which nothing was added, as a line: written without a [`Measurement`] in between.
 pub(super) struct RequestLine<'a> {
@@ -18,10 +19,10 @@ impl Source for RequestLine<'_> {
         &self.options.database
     }
 
-    fn write(&mut self, encoder: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
+    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
         let Self { point, options } = self;
         let series = point.route.series(point.ending, options, encoder)?;
-        let mut line = encoder.begin(&series, out);
+        let mut line = encoder.begin(&series, line);
         line.float("duration", point.duration.as_secs_f64());
         if let Some((first_byte, sent)) = point.head {
             if options.time_to_first_byte {

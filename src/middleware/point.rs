@@ -1,7 +1,6 @@
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use actix_web::dev::ServiceRequest;
-use smallvec::SmallVec;
 
 use super::{
     options::{Options, Placement},
@@ -72,13 +71,8 @@ impl Point {
     }
 
     pub(super) fn into_measurement(self, options: &Options) -> Measurement {
-        let mut measurement = Measurement {
-            database: options.database.clone(),
-            name: options.measurement.clone(),
-            tags: SmallVec::new(),
-            fields: SmallVec::new(),
-            timestamp: self.timestamp,
-        };
+        let (database, name) = (options.database.clone(), options.measurement.clone());
+        let mut measurement = Measurement::at(self.timestamp, database, name);
         self.route.set_tags(self.ending, options, &mut measurement);
         measurement.set_field("duration", self.duration);
         if let Some((first_byte, sent)) = self.head {

@@ -1,8 +1,9 @@
 use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
-use smallvec::SmallVec;
-
-use crate::{FieldValue, Measurement, TagValue, measurement::set};
+use crate::{
+    FieldValue, Measurement, TagValue,
+    measurement::{Entries, Key, set},
+};
 
 type Str = Cow<'static, str>;
 
@@ -39,15 +40,15 @@ pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
 #[derive(Debug, Default)]
 struct Additions {
-    tags: SmallVec<[(Str, Str); 4]>,
-    fields: SmallVec<[(Str, FieldValue); 4]>,
+    tags: Entries<Str, 4>,
+    fields: Entries<FieldValue, 4>,
     skip: bool,
 }
 
 impl RequestMeasurement {
     /// Sets a tag. Every combination of tag values is a series: keep what is unbounded in fields.
     pub fn set_tag(&self, key: impl Into<Str>, value: impl Into<TagValue>) {
-        let (key, TagValue(value)) = (key.into(), value.into());
+        let (key, TagValue(value)) = (Key::new(key.into()), value.into());
         set(&mut self.0.borrow_mut().tags, key, value);
     }
 
@@ -64,7 +65,7 @@ impl RequestMeasurement {
 
     /// Sets a field.
     pub fn set_field(&self, key: impl Into<Str>, value: impl Into<FieldValue>) {
-        let (key, value) = (key.into(), value.into());
+        let (key, value) = (Key::new(key.into()), value.into());
         set(&mut self.0.borrow_mut().fields, key, value);
     }
 
@@ -96,9 +97,11 @@ impl RequestMeasurement {
 
     pub(super) fn add_to(&self, measurement: &mut Measurement) {
         let mut additions = self.0.borrow_mut();
-        measurement.set_tags(additions.tags.drain(..));
+        for (key, value) in additions.tags.drain(..) {
+            set(&mut measurement.0.tags, key, value);
+        }
         for (key, value) in additions.fields.drain(..) {
-            measurement.set_field(key, value);
+            set(&mut measurement.0.fields, key, value);
         }
     }
 }
@@ -139,11 +142,11 @@ mod tests {
         measurement.set_field("x", 1.5);
         measurement.set_field("x", "two");
         let point = added(&measurement);
-        assert_eq!(
-            point.tags.to_vec(),
-            [("b".into(), "2".into()), ("a".into(), "3".into())]
-        );
-        assert_eq!(point.fields.to_vec(), [("x".into(), "two".into())]);
+        let expected = Measurement::new("db", "m")
+            .tags([("b", 2), ("a", 3)])
+            .field("x", "two")
+            .timestamp(point.0.timestamp.0);
+        assert_eq!(point, expected);
         assert!(!measurement.is_skipped());
     }
 
@@ -155,7 +158,8 @@ mod tests {
         drop(timer);
         let point = added(&measurement);
         for key in ["wait", "work"] {
-            let field = point.fields.iter().find(|(known, _)| known == key);
+            let mut fields = point.0.fields.iter();
+            let field = fields.find(|(known, _)| known.as_str() == key);
             assert!(matches!(field, Some((_, FieldValue::Float(s))) if *s >= 0.0));
         }
     }

@@ -80,7 +80,7 @@ impl Route {
         let mut measurement =
             Measurement::new(options.database.clone(), options.measurement.clone());
         self.set_tags(ending, options, &mut measurement);
-        let part: Rc<[u8]> = encoder.encode_series(&mut measurement)?.into();
+        let part: Rc<[u8]> = encoder.encode_series(&measurement)?.into();
         if let Some(known) = known {
             all.swap_remove(known);
         }

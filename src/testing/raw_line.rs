@@ -1,4 +1,4 @@
-use crate::{Database, Influx, Measurement, RecordError, line_protocol::Encoder, tray::Source};
+use crate::{Database, Influx, Measurement, RecordError, line_protocol::{Encoder, Line}, tray::Source};
 
 /// Records `line` as it is, where [`Influx::record`] would have encoded a
 /// [`Measurement`](crate::Measurement): so a test can see what becomes of a line that a server
@@ -41,9 +41,8 @@ impl Source for RawLine<'_> {
         &self.database
     }
 
-    fn write(&mut self, _: &Encoder, out: &mut Vec<u8>) -> Result<usize, RecordError> {
-        out.extend_from_slice(self.line.as_bytes());
-        out.push(b'\n');
+    fn write(&mut self, _: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
+        line.set(self.line);
         Ok(self.line.len())
     }
 

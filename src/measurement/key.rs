@@ -1,0 +1,107 @@
+use std::borrow::Cow;
+
+use crate::text::{Part, first_word, is_plain, replaced};
+
+/// A tag's or field's key, as a line can carry it: looked at once, when it is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Its first eight bytes, such that they compare as it does. First, so that keys that differ
+    /// are told apart by it: a key holds no NUL, so one of up to eight bytes is in here whole.
+    rank: u64,
+    is_plain: bool,
+    text: Cow<'static, str>,
+}
+
+impl Key {
+    #[inline(always)]
+    pub(crate) fn new(text: Cow<'static, str>) -> Self {
+        match is_plain(&text, Part::Key) {
+            true => Self {
+                rank: rank(&text),
+                is_plain: true,
+                text,
+            },
+            false => Self::odd(&text),
+        }
+    }
+
+    #[cold]
+    fn odd(text: &str) -> Self {
+        let text = replaced(text).into_owned();
+        Self {
+            rank: rank(&text),
+            is_plain: is_plain(&text, Part::Key),
+            text: text.into(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Is there nothing in it to be escaped?
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rank == 0
+    }
+
+    /// The name that lines have for their timestamp.
+    #[inline]
+    pub(crate) fn is_time(&self) -> bool {
+        self.rank == u64::from_be_bytes(*b"time\0\0\0\0")
+    }
+
+    /// Ranks order keys as their texts do, but for those that begin alike.
+    #[inline]
+    pub(crate) fn rank(&self) -> u64 {
+        self.rank
+    }
+
+    #[inline]
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        self.rank < other.rank || (self.rank == other.rank && self.text < other.text)
+    }
+}
+
+#[inline(always)]
+fn rank(text: &str) -> u64 {
+    first_word(text.as_bytes()).swap_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &'static str) -> Key {
+        Key::new(text.into())
+    }
+
+    #[test]
+    fn keys_are_ordered_as_their_texts_are() {
+        let texts = [
+            "", "a", "aa", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefgi", "b", "time", "ä",
+        ];
+        for (at, one) in texts.iter().enumerate() {
+            for (other_at, other) in texts.iter().enumerate() {
+                assert_eq!(key(one).is_before(&key(other)), at < other_at, "{one} {other}");
+                assert_eq!(key(one) == key(other), at == other_at, "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_key_cannot_carry_is_replaced_and_what_is_to_be_escaped_is_known() {
+        assert_eq!(key("a\\").as_str(), "a");
+        assert!(key("a\\").is_plain());
+        assert_eq!(key("a\0").as_str(), "a\\0");
+        assert!(!key("a b").is_plain());
+        assert!(key("\\").is_empty() && !key(" ").is_empty());
+        assert!(key("time\\").is_time() && !key("times").is_time() && !key("time_at").is_time());
+    }
+}

@@ -1,0 +1,217 @@
+//! Text that lines are made of: what of it has to be escaped or replaced. Pure.
+//!
+//! Most of it holds nothing of that kind, so it is looked at in words of eight bytes.
+
+use std::borrow::Cow;
+
+/// Which characters a part of a line escapes with a backslash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Part {
+    /// Blank and comma.
+    Name = 1,
+    /// Blank, comma and equals sign; a tag's value too.
+    Key = 2,
+    /// Quote and backslash.
+    String = 4,
+}
+
+/// In names, keys and tag values: a character that is replaced, or a backslash.
+const REPLACED: u8 = 8;
+
+/// For each byte, the parts that escape it, and [`REPLACED`].
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[b' ' as usize] = Part::Name as u8 | Part::Key as u8;
+    classes[b',' as usize] = Part::Name as u8 | Part::Key as u8;
+    classes[b'=' as usize] = Part::Key as u8;
+    classes[b'"' as usize] = Part::String as u8;
+    classes[b'\\' as usize] = Part::String as u8 | REPLACED;
+    classes[b'\n' as usize] = REPLACED;
+    classes[b'\r' as usize] = REPLACED;
+    classes[b'\t' as usize] = REPLACED;
+    classes[b'\0' as usize] = REPLACED;
+    classes
+};
+
+impl Part {
+    #[inline]
+    pub(crate) fn escapes(self, byte: u8) -> bool {
+        CLASSES[usize::from(byte)] & self as u8 != 0
+    }
+
+    /// May a byte of `word` be one that this part escapes or replaces? (No other answer is
+    /// certain: control characters are taken for such, and so is what only another part escapes.)
+    #[inline(always)]
+    pub(crate) fn suspects(self, word: u64) -> bool {
+        let found = match self {
+            Self::Name | Self::Key => {
+                up_to_blank(word) | equal(word, b',') | equal(word, b'=') | equal(word, b'\\')
+            }
+            Self::String => equal(word, b'"') | equal(word, b'\\'),
+        };
+        found & repeat(0x80) != 0
+    }
+}
+
+const fn repeat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The highest bit of some byte is set if one is a control character or a blank. (This and the next
+/// are in "Bit Twiddling Hacks" by S. E. Anderson, as `hasless` and `haszero`.)
+#[inline(always)]
+fn up_to_blank(word: u64) -> u64 {
+    word.wrapping_sub(repeat(b' ' + 1)) & !word
+}
+
+/// The highest bit of some byte is set if one is `byte`.
+#[inline(always)]
+fn equal(word: u64, byte: u8) -> u64 {
+    let difference = word ^ repeat(byte);
+    difference.wrapping_sub(repeat(1)) & !difference
+}
+
+/// The first eight bytes, the first one lowest; zeros after the end.
+#[inline(always)]
+pub(crate) fn first_word(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => short_word(text),
+    }
+}
+
+/// Of a text of less than eight bytes.
+#[inline(always)]
+fn short_word(text: &[u8]) -> u64 {
+    let len = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+        return first | last << (8 * (len - 4));
+    }
+    match *text {
+        [] => 0,
+        [only] => only.into(),
+        [first, .., last] => {
+            let [first, middle, last] = [first, text[len / 2], last].map(u64::from);
+            first | middle << (8 * (len / 2)) | last << (8 * (len - 1))
+        }
+    }
+}
+
+/// Each word of `text` and the place it belongs to; the last two may overlap, and a text shorter
+/// than a word is one that ends in letters.
+#[inline(always)]
+pub(crate) fn each_word(text: &[u8], mut each: impl FnMut(usize, u64)) {
+    let len = text.len();
+    let Some(last) = text.last_chunk() else {
+        return each(0, short_word(text) | repeat(b'a') << (8 * len));
+    };
+    for (at, word) in text.as_chunks().0.iter().enumerate() {
+        each(8 * at, u64::from_le_bytes(*word));
+    }
+    if !len.is_multiple_of(8) {
+        each(len - 8, u64::from_le_bytes(*last));
+    }
+}
+
+/// Is there nothing in `text` that `part` would have to look at closely?
+#[inline(always)]
+pub(crate) fn is_plain(text: &str, part: Part) -> bool {
+    let mut is_plain = true;
+    each_word(text.as_bytes(), |_, word| is_plain &= !part.suspects(word));
+    is_plain
+}
+
+/// `text` as a name, key or tag value can carry it: see the head of
+/// [`line_protocol`](crate::line_protocol).
+#[inline]
+pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
+    match is_plain(text, Part::Key) {
+        true => Cow::Borrowed(text),
+        false => replaced_slowly(text),
+    }
+}
+
+#[cold]
+fn replaced_slowly(text: &str) -> Cow<'_, str> {
+    let is_replaced = |byte| CLASSES[usize::from(byte)] & REPLACED != 0;
+    if !text.bytes().any(is_replaced) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text.chars().peekable();
+    while let Some(char) = rest.next() {
+        match char {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0' => out.push_str("\\0"),
+            '\\' if rest
+                .peek()
+                .is_none_or(|next| " ,=\"\\\n\r\t\0".contains(*next)) => {}
+            char => out.push(char),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTS: [Part; 3] = [Part::Name, Part::Key, Part::String];
+
+    #[test]
+    fn a_word_is_suspected_wherever_in_it_a_byte_is_that_its_part_escapes_or_replaces() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                for others in [b'a', b'~', 0x80, 0xff, b'!'] {
+                    let mut word = [others; 8];
+                    word[place] = byte;
+                    let word = u64::from_le_bytes(word);
+                    for part in PARTS {
+                        let is_replaced = part != Part::String
+                            && CLASSES[usize::from(byte)] & REPLACED != 0;
+                        let must = part.escapes(byte) || is_replaced;
+                        assert!(!must || part.suspects(word), "{part:?} {byte} at {place}");
+                    }
+                    let is_harmless = byte > b' ' && !b",=\\\"".contains(&byte);
+                    let suspected = PARTS.iter().any(|part| part.suspects(word));
+                    assert!(!is_harmless || !suspected, "{byte} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_text_cover_it_and_nothing_else() {
+        let text: Vec<u8> = (b'A'..b'A' + 40).collect();
+        for len in 0..text.len() {
+            let text = &text[..len];
+            let mut covered = vec![0; len + 8];
+            each_word(text, |at, word| {
+                covered[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            });
+            assert_eq!(&covered[..len], text);
+            let mut first = [0; 8];
+            let known = len.min(8);
+            first[..known].copy_from_slice(&text[..known]);
+            assert_eq!(first_word(text).to_le_bytes(), first);
+        }
+    }
+
+    #[test]
+    fn one_odd_byte_anywhere_makes_a_text_one_that_is_not_plain() {
+        for len in 1..40 {
+            for at in 0..len {
+                let mut text = vec![b'x'; len];
+                text[at] = b',';
+                let text = String::from_utf8(text).unwrap();
+                assert!(!is_plain(&text, Part::Key), "{text}");
+                assert!(is_plain(&text, Part::String), "{text}");
+            }
+        }
+        assert!(is_plain("", Part::Key));
+    }
+}
