@@ -46,7 +46,11 @@ impl From<SystemTime> for Timestamp {
 }
 
 fn nanoseconds_of(time: SystemTime) -> i64 {
-    let nanoseconds = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    let nanoseconds = |duration: Duration| {
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let nanoseconds = seconds.saturating_mul(1_000_000_000);
+        nanoseconds.saturating_add(duration.subsec_nanos().into())
+    };
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => nanoseconds(since),
         Err(before) => -nanoseconds(before.duration()),

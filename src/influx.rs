@@ -110,16 +110,16 @@ impl Influx {
     /// shutdown. Either way it is counted in [`stats`](Self::stats).
     #[inline]
     pub fn record(&self, measurement: Measurement) -> Result<(), RecordError> {
-        self.0.shared.intake.record(measurement, None)
+        self.0.shared.intake.take(measurement, None)
     }
 
     /// Records what is no [`Measurement`], but makes a line.
     #[cfg(any(feature = "middleware", feature = "testing"))]
     pub(crate) fn record_source(
         &self,
-        source: impl crate::tray::Source,
+        mut source: impl crate::tray::Source,
     ) -> Result<(), RecordError> {
-        self.0.shared.intake.record(source, None)
+        self.0.shared.intake.record(&mut source, None)
     }
 
     /// Records a measurement and waits for what becomes of it: at most the
@@ -127,7 +127,7 @@ impl Influx {
     /// does not take it. Dropping the future changes nothing for the measurement.
     pub async fn deliver(&self, measurement: Measurement) -> Delivery {
         let (ticket, delivery) = Ticket::new();
-        match self.0.shared.intake.record(measurement, Some(ticket)) {
+        match self.0.shared.intake.take(measurement, Some(ticket)) {
             Ok(()) => delivery.await,
             Err(error) => Delivery::Dropped {
                 reason: error.to_string(),

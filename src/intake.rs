@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    Config, Database, RecordError, Stats,
+    Config, Database, Measurement, RecordError, Stats,
     batch::{BatchLimits, OpenBatch},
     cardinality::Cardinality,
     gauge::{Gauge, GaugeLimits},
@@ -120,15 +120,27 @@ impl Intake {
         _ = self.wake.set(Box::new(wake));
     }
 
-    /// Encodes a measurement into this thread's tray.
+    /// Records a measurement; its memory is used again.
+    #[inline]
+    pub(crate) fn take(
+        &self,
+        mut measurement: Measurement,
+        ticket: Option<Ticket>,
+    ) -> Result<(), RecordError> {
+        let result = self.record(&mut measurement, ticket);
+        measurement.recycle();
+        result
+    }
+
+    /// Writes a line into this thread's tray.
     #[inline]
     pub(crate) fn record(
         &self,
-        mut source: impl Source,
+        source: &mut impl Source,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
         let (gauge, shares, cardinality) = (&self.gauge, &self.shares, &self.cardinality);
-        let mut put = |tray: &Tray| tray.put(&mut source, &mut ticket, gauge, shares, cardinality);
+        let mut put = |tray: &Tray| tray.put(source, &mut ticket, gauge, shares, cardinality);
         let put_in_own = TRAYS.try_with(|trays| {
             let mut trays = trays.borrow_mut();
             match trays.iter().find(|(id, _)| *id == self.id) {

@@ -124,7 +124,7 @@ impl BufferActor {
     }
 
     fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
-        let error = self.shared.intake.record(measurement, ticket).err()?;
+        let error = self.shared.intake.take(measurement, ticket).err()?;
         if error.is_invalid() {
             self.alarms.invalid(&error, self.now());
         }

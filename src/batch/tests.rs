@@ -47,7 +47,10 @@ fn room_is_for_lines_and_bytes_and_an_empty_batch_takes_a_line_of_any_length() {
     assert!(open(&[]).has_room(1, 1_000, LIMITS));
     assert!(!open(&["a\n", "b\n", "c\n"]).has_room(1, 2, LIMITS));
     let long = "x".repeat(30);
-    assert!(!open(&[&long]).has_room(1, 2, LIMITS), "a long line goes alone");
+    assert!(
+        !open(&[&long]).has_room(1, 2, LIMITS),
+        "a long line goes alone"
+    );
 }
 
 #[test]

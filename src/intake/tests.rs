@@ -13,7 +13,7 @@ fn intake(config: Config) -> Arc<Intake> {
 }
 
 fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
-    intake.record(Measurement::new(database, "m").field("f", 1), None)
+    intake.take(Measurement::new(database, "m").field("f", 1), None)
 }
 
 /// What a drain finds: lines by database.
@@ -157,7 +157,7 @@ fn what_is_refused_leaves_no_trace_but_in_the_counts() {
     let long = "x".repeat(600);
     let record_long = || {
         let measurement = Measurement::new("a", "m").field("f", long.clone());
-        intake.record(measurement, None)
+        intake.take(measurement, None)
     };
     record_long().unwrap();
     let error = record_long().unwrap_err();
@@ -252,7 +252,7 @@ fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_tray() {
     let intake = intake(Config::default());
     for database in ["a", "b"] {
         let without_fields = Measurement::new(database, "m");
-        intake.record(without_fields, None).unwrap_err();
+        intake.take(without_fields, None).unwrap_err();
     }
     assert_eq!(intake.drain().len(), 0);
 }

@@ -86,7 +86,7 @@ impl Rig {
     fn record(&self, database: &'static str, count: u64) {
         for _ in 0..count {
             let measurement = Measurement::new(database, "m").field("f", 1);
-            self.shared.intake.record(measurement, None).unwrap();
+            self.shared.intake.take(measurement, None).unwrap();
         }
     }
 

@@ -49,7 +49,7 @@ async fn shutdown_delivers_what_is_there_and_takes_nothing_more() {
     let report = actix::spawn(rig.buffer.send(Shutdown { timeout: SECOND }));
     let write = rig.write().await;
     let late = Measurement::new("db", "m").field("f", 1);
-    let error = rig.shared.intake.record(late.clone(), None);
+    let error = rig.shared.intake.take(late.clone(), None);
     assert_eq!(error, Err(RecordError::Stopping));
     rig.buffer.do_send(late);
     answer(write, Verdict::Written);
@@ -132,7 +132,7 @@ async fn an_actor_that_ends_without_a_shutdown_leaves_no_measurement_uncounted()
     assert_eq!(rig.shared.end().unwrap().undelivered, 4);
     let late = Measurement::new("db", "m").field("f", 1);
     assert_eq!(
-        rig.shared.intake.record(late, None),
+        rig.shared.intake.take(late, None),
         Err(RecordError::Stopping)
     );
 }

@@ -51,7 +51,7 @@ async fn a_rejected_batch_is_halved_to_the_bad_line() {
     let mut rig = Rig::new(config().trigger_size(8));
     rig.record("db", 7);
     let bad = Measurement::new("db", "bad").field("f", 1);
-    rig.shared.intake.record(bad, None).unwrap();
+    rig.shared.intake.take(bad, None).unwrap();
     let mut posts = 0;
     while rig.shared.intake.stats().pending > 0 {
         let write = rig.write().await;
