@@ -1,15 +1,26 @@
 //! What the benchmarks record, and with what.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+pub mod ratio;
+#[cfg(feature = "middleware")]
 pub mod service;
+pub mod sink;
 
 use std::time::Duration;
 
-use actix_influxdb::{Config, Influx, Measurement};
+use actix_influxdb::{
+    Config, Database, Guard, Influx, Measurement,
+    testing::{Answer, FakeInflux},
+};
 
-/// 6 tags and 2 fields, a line of 190 bytes: what a web service records of a request.
+/// 6 tags and 2 fields, a line of about 190 bytes: what a web service records of a request.
 pub fn typical() -> Measurement {
-    Measurement::new("example", "http_request")
+    typical_of("example")
+}
+
+/// The same, for another database.
+pub fn typical_of(database: impl Into<Database>) -> Measurement {
+    Measurement::new(database, "http_request")
         .tag("method", "GET")
         .tag("endpoint", "/users/{id}/orders")
         .tag("handler", "orders")
@@ -20,7 +31,7 @@ pub fn typical() -> Measurement {
         .field("time_to_first_byte", 0.021_129)
 }
 
-/// The same size, but names, keys and values hold what is escaped or replaced.
+/// About the same size, but names, keys and values hold what is escaped or replaced.
 pub fn with_escapes() -> Measurement {
     Measurement::new("example", "http request")
         .tag("method", "GET, HEAD")
@@ -68,7 +79,22 @@ pub fn idle() -> Config {
         .base_tag("region", "eu-central-1")
 }
 
-/// A pipeline with the settings of [`idle`].
-pub fn idle_pipeline() -> Influx {
-    Influx::start(idle()).expect("these settings are allowed")
+/// A pipeline with these settings. When the guard is dropped, it ends at once.
+pub fn start(config: Config) -> (Influx, Guard) {
+    let influx = Influx::start(config).expect("these settings are allowed");
+    let guard = influx.guard(Duration::ZERO);
+    (influx, guard)
+}
+
+/// A pipeline with the settings of [`idle`], whose server fails: what is recorded is batched as
+/// ever, and the breaker is open.
+pub fn start_without_server(fake: &FakeInflux) -> (Influx, Guard) {
+    fake.answer_always(Answer::status(503).retry_after(3_600));
+    let config = idle()
+        .url(fake.url())
+        .trigger_size(Config::DEFAULT_TRIGGER_SIZE);
+    let (influx, guard) = start(config.interval(Duration::from_millis(10)));
+    influx.record(typical()).expect("there is room");
+    fake.wait_for_requests(1, Duration::from_secs(10));
+    (influx, guard)
 }

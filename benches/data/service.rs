@@ -32,7 +32,7 @@ pub async fn measured(
 }
 
 /// One request, from its head to the end of the response's body.
-pub async fn request<S, B>(service: &S)
+async fn request<S, B>(service: &S)
 where
     S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
@@ -44,4 +44,14 @@ where
     let response = service.call(request).await.expect("the handler can't fail");
     let body = to_bytes(response.into_body()).await;
     assert!(body.is_ok_and(|body| body == "a user"));
+}
+
+pub async fn requests<S, B>(service: &S, times: u32)
+where
+    S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    for _ in 0..times {
+        request(service).await;
+    }
 }

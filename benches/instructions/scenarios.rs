@@ -57,7 +57,7 @@ fn encode(times: u32, measurement: fn() -> Measurement) {
 
 /// Lines stay where they are recorded: nothing is delivered meanwhile.
 fn record(times: u32, measurement: fn() -> Measurement) {
-    let influx = data::idle_pipeline();
+    let (influx, _guard) = data::start(data::idle());
     for _ in 0..times {
         influx.record(measurement()).expect("there is room");
     }
@@ -66,19 +66,15 @@ fn record(times: u32, measurement: fn() -> Measurement) {
 fn bare_requests(times: u32) {
     actix_web::rt::System::new().block_on(async {
         let service = service::bare().await;
-        for _ in 0..times {
-            service::request(&service).await;
-        }
+        service::requests(&service, times).await;
     });
 }
 
 fn measured_requests(times: u32) {
-    let influx = data::idle_pipeline();
+    let (influx, _guard) = data::start(data::idle());
     actix_web::rt::System::new().block_on(async {
         let service = service::measured(InfluxMetrics::new(&influx, "example")).await;
-        for _ in 0..times {
-            service::request(&service).await;
-        }
+        service::requests(&service, times).await;
     });
     assert_eq!(influx.stats().recorded, u64::from(times));
 }
