@@ -84,7 +84,8 @@ fn run(save: bool) -> io::Result<bool> {
         };
         (name.to_string(), figure)
     };
-    let by_scenario = counted.iter().map(figure).collect();
+    let is_kept = |(name, _): &&(&str, Counts)| !scenarios::is_base(name);
+    let by_scenario = counted.iter().filter(is_kept).map(figure).collect();
     let file = Figures {
         compiler,
         by_scenario,

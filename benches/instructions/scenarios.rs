@@ -40,6 +40,11 @@ impl Scenario {
     }
 }
 
+/// Is it only there for others to be held against? It is none of this crate's work.
+pub fn is_base(name: &str) -> bool {
+    SCENARIOS.iter().any(|scenario| scenario.over == Some(name))
+}
+
 fn make(times: u32, measurement: fn() -> Measurement) {
     for _ in 0..times {
         black_box(measurement());
