@@ -9,6 +9,9 @@ use crate::{
 /// What a figure may grow by, in per cent.
 const ALLOWED: f64 = 5.0;
 
+const HEADS: &str = "               \
+instructions      kept                calls      kept           in libraries";
+
 /// A figure, and the one that is kept, unless the scenario is new.
 #[derive(Clone, Copy)]
 struct Pair {
@@ -45,13 +48,8 @@ impl Pair {
 
 /// Prints everything. Says whether no figure grew too much, as far as that can be said.
 pub fn print(kept: &Figures, compiler: &Compiler, counted: &[(&str, Counts)]) -> bool {
-    let heads = ["instructions", "kept", "", "calls", "kept", ""];
-    let [a, b, c, d, e, f] = heads;
     println!("\nWhat each operation costs the thread that calls, and what libraries do of it:\n");
-    println!(
-        "{:14} {a:>12} {b:>9} {c:>9} {d:>10} {e:>9} {f:>9} {:>12}",
-        "", "in libraries"
-    );
+    println!("{HEADS}");
     let (mut grown, mut shrank) = (Vec::new(), false);
     for (name, counts) in counted {
         let before = kept.get(name);
