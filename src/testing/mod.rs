@@ -68,6 +68,7 @@ mod auth;
 mod connection;
 mod connections;
 mod database;
+mod encode;
 mod fake_influx;
 mod http;
 mod listener;
@@ -85,6 +86,7 @@ mod store;
 mod view;
 
 pub use answer::Answer;
+pub use encode::encode;
 pub use fake_influx::FakeInflux;
 pub use point::{Point, Value};
 pub use raw_line::record_line;

@@ -1,0 +1,45 @@
+use std::sync::LazyLock;
+
+use crate::{Measurement, Precision, RecordError, line_protocol::Encoder};
+
+/// Without base tags, as the default settings write everything else.
+static ENCODER: LazyLock<Encoder> =
+    LazyLock::new(|| Encoder::new([], Precision::Nanoseconds, false));
+
+/// Appends the line that a measurement becomes, as it goes out without base tags, at nanosecond
+/// precision: so a test can see what a program records, without a pipeline and a server.
+///
+/// ```
+/// use actix_influxdb::{Measurement, testing};
+///
+/// let mut lines = Vec::new();
+/// let login = Measurement::new("example", "login").tag("method", "o auth").field("ms", 12.5);
+/// testing::encode(login.timestamp(1_700_000_000_000_000_000), &mut lines)?;
+/// assert_eq!(lines, b"login,method=o\\ auth ms=12.5 1700000000000000000\n");
+/// # Ok::<(), actix_influxdb::RecordError>(())
+/// ```
+///
+/// # Errors
+///
+/// The measurement is invalid: then `out` is left as it was.
+pub fn encode(mut measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    ENCODER.encode(&mut measurement, out).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_appended_and_an_invalid_measurement_leaves_them_as_they_were() {
+        let mut lines = b"before ok=true\n".to_vec();
+        let invalid = Measurement::new("db", "empty").tag("a", "b");
+        assert!(matches!(
+            encode(invalid, &mut lines),
+            Err(RecordError::NoFields { .. })
+        ));
+        let valid = Measurement::new("db", "m").field("x", 1).timestamp(7);
+        encode(valid, &mut lines).unwrap();
+        assert_eq!(lines, b"before ok=true\nm x=1i 7\n");
+    }
+}
