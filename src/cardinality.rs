@@ -3,14 +3,12 @@
 //!
 //! Up to a budget of values per database, measurement and tag key, values are let through and
 //! remembered. From then on one that was not seen before becomes [`OTHER`]. A thread asks only for
-//! a series that is new to it: see [`KnownSeries`].
+//! a series that is new to it: see [`KnownSeries`](crate::known_series::KnownSeries).
 //!
 //! Names, keys and values are remembered as 64-bit hashes. Should two be the same, which among a
 //! million has a chance of one in 37 million, a value more than the budget goes out or two keys
 //! share one budget: nothing is mixed up, because what goes out is never read from here. The hashes
 //! are seeded at random in each process, so no stranger can prepare such values.
-
-mod known_series;
 
 use std::{
     borrow::Cow,
@@ -23,9 +21,9 @@ use std::{
 use foldhash::quality::RandomState;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-pub(crate) use self::known_series::KnownSeries;
-use self::known_series::Prehashed;
-use crate::{Database, Measurement, measurement::Contents, text::replaced};
+use crate::{
+    Database, Measurement, known_series::Prehashed, measurement::Contents, text::replaced,
+};
 
 /// What a value becomes that there is no budget for. It needs none itself.
 pub(crate) const OTHER: &str = "_other";

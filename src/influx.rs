@@ -117,7 +117,7 @@ impl Influx {
     #[cfg(any(feature = "middleware", feature = "testing"))]
     pub(crate) fn record_source(
         &self,
-        mut source: impl crate::tray::Source,
+        mut source: impl crate::source::Source,
     ) -> Result<(), RecordError> {
         self.0.shared.intake.record(&mut source, None)
     }

@@ -23,7 +23,8 @@ use crate::{
     line_protocol::Encoder,
     report::Ticket,
     shares::Shares,
-    tray::{Source, Tray},
+    source::Source,
+    tray::Tray,
 };
 
 /// What callers need to know of the configuration.

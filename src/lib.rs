@@ -84,6 +84,7 @@ mod gauge;
 mod influx;
 mod intake;
 mod isolate;
+mod known_series;
 mod ledger;
 mod line_protocol;
 mod measurement;
@@ -93,6 +94,7 @@ mod precision;
 mod report;
 mod shared;
 mod shares;
+mod source;
 mod tag;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -62,7 +62,7 @@ impl Encoder {
             })
             .collect();
         // Keys that become one by replacement would stand twice.
-        base_tags.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
+        base_tags.sort_by(|a, b| a.key.cmp(&b.key));
         base_tags.dedup_by(|a, b| a.key == b.key);
         Self {
             #[cfg(feature = "middleware")]
@@ -88,6 +88,13 @@ impl Encoder {
         push_name(line, point)?;
         self.push_tags(line, point)?;
         let series = line.len();
+        self.finish(line, point)?;
+        Ok(series)
+    }
+
+    /// Appends all that follows the name and the tags.
+    #[inline]
+    pub(crate) fn finish(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
         self.push_fields(line, point)?;
         if !point.timestamp.is_storable() {
             return Err(RecordError::InvalidTimestamp {
@@ -98,17 +105,17 @@ impl Encoder {
         line.push(b' ');
         line.push_integer(self.precision.from_nanos(point.timestamp.0));
         line.push(b'\n');
-        Ok(series)
+        Ok(())
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
-    #[inline]
     fn push_tags(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+        let mut tags: SmallVec<[_; 8]> = point.tags.iter().collect();
+        tags.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut base_tags = &*self.base_tags;
-        for at in sorted(point) {
-            let (key, value) = &point.tags[at];
+        for (key, value) in tags {
             while let [base, rest @ ..] = base_tags
-                && !key.is_before(&base.key)
+                && base.key <= *key
             {
                 base_tags = rest;
                 if base.key != *key {
@@ -182,28 +189,6 @@ impl Encoder {
     }
 }
 
-/// The places of the point's tags, in the order of their keys.
-#[inline]
-fn sorted(point: &Contents) -> impl Iterator<Item = usize> {
-    // The key's first seven bytes, and the place: numbers are sorted faster than what they stand
-    // for.
-    let place = |(at, (key, _)): (usize, &(Key, _))| key.rank() & !0xff | (at as u64 & 0xff);
-    let mut order: SmallVec<[u64; 8]> = point.tags.iter().enumerate().map(place).collect();
-    order.sort_unstable();
-    let is_tie = |pair: &[u64]| pair[0] >> 8 == pair[1] >> 8;
-    let mut places: SmallVec<[usize; 8]> = order.iter().map(|it| (it & 0xff) as usize).collect();
-    if order.windows(2).any(is_tie) || point.tags.len() > 256 {
-        sort_slowly(point, &mut places);
-    }
-    places.into_iter()
-}
-
-#[cold]
-fn sort_slowly(point: &Contents, places: &mut SmallVec<[usize; 8]>) {
-    *places = (0..point.tags.len()).collect();
-    places.sort_unstable_by_key(|at| point.tags[*at].0.as_str());
-}
-
 const NOT_EMPTY: &str = "it must not be empty";
 const NOT_TIME: &str = "`time` is the timestamp's own name";
 const NOT_EMPTY_NOT_TIME: &str = "it must not be empty, nor `time`, the timestamp's own name";
@@ -211,12 +196,7 @@ const NOT_EMPTY_NOT_COMMENT: &str =
     "it must not be empty, nor start with `#` (the server would discard the line as a comment)";
 
 #[cold]
-fn invalid(
-    kind: &'static str,
-    point: &Contents,
-    name: &str,
-    allowed: &'static str,
-) -> RecordError {
+fn invalid(kind: &'static str, point: &Contents, name: &str, allowed: &'static str) -> RecordError {
     RecordError::InvalidName {
         kind,
         name: name.to_owned(),

@@ -1,6 +1,6 @@
 mod key;
 
-use std::{borrow::Cow, fmt, time::Instant};
+use std::{borrow::Cow, cell::Cell, fmt, time::Instant};
 
 use smallvec::SmallVec;
 
@@ -49,6 +49,24 @@ pub(crate) struct Contents {
     pub(crate) fields: Entries<FieldValue, 3>,
 }
 
+impl Contents {
+    #[cold]
+    fn empty() -> Box<Self> {
+        Box::new(Self {
+            database: Database::new(""),
+            name: Str::default(),
+            timestamp: Timestamp(0),
+            tags: SmallVec::new(),
+            fields: SmallVec::new(),
+        })
+    }
+}
+
+thread_local! {
+    /// The memory of what this thread has recorded last.
+    static SPARE: Cell<Option<Box<Contents>>> = const { Cell::new(None) };
+}
+
 /// Values by key, each key once.
 pub(crate) type Entries<V, const N: usize> = SmallVec<[(Key, V); N]>;
 
@@ -67,13 +85,21 @@ impl Measurement {
 
     #[inline]
     pub(crate) fn at(timestamp: Timestamp, database: Database, name: Str) -> Self {
-        Self(Box::new(Contents {
-            database,
-            name,
-            timestamp,
-            tags: SmallVec::new(),
-            fields: SmallVec::new(),
-        }))
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let mut contents = spare.unwrap_or_else(Contents::empty);
+        contents.database = database;
+        contents.name = name;
+        contents.timestamp = timestamp;
+        Self(contents)
+    }
+
+    /// It is recorded: its memory is for this thread's next one.
+    #[inline]
+    pub(crate) fn recycle(self) {
+        let Self(mut contents) = self;
+        contents.tags.clear();
+        contents.fields.clear();
+        _ = SPARE.try_with(|spare| spare.set(Some(contents)));
     }
 
     /// With this tag.

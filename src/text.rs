@@ -171,8 +171,8 @@ mod tests {
                     word[place] = byte;
                     let word = u64::from_le_bytes(word);
                     for part in PARTS {
-                        let is_replaced = part != Part::String
-                            && CLASSES[usize::from(byte)] & REPLACED != 0;
+                        let is_replaced =
+                            part != Part::String && CLASSES[usize::from(byte)] & REPLACED != 0;
                         let must = part.escapes(byte) || is_replaced;
                         assert!(!must || part.suspects(word), "{part:?} {byte} at {place}");
                     }

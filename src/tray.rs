@@ -3,44 +3,18 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 
 use crate::{
-    Database, Measurement, RecordError, Stats,
+    Database, RecordError, Stats,
     batch::OpenBatch,
-    cardinality::{Capped, Cardinality, KnownSeries},
+    cardinality::Cardinality,
     gauge::{Credit, Gauge},
     intake::{Door, Settings},
+    known_series::KnownSeries,
     ledger::Tally,
-    line_protocol::{Encoder, Line},
+    line_protocol::Line,
     report::Ticket,
     shares::{Share, Shares},
+    source::{Source, Writing},
 };
-
-/// What can be put into a tray: a measurement, or in tests a line as it is.
-pub(crate) trait Source {
-    fn database(&self) -> &Database;
-
-    /// Writes the line. Returns how many bytes of it name its series.
-    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError>;
-
-    /// What the cardinality guard may change before it is written again.
-    fn guarded(&mut self) -> Option<&mut Measurement>;
-}
-
-impl Source for Measurement {
-    #[inline]
-    fn database(&self) -> &Database {
-        &self.0.database
-    }
-
-    #[inline]
-    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
-        encoder.encode(self, line)
-    }
-
-    #[inline]
-    fn guarded(&mut self) -> Option<&mut Measurement> {
-        Some(self)
-    }
-}
 
 /// Where one calling thread leaves encoded lines, by database.
 #[derive(Debug)]
@@ -138,7 +112,9 @@ impl Tray {
     }
 
     pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
-        self.0.lock().settings = Arc::clone(settings);
+        let mut contents = self.0.lock();
+        contents.settings = Arc::clone(settings);
+        contents.known.forget();
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -181,13 +157,22 @@ impl Contents {
             tally.dropped.buffer_full += 1;
             return (Err(full), gauge.lost());
         }
-        let mut capped = Capped::default();
-        if let Err(invalid) = write(source, settings, cardinality, known, shelf.salt, line, &mut capped) {
-            shelves.forget_last_if_empty();
-            credit.put_back_line(gauge);
-            tally.dropped.invalid += 1;
-            return (Err(invalid), false);
-        }
+        let by = Writing {
+            encoder: &settings.encoder,
+            tag_values: settings.tag_values,
+            cardinality,
+            known,
+            salt: shelf.salt,
+        };
+        let capped = match source.write(line, by) {
+            Ok(capped) => capped,
+            Err(invalid) => {
+                shelves.forget_last_if_empty();
+                credit.put_back_line(gauge);
+                tally.dropped.invalid += 1;
+                return (Err(invalid), false);
+            }
+        };
         let line = line.as_bytes();
         if let Err(full) = credit.take_bytes(line.len(), gauge, limits, reserve) {
             shelves.forget_last_if_empty();
@@ -205,32 +190,6 @@ impl Contents {
         }
         (Ok(()), credit.take_alarm() || capped.is_news)
     }
-}
-
-/// Writes the line, with what the cardinality guard makes of its tags.
-#[inline]
-fn write(
-    source: &mut impl Source,
-    settings: &Settings,
-    cardinality: &Cardinality,
-    known: &mut KnownSeries,
-    salt: u64,
-    line: &mut Line,
-    capped: &mut Capped,
-) -> Result<(), RecordError> {
-    let series = source.write(&settings.encoder, line)?;
-    if let (Some(budget), Some(guarded)) = (settings.tag_values, source.guarded()) {
-        let series = known.id(salt, &line.as_bytes()[..series]);
-        if !known.contains(series) {
-            *capped = cardinality.cap(guarded, budget);
-            if capped.values == 0 {
-                known.insert(series);
-            } else {
-                source.write(&settings.encoder, line)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Shelf {

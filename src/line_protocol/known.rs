@@ -37,8 +37,7 @@ impl Encoder {
     /// Begins a line with a series part that this encoder has made.
     #[inline]
     pub(crate) fn begin<'a>(&self, series: &[u8], line: &'a mut Line) -> KnownLine<'_, 'a> {
-        line.clear();
-        line.push_bytes(series);
+        line.begin(series);
         KnownLine {
             encoder: self,
             line,

@@ -33,6 +33,14 @@ impl Line {
         }
     }
 
+    /// Makes it one that begins so.
+    #[inline]
+    pub(crate) fn begin(&mut self, head: &[u8]) {
+        self.clear();
+        self.room(head.len())[..head.len()].copy_from_slice(head);
+        self.len = head.len();
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -1,9 +1,9 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
 use crate::text::{Part, first_word, is_plain, replaced};
 
 /// A tag's or field's key, as a line can carry it: looked at once, when it is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Key {
     /// Its first eight bytes, such that they compare as it does. First, so that keys that differ
     /// are told apart by it: a key holds no NUL, so one of up to eight bytes is in here whole.
@@ -62,12 +62,31 @@ impl Key {
     pub(crate) fn rank(&self) -> u64 {
         self.rank
     }
+}
 
+impl Ord for Key {
     #[inline]
-    pub(crate) fn is_before(&self, other: &Self) -> bool {
-        self.rank < other.rank || (self.rank == other.rank && self.text < other.text)
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_rank = self.rank.cmp(&other.rank);
+        by_rank.then_with(|| self.text.cmp(&other.text))
     }
 }
+
+impl PartialOrd for Key {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Key {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank && (self.text.len() <= 8 || self.text == other.text)
+    }
+}
+
+impl Eq for Key {}
 
 #[inline(always)]
 fn rank(text: &str) -> u64 {
@@ -85,11 +104,25 @@ mod tests {
     #[test]
     fn keys_are_ordered_as_their_texts_are() {
         let texts = [
-            "", "a", "aa", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefgi", "b", "time", "ä",
+            "",
+            "a",
+            "aa",
+            "ab",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefghi",
+            "abcdefgi",
+            "b",
+            "time",
+            "ä",
         ];
         for (at, one) in texts.iter().enumerate() {
             for (other_at, other) in texts.iter().enumerate() {
-                assert_eq!(key(one).is_before(&key(other)), at < other_at, "{one} {other}");
+                assert_eq!(
+                    key(one).cmp(&key(other)),
+                    at.cmp(&other_at),
+                    "{one} {other}"
+                );
                 assert_eq!(key(one) == key(other), at == other_at, "{one} {other}");
             }
         }

@@ -7,7 +7,11 @@ use super::{
     request_measurement::RequestMeasurement,
     transform::InfluxMetrics,
 };
-use crate::{ConfigError, Measurement, TagValue, line_protocol::{Encoder, Line}, precision::Precision};
+use crate::{
+    ConfigError, Measurement, TagValue,
+    line_protocol::{Encoder, Line},
+    precision::Precision,
+};
 
 /// Where it goes, and what is in it.
 impl InfluxMetrics {

@@ -4,10 +4,14 @@ use super::{
     options::Options,
     point::{Address, Point},
 };
-use crate::{Database, Measurement, RecordError, 
-line_protocol::{Encoder, Line}, tray::Source};
+use crate::{
+    Database, RecordError,
+    cardinality::Capped,
+    line_protocol::Line,
+    source::{Source, Writing},
+};
 
-/// A request to which nothing was added, as a line: written without a [`Measurement`] in between.
+/// A request to which nothing was added, as a line: written without a [`Measurement`](crate::Measurement) in between.
 pub(super) struct RequestLine<'a> {
     pub(super) point: &'a Point,
     pub(super) options: &'a Options,
@@ -19,10 +23,12 @@ impl Source for RequestLine<'_> {
         &self.options.database
     }
 
-    fn write(&mut self, encoder: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
+    /// Its tags are not guarded: they are the program's own, routes and what a closed set is drawn
+    /// from.
+    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError> {
         let Self { point, options } = self;
-        let series = point.route.series(point.ending, options, encoder)?;
-        let mut line = encoder.begin(&series, line);
+        let series = point.route.series(point.ending, options, by.encoder)?;
+        let mut line = by.encoder.begin(&series, line);
         line.float("duration", point.duration.as_secs_f64());
         if let Some((first_byte, sent)) = point.head {
             if options.time_to_first_byte {
@@ -44,12 +50,7 @@ impl Source for RequestLine<'_> {
             line.float("weight", rate.recip());
         }
         line.end(point.timestamp);
-        Ok(series.len())
-    }
-
-    /// Its tags are the program's own: routes, and what a closed set is drawn from.
-    fn guarded(&mut self) -> Option<&mut Measurement> {
-        None
+        Ok(Capped::default())
     }
 }
 

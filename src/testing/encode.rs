@@ -1,6 +1,9 @@
 use std::sync::LazyLock;
 
-use crate::{Measurement, Precision, RecordError, line_protocol::Encoder};
+use crate::{
+    Measurement, Precision, RecordError,
+    line_protocol::{Encoder, Line},
+};
 
 /// Without base tags, as the default settings write everything else.
 static ENCODER: LazyLock<Encoder> =
@@ -22,8 +25,12 @@ static ENCODER: LazyLock<Encoder> =
 /// # Errors
 ///
 /// The measurement is invalid: then `out` is left as it was.
-pub fn encode(mut measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
-    ENCODER.encode(&mut measurement, out).map(drop)
+pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    let mut line = Line::default();
+    ENCODER.encode(&measurement, &mut line)?;
+    out.extend_from_slice(line.as_bytes());
+    measurement.recycle();
+    Ok(())
 }
 
 #[cfg(test)]

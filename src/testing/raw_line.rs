@@ -1,4 +1,9 @@
-use crate::{Database, Influx, Measurement, RecordError, line_protocol::{Encoder, Line}, tray::Source};
+use crate::{
+    Database, Influx, RecordError,
+    cardinality::Capped,
+    line_protocol::Line,
+    source::{Source, Writing},
+};
 
 /// Records `line` as it is, where [`Influx::record`] would have encoded a
 /// [`Measurement`](crate::Measurement): so a test can see what becomes of a line that a server
@@ -41,12 +46,8 @@ impl Source for RawLine<'_> {
         &self.database
     }
 
-    fn write(&mut self, _: &Encoder, line: &mut Line) -> Result<usize, RecordError> {
+    fn write(&mut self, line: &mut Line, _: Writing<'_>) -> Result<Capped, RecordError> {
         line.set(self.line);
-        Ok(self.line.len())
-    }
-
-    fn guarded(&mut self) -> Option<&mut Measurement> {
-        None
+        Ok(Capped::default())
     }
 }

@@ -1,0 +1,70 @@
+use std::num::NonZeroUsize;
+
+use crate::{
+    Database, Measurement, RecordError,
+    cardinality::{Capped, Cardinality},
+    known_series::{KnownSeries, SeriesId},
+    line_protocol::{Encoder, Line},
+};
+
+/// What can be put into a tray: a measurement, a request, or in tests a line as it is.
+pub(crate) trait Source {
+    fn database(&self) -> &Database;
+
+    /// Writes the line.
+    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError>;
+}
+
+/// What a line is written with.
+pub(crate) struct Writing<'a> {
+    pub(crate) encoder: &'a Encoder,
+    /// How many values a tag may have, if that is guarded.
+    pub(crate) tag_values: Option<NonZeroUsize>,
+    pub(crate) cardinality: &'a Cardinality,
+    pub(crate) known: &'a mut KnownSeries,
+    /// Of the series in the source's database: see [`KnownSeries::salt`].
+    pub(crate) salt: u64,
+}
+
+impl Source for Measurement {
+    #[inline]
+    fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    #[inline]
+    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError> {
+        let point = &*self.0;
+        let id = by.known.id(by.salt, point);
+        match by.known.head(id, point) {
+            Some(head) => {
+                line.begin(head);
+                by.encoder.finish(line, point)?;
+                Ok(Capped::default())
+            }
+            None => write_new(self, id, line, by),
+        }
+    }
+}
+
+/// Writes the line of a series whose head is not known.
+#[inline(never)]
+fn write_new(
+    measurement: &mut Measurement,
+    id: SeriesId,
+    line: &mut Line,
+    by: Writing<'_>,
+) -> Result<Capped, RecordError> {
+    let head = by.encoder.encode(measurement, line)?;
+    if by.known.was_seen(id) {
+        by.known.learn(id, &measurement.0, &line.as_bytes()[..head]);
+        return Ok(Capped::default());
+    }
+    let cap = |budget| by.cardinality.cap(measurement, budget);
+    let capped = by.tag_values.map(cap).unwrap_or_default();
+    match capped.values {
+        0 => by.known.see(id),
+        _ => _ = by.encoder.encode(measurement, line)?,
+    }
+    Ok(capped)
+}
