@@ -123,7 +123,7 @@ impl Cardinality {
         let name = replaced(name);
         let of = self.hash.hash_one((&*database, &*name));
         let mut values = self.values.read();
-        for (key, value) in tags {
+        for (key, value) in tags.values_mut() {
             let text = replaced(value);
             if key.is_empty() || text.is_empty() || text == OTHER {
                 continue;

@@ -63,7 +63,7 @@ impl KnownSeries {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(salt);
         hasher.write(point.name.as_bytes());
-        for (key, value) in &point.tags {
+        for (key, value) in &*point.tags {
             hasher.write_u64(key.rank());
             if let Some(rest) = key.as_str().as_bytes().get(8..) {
                 hasher.write(rest);
@@ -107,7 +107,7 @@ impl KnownSeries {
         }
         let head = Head {
             name: point.name.clone(),
-            tags: point.tags.iter().cloned().collect(),
+            tags: (*point.tags).into(),
             text: text.into(),
         };
         self.heads.insert(id, head);
@@ -123,7 +123,7 @@ impl KnownSeries {
 impl Head {
     #[inline]
     fn is_of(&self, point: &Contents) -> bool {
-        let pairs = self.tags.iter().zip(&point.tags);
+        let pairs = self.tags.iter().zip(&*point.tags);
         let mut is_equal =
             pairs.map(|((key, value), (other_key, other))| key == other_key && equal(value, other));
         self.tags.len() == point.tags.len()

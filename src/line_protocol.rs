@@ -136,7 +136,7 @@ impl Encoder {
     #[inline]
     fn push_fields(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
         let mut separator = b' ';
-        for (key, value) in &point.fields {
+        for (key, value) in &*point.fields {
             if key.is_empty() || key.is_time() {
                 let key = key.as_str();
                 return Err(invalid("field key", point, key, NOT_EMPTY_NOT_TIME));

@@ -1,10 +1,9 @@
+mod entries;
 mod key;
 
 use std::{borrow::Cow, cell::Cell, fmt, time::Instant};
 
-use smallvec::SmallVec;
-
-pub(crate) use self::key::Key;
+pub(crate) use self::{entries::Entries, key::Key};
 use crate::{Database, FieldValue, TagValue, Timestamp};
 
 type Str = Cow<'static, str>;
@@ -44,9 +43,8 @@ pub(crate) struct Contents {
     pub(crate) database: Database,
     pub(crate) name: Str,
     pub(crate) timestamp: Timestamp,
-    // Six tags and three fields need no other allocation.
-    pub(crate) tags: Entries<Str, 6>,
-    pub(crate) fields: Entries<FieldValue, 3>,
+    pub(crate) tags: Entries<Str>,
+    pub(crate) fields: Entries<FieldValue>,
 }
 
 impl Contents {
@@ -56,8 +54,8 @@ impl Contents {
             database: Database::new(""),
             name: Str::default(),
             timestamp: Timestamp(0),
-            tags: SmallVec::new(),
-            fields: SmallVec::new(),
+            tags: Entries::with_capacity(8),
+            fields: Entries::with_capacity(4),
         })
     }
 }
@@ -66,9 +64,6 @@ thread_local! {
     /// The memory of what this thread has recorded last.
     static SPARE: Cell<Option<Box<Contents>>> = const { Cell::new(None) };
 }
-
-/// Values by key, each key once.
-pub(crate) type Entries<V, const N: usize> = SmallVec<[(Key, V); N]>;
 
 impl actix::Message for Measurement {
     type Result = ();
@@ -143,8 +138,8 @@ impl Measurement {
     /// Sets a tag; see [`tag`](Self::tag).
     #[inline(always)]
     pub fn set_tag(&mut self, key: impl Into<Str>, value: impl Into<TagValue>) {
-        let (key, TagValue(value)) = (Key::new(key.into()), value.into());
-        set(&mut self.0.tags, key, value);
+        let (key, TagValue(value)) = (key.into(), value.into());
+        self.0.tags.set(key, value);
     }
 
     /// Sets tags; see [`tags`](Self::tags).
@@ -161,8 +156,8 @@ impl Measurement {
     /// Sets a field; see [`field`](Self::field).
     #[inline(always)]
     pub fn set_field(&mut self, key: impl Into<Str>, value: impl Into<FieldValue>) {
-        let (key, value) = (Key::new(key.into()), value.into());
-        set(&mut self.0.fields, key, value);
+        let (key, value) = (key.into(), value.into());
+        self.0.fields.set(key, value);
     }
 
     /// Sets the timestamp; see [`timestamp`](Self::timestamp).
@@ -251,15 +246,6 @@ impl Drop for Timer<'_> {
         let field = std::mem::take(&mut self.field);
         self.measurement.set_field(field, self.started.elapsed());
     }
-}
-
-#[inline(never)]
-pub(crate) fn set<V, const N: usize>(entries: &mut Entries<V, N>, key: Key, value: V) {
-    // The last one set stands last, which decides when replacing makes two keys one.
-    if let Some(at) = entries.iter().position(|(known, _)| *known == key) {
-        entries.remove(at);
-    }
-    entries.push((key, value));
 }
 
 #[cfg(test)]

@@ -99,13 +99,19 @@ fn short_word(text: &[u8]) -> u64 {
     }
 }
 
+/// A text of less than eight bytes, and letters.
+#[inline(always)]
+fn padded(text: &[u8]) -> u64 {
+    short_word(text) | repeat(b'a') << (8 * text.len())
+}
+
 /// Each word of `text` and the place it belongs to; the last two may overlap, and a text shorter
 /// than a word is one that ends in letters.
 #[inline(always)]
 pub(crate) fn each_word(text: &[u8], mut each: impl FnMut(usize, u64)) {
     let len = text.len();
     let Some(last) = text.last_chunk() else {
-        return each(0, short_word(text) | repeat(b'a') << (8 * len));
+        return each(0, padded(text));
     };
     for (at, word) in text.as_chunks().0.iter().enumerate() {
         each(8 * at, u64::from_le_bytes(*word));
@@ -118,8 +124,14 @@ pub(crate) fn each_word(text: &[u8], mut each: impl FnMut(usize, u64)) {
 /// Is there nothing in `text` that `part` would have to look at closely?
 #[inline(always)]
 pub(crate) fn is_plain(text: &str, part: Part) -> bool {
-    let mut is_plain = true;
-    each_word(text.as_bytes(), |_, word| is_plain &= !part.suspects(word));
+    let text = text.as_bytes();
+    let Some(last) = text.last_chunk() else {
+        return !part.suspects(padded(text));
+    };
+    let mut is_plain = !part.suspects(u64::from_le_bytes(*last));
+    for word in text.as_chunks().0 {
+        is_plain &= !part.suspects(u64::from_le_bytes(*word));
+    }
     is_plain
 }
 

@@ -150,7 +150,7 @@ proptest! {
             let mut measurement = Measurement::new(database, name).tags(tags.clone());
             let capped = cardinality.cap(&mut measurement, budget(values));
             let mut replaced = 0;
-            for ((key, given), (_, out)) in tags.into_iter().zip(&measurement.0.tags) {
+            for ((key, given), (_, out)) in tags.into_iter().zip(&*measurement.0.tags) {
                 let known = known.entry((place, key)).or_default();
                 if !given.is_empty() && !known.contains(&given) {
                     if known.len() < values {

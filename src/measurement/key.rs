@@ -13,20 +13,32 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    #[inline(always)]
+    pub(crate) const EMPTY: Self = Self {
+        rank: 0,
+        is_plain: true,
+        text: Cow::Borrowed(""),
+    };
+
     pub(crate) fn new(text: Cow<'static, str>) -> Self {
+        Self::plain(text).unwrap_or_else(|text| Self::odd(&text))
+    }
+
+    /// A key that a line can carry as it is; or the text, if it can't.
+    #[inline(always)]
+    pub(crate) fn plain(text: Cow<'static, str>) -> Result<Self, Cow<'static, str>> {
         match is_plain(&text, Part::Key) {
-            true => Self {
+            true => Ok(Self {
                 rank: rank(&text),
                 is_plain: true,
                 text,
-            },
-            false => Self::odd(&text),
+            }),
+            false => Err(text),
         }
     }
 
+    /// What a key becomes that a line can't carry as it is.
     #[cold]
-    fn odd(text: &str) -> Self {
+    pub(crate) fn odd(text: &str) -> Self {
         let text = replaced(text).into_owned();
         Self {
             rank: rank(&text),
@@ -38,6 +50,11 @@ impl Key {
     #[inline]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    #[inline]
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(self.text, Cow::Owned(_))
     }
 
     /// Is there nothing in it to be escaped?
@@ -82,7 +99,11 @@ impl PartialOrd for Key {
 impl PartialEq for Key {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank && (self.text.len() <= 8 || self.text == other.text)
+        // One of up to eight bytes is in its rank whole.
+        let len = self.text.len();
+        self.rank == other.rank
+            && len == other.text.len()
+            && (len <= 8 || self.text == other.text)
     }
 }
 

@@ -1,9 +1,6 @@
 use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
-use crate::{
-    FieldValue, Measurement, TagValue,
-    measurement::{Entries, Key, set},
-};
+use crate::{FieldValue, Measurement, TagValue, measurement::Entries};
 
 type Str = Cow<'static, str>;
 
@@ -40,16 +37,16 @@ pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
 #[derive(Debug, Default)]
 struct Additions {
-    tags: Entries<Str, 4>,
-    fields: Entries<FieldValue, 4>,
+    tags: Entries<Str>,
+    fields: Entries<FieldValue>,
     skip: bool,
 }
 
 impl RequestMeasurement {
     /// Sets a tag. Every combination of tag values is a series: keep what is unbounded in fields.
     pub fn set_tag(&self, key: impl Into<Str>, value: impl Into<TagValue>) {
-        let (key, TagValue(value)) = (Key::new(key.into()), value.into());
-        set(&mut self.0.borrow_mut().tags, key, value);
+        let (key, TagValue(value)) = (key.into(), value.into());
+        self.0.borrow_mut().tags.set(key, value);
     }
 
     /// Sets tags.
@@ -65,8 +62,8 @@ impl RequestMeasurement {
 
     /// Sets a field.
     pub fn set_field(&self, key: impl Into<Str>, value: impl Into<FieldValue>) {
-        let (key, value) = (Key::new(key.into()), value.into());
-        set(&mut self.0.borrow_mut().fields, key, value);
+        let (key, value) = (key.into(), value.into());
+        self.0.borrow_mut().fields.set(key, value);
     }
 
     /// Starts a timer that sets `field` to the seconds that have passed when it is dropped. It may
@@ -96,12 +93,12 @@ impl RequestMeasurement {
     }
 
     pub(super) fn add_to(&self, measurement: &mut Measurement) {
-        let mut additions = self.0.borrow_mut();
-        for (key, value) in additions.tags.drain(..) {
-            set(&mut measurement.0.tags, key, value);
+        let additions = self.0.borrow();
+        for (key, value) in &*additions.tags {
+            measurement.0.tags.put(key.clone(), value.clone());
         }
-        for (key, value) in additions.fields.drain(..) {
-            set(&mut measurement.0.fields, key, value);
+        for (key, value) in &*additions.fields {
+            measurement.0.fields.put(key.clone(), value.clone());
         }
     }
 }
