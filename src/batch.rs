@@ -49,6 +49,11 @@ impl OpenBatch {
         self.bytes.len()
     }
 
+    /// How many bytes of lines it has memory for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, line: &[u8]) {
         self.bytes.extend_from_slice(line);
@@ -81,11 +86,14 @@ impl OpenBatch {
             .extend(tickets.map(|(line, ticket)| (line + lines, ticket)));
     }
 
-    /// Makes it immutable, and gives back the memory that it had in reserve.
-    pub(crate) fn seal(mut self) -> Batch {
-        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
-            self.bytes.shrink_to_fit();
-        }
+    /// Gives back the memory that it has in reserve.
+    pub(crate) fn shrink(&mut self) {
+        give_back_reserve(&mut self.bytes);
+        give_back_reserve(&mut self.ends);
+    }
+
+    /// Makes it immutable.
+    pub(crate) fn seal(self) -> Batch {
         let lines = 0..self.ends.len();
         Batch {
             lines: Lines {
@@ -95,6 +103,13 @@ impl OpenBatch {
             },
             tickets: self.tickets,
         }
+    }
+}
+
+/// Only a small part of what it holds may be in reserve.
+fn give_back_reserve<T>(memory: &mut Vec<T>) {
+    if memory.capacity() - memory.len() > memory.len() / 8 {
+        memory.shrink_to_fit();
     }
 }
 
@@ -111,7 +126,7 @@ pub(crate) struct Batch {
 pub(crate) struct Lines {
     /// Of the batch that was sealed, as are the ends.
     bytes: Bytes,
-    ends: Arc<[u32]>,
+    ends: Arc<Vec<u32>>,
     range: Range<usize>,
 }
 
@@ -144,6 +159,22 @@ impl Lines {
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.line(at))
+    }
+
+    /// Their memory, if nobody else has it.
+    pub(crate) fn into_empty_batch(self) -> Option<OpenBatch> {
+        // A part of a batch doesn't come here alone.
+        if !self.bytes.is_unique() {
+            return None;
+        }
+        let (mut bytes, mut ends) = (Vec::from(self.bytes), Arc::into_inner(self.ends)?);
+        bytes.clear();
+        ends.clear();
+        Some(OpenBatch {
+            bytes,
+            ends,
+            tickets: Vec::new(),
+        })
     }
 
     /// The lines `range` of these.
@@ -198,7 +229,7 @@ impl Batch {
         let ends = lines.ends[lines.range.clone()].iter();
         let lines = Lines {
             bytes: Bytes::copy_from_slice(&lines.body()),
-            ends: ends.map(|end| end - start).collect(),
+            ends: Arc::new(ends.map(|end| end - start).collect()),
             range: 0..lines.len(),
         };
         Self { lines, tickets }

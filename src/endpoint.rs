@@ -1,5 +1,6 @@
 //! The server: its URLs, and the requests that it understands.
 
+mod body;
 mod dialect;
 mod http;
 

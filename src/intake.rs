@@ -24,6 +24,7 @@ use crate::{
     report::Ticket,
     shares::Shares,
     source::Source,
+    spares::Spares,
     tray::Tray,
 };
 
@@ -73,6 +74,7 @@ pub(crate) struct Intake {
     pub(crate) ledger: Ledger,
     pub(crate) shares: Shares,
     pub(crate) cardinality: Cardinality,
+    pub(crate) spares: Spares,
     #[debug(skip)]
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -111,6 +113,7 @@ impl Intake {
             ledger: Ledger::default(),
             shares: Shares::default(),
             cardinality: Cardinality::default(),
+            spares: Spares::default(),
             wake: OnceLock::new(),
         }
     }
@@ -140,8 +143,7 @@ impl Intake {
         source: &mut impl Source,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let (gauge, shares, cardinality) = (&self.gauge, &self.shares, &self.cardinality);
-        let mut put = |tray: &Tray| tray.put(source, &mut ticket, gauge, shares, cardinality);
+        let mut put = |tray: &Tray| tray.put(source, &mut ticket, self);
         let put_in_own = TRAYS.try_with(|trays| {
             let mut trays = trays.borrow_mut();
             match trays.iter().find(|(id, _)| *id == self.id) {

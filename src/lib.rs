@@ -95,6 +95,7 @@ mod report;
 mod shared;
 mod shares;
 mod source;
+mod spares;
 mod tag;
 #[cfg(feature = "testing")]
 pub mod testing;

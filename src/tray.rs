@@ -5,14 +5,13 @@ use parking_lot::Mutex;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
-    cardinality::Cardinality,
     gauge::{Credit, Gauge},
-    intake::{Door, Settings},
+    intake::{Door, Intake, Settings},
     known_series::KnownSeries,
     ledger::Tally,
     line_protocol::Line,
     report::Ticket,
-    shares::{Share, Shares},
+    shares::Share,
     source::{Source, Writing},
 };
 
@@ -72,14 +71,12 @@ impl Tray {
         &self,
         source: &mut impl Source,
         ticket: &mut Option<Ticket>,
-        gauge: &Gauge,
-        shares: &Shares,
-        cardinality: &Cardinality,
+        intake: &Intake,
     ) -> (Result<(), RecordError>, bool) {
         let mut contents = self.0.lock();
         contents.tally.recorded += 1;
         match contents.settings.door {
-            Door::Open => contents.put(source, ticket, gauge, shares, cardinality),
+            Door::Open => contents.put(source, ticket, intake),
             Door::Disabled => {
                 contents.tally.dropped.disabled += 1;
                 (Ok(()), false)
@@ -137,9 +134,7 @@ impl Contents {
         &mut self,
         source: &mut impl Source,
         ticket: &mut Option<Ticket>,
-        gauge: &Gauge,
-        shares: &Shares,
-        cardinality: &Cardinality,
+        intake: &Intake,
     ) -> (Result<(), RecordError>, bool) {
         let Self {
             settings,
@@ -149,8 +144,8 @@ impl Contents {
             known,
             line,
         } = self;
-        let limits = &settings.gauge;
-        let shelf = shelves.of(source.database(), shares, known);
+        let (gauge, limits) = (&intake.gauge, &settings.gauge);
+        let shelf = shelves.of(source.database(), intake, known);
         let reserve = limits.opens_reserve(shelf.share.is_below());
         if let Err(full) = credit.take_line(gauge, limits, reserve) {
             shelves.forget_last_if_empty();
@@ -160,7 +155,7 @@ impl Contents {
         let by = Writing {
             encoder: &settings.encoder,
             tag_values: settings.tag_values,
-            cardinality,
+            cardinality: &intake.cardinality,
             known,
             salt: shelf.salt,
         };
@@ -182,7 +177,9 @@ impl Contents {
         }
         tally.tags_capped += capped.values;
         if !shelf.open.has_room(1, line.len(), settings.batch) {
-            shelf.full.push(std::mem::take(&mut shelf.open));
+            shelf
+                .full
+                .push(std::mem::replace(&mut shelf.open, intake.spares.take()));
         }
         shelf.open.push(line);
         if let Some(ticket) = ticket.take() {
@@ -219,17 +216,17 @@ impl Shelves {
     }
 
     #[inline]
-    fn of(&mut self, database: &Database, shares: &Shares, known: &KnownSeries) -> &mut Shelf {
+    fn of(&mut self, database: &Database, intake: &Intake, known: &KnownSeries) -> &mut Shelf {
         if self.all.get(self.last).map(|shelf| &shelf.database) != Some(database) {
             self.last = match self.places.get(database) {
                 Some(place) => *place,
                 None => {
                     self.all.push(Shelf {
                         database: database.clone(),
-                        share: shares.of(database),
+                        share: intake.shares.of(database),
                         salt: known.salt(database),
                         full: Vec::new(),
-                        open: OpenBatch::default(),
+                        open: intake.spares.take(),
                     });
                     self.places.insert(database.clone(), self.all.len() - 1);
                     self.all.len() - 1

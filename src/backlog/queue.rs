@@ -76,7 +76,12 @@ impl Queue {
         if self.open.is_empty() {
             return;
         }
-        let batch = std::mem::take(&mut self.open).seal();
+        let mut batch = std::mem::take(&mut self.open);
+        // The first one is about to be sent, and then its memory is of use.
+        if !self.sealed.is_empty() {
+            batch.shrink();
+        }
+        let batch = batch.seal();
         let number = *next_number;
         *next_number += 1;
         unsettled.insert(number, batch.lines.len());

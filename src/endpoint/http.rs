@@ -10,7 +10,7 @@ use awc::{
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use super::{Endpoint, PingError, ServerInfo};
+use super::{Endpoint, PingError, ServerInfo, body::PiecewiseBody};
 use crate::{
     Database,
     verdict::{Answer, Outcome},
@@ -156,7 +156,10 @@ async fn exchange(
     limit: Duration,
 ) -> Result<Response, Outcome> {
     let exchange = async {
-        let mut response = request.send_body(body).await.map_err(failure)?;
+        let mut response = request
+            .send_body(PiecewiseBody(body))
+            .await
+            .map_err(failure)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.next().await {

@@ -101,9 +101,7 @@ impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         // One of up to eight bytes is in its rank whole.
         let len = self.text.len();
-        self.rank == other.rank
-            && len == other.text.len()
-            && (len <= 8 || self.text == other.text)
+        self.rank == other.rank && len == other.text.len() && (len <= 8 || self.text == other.text)
     }
 }
 

@@ -253,6 +253,7 @@ impl BufferActor {
             self.servers.each().for_each(|gate| gate.forget(&database));
         }
         self.tell_end(database, &batch.lines, fate);
+        self.shared.intake.spares.keep(batch.lines);
     }
 
     /// Sends again when the first breaker lets it, if a breaker is all that keeps it from that.

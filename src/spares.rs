@@ -1,0 +1,78 @@
+use parking_lot::Mutex;
+
+use crate::batch::{Lines, OpenBatch};
+
+/// Memory of batches that are settled, for those to come: fresh memory costs the kernel's time,
+/// which is more than what is written into it takes.
+#[derive(Debug, Default)]
+pub(crate) struct Spares(Mutex<Vec<OpenBatch>>);
+
+/// How much is kept: bytes, and batches.
+const MAX_BYTES: usize = 4 << 20;
+const MAX_BATCHES: usize = 16;
+
+impl Spares {
+    /// An empty batch, with memory if there is some at once.
+    pub(crate) fn take(&self) -> OpenBatch {
+        let spare = self.0.try_lock().and_then(|mut spares| spares.pop());
+        spare.unwrap_or_default()
+    }
+
+    /// Keeps the memory of lines that are settled, if nobody else has it any more.
+    pub(crate) fn keep(&self, lines: Lines) {
+        let Some(batch) = lines.into_empty_batch() else {
+            return;
+        };
+        let mut spares = self.0.lock();
+        let kept: usize = spares.iter().map(OpenBatch::capacity).sum();
+        if spares.len() < MAX_BATCHES && kept + batch.capacity() <= MAX_BYTES {
+            spares.push(batch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: usize) -> Lines {
+        let mut batch = OpenBatch::default();
+        batch.push(&vec![b'x'; bytes]);
+        batch.seal().lines
+    }
+
+    #[test]
+    fn the_memory_of_lines_is_used_again_when_nobody_else_has_it() {
+        let spares = Spares::default();
+        let (one, other) = (lines(1_000), lines(2_000));
+        let clone = other.clone();
+        spares.keep(one);
+        spares.keep(other);
+        assert!(spares.take().capacity() >= 1_000);
+        assert_eq!(spares.take().capacity(), 0);
+        assert_eq!(clone.byte_len(), 2_000);
+    }
+
+    #[test]
+    fn what_is_taken_is_empty() {
+        let spares = Spares::default();
+        spares.keep(lines(1_000));
+        let mut batch = spares.take();
+        assert!(batch.is_empty() && batch.byte_len() == 0);
+        batch.push(b"a\n");
+        assert_eq!(batch.seal().lines.body(), "a\n");
+    }
+
+    #[test]
+    fn not_more_is_kept_than_a_few_batches() {
+        let spares = Spares::default();
+        let kept = || {
+            let taken = std::iter::from_fn(|| Some(spares.take().capacity()).filter(|it| *it > 0));
+            taken.collect::<Vec<_>>()
+        };
+        (0..10).for_each(|_| spares.keep(lines(1 << 20)));
+        assert!((1..=MAX_BYTES).contains(&kept().iter().sum::<usize>()));
+        (0..100).for_each(|_| spares.keep(lines(10)));
+        assert_eq!(kept().len(), MAX_BATCHES);
+    }
+}
