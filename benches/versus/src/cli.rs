@@ -1,0 +1,118 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{apps::App, clients::Client};
+
+/// Measures actix-influxdb and its peers side by side, and prints the tables as Markdown.
+#[derive(Debug, Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub options: Options,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// How many points each client delivers in a round.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub points: usize,
+
+    /// How many requests each app answers in a round.
+    #[arg(long, default_value_t = 100_000)]
+    pub requests: usize,
+
+    /// How many rounds there are; the tables show medians.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+
+    /// Small numbers: does it work?
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Only the clients and apps whose name contains this (and those they are compared with).
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+
+    /// Count no instructions, even if valgrind is there: much faster.
+    #[arg(long)]
+    pub no_instructions: bool,
+}
+
+impl Options {
+    /// With small numbers where that was asked for.
+    pub fn resolved(mut self) -> Self {
+        if self.quick {
+            self.points = self.points.min(50_000);
+            self.requests = self.requests.min(5_000);
+            self.rounds = self.rounds.min(1);
+        }
+        self.rounds = self.rounds.max(1);
+        self
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Only table 1: the clients.
+    Clients(Options),
+    /// Only table 2: the actix-web apps.
+    Apps(Options),
+    /// A client, in a process of its own.
+    #[command(hide = true)]
+    Client(ClientArguments),
+    /// What counts the points, in a process of its own.
+    #[command(hide = true)]
+    Sink(SinkArguments),
+    /// An app, in a process of its own.
+    #[command(hide = true)]
+    Serve(ServeArguments),
+    /// What sends requests to an app, in a process of its own.
+    #[command(hide = true)]
+    Load(LoadArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ClientArguments {
+    pub client: Client,
+    #[arg(long)]
+    pub points: usize,
+    /// The sink's port; without one nothing is sent.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Any core, if it isn't given.
+    #[arg(long)]
+    pub core: Option<usize>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SinkArguments {
+    #[arg(long)]
+    pub core: usize,
+    #[arg(long)]
+    pub points: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ServeArguments {
+    pub app: App,
+    #[arg(long)]
+    pub core: usize,
+    #[arg(long)]
+    pub sink: u16,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct LoadArguments {
+    #[arg(long)]
+    pub port: u16,
+    #[arg(long)]
+    pub requests: usize,
+    #[arg(long)]
+    pub connections: usize,
+    #[arg(long)]
+    pub core: usize,
+}
