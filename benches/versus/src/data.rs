@@ -31,7 +31,11 @@ const HOSTS: [(&str, &str, &str); 8] = [
     ("api-01.eu.example.com", "eu-west-1", "accounts"),
     ("api-02.us.example.com", "us-east-1", "catalogue-api"),
     ("batch-worker-01.example.com", "ap-southeast-2", "accounts"),
-    ("batch-worker-02.example.com", "ap-southeast-2", "search-frontend"),
+    (
+        "batch-worker-02.example.com",
+        "ap-southeast-2",
+        "search-frontend",
+    ),
 ];
 const ENDPOINTS: [&str; 12] = [
     "/",
@@ -50,9 +54,15 @@ const ENDPOINTS: [&str; 12] = [
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 const STATUSES: [&str; 5] = ["200", "201", "304", "404", "500"];
 
+/// How many points there are before they come again, with other stamps: whole batches.
+const DIFFERENT: usize = 20 * BATCH;
+
 /// Points, kept small, so that reading them costs a client next to nothing.
 #[derive(Debug)]
-pub struct Points(Vec<Packed>);
+pub struct Points {
+    packed: Vec<Packed>,
+    count: usize,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Packed {
@@ -62,16 +72,12 @@ struct Packed {
 }
 
 impl Points {
-    /// The first `count` of an endless sequence of 1,920 series that is always the same.
+    /// The first `count` of an endless sequence of 1,920 series that is always the same. To make
+    /// them takes as long for few as for many.
     pub fn new(count: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(8086);
-        let tables = [
-            HOSTS.len(),
-            ENDPOINTS.len(),
-            METHODS.len(),
-            STATUSES.len(),
-        ];
-        let packed = (0..count).map(|_| {
+        let tables = [HOSTS.len(), ENDPOINTS.len(), METHODS.len(), STATUSES.len()];
+        let packed = (0..DIFFERENT).map(|_| {
             let digits = random.u32(4..20);
             Packed {
                 tags: tables.map(|len| random.u8(..len as u8)),
@@ -80,26 +86,21 @@ impl Points {
                 duration: f64::from(random.u32(100_000..200_000_000)) / 1e9,
             }
         });
-        Self(packed.collect())
+        let packed = packed.collect();
+        Self { packed, count }
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.count
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Point> {
-        self.0.iter().map(Packed::unpack)
-    }
-
-    /// What is sent at a time.
+    /// All of them, by what is sent at a time.
     pub fn batches(&self) -> impl Iterator<Item = impl Iterator<Item = Point>> {
-        let batches = self.0.chunks(BATCH);
-        batches.map(|batch| batch.iter().map(Packed::unpack))
-    }
-
-    /// The point at this place, beginning anew at the end.
-    pub fn at(&self, place: usize) -> Point {
-        self.0[place % self.0.len()].unpack()
+        (0..self.count).step_by(BATCH).map(|start| {
+            let len = BATCH.min(self.count - start);
+            let packed = &self.packed[start % DIFFERENT..][..len];
+            packed.iter().map(Packed::unpack)
+        })
     }
 }
 

@@ -107,9 +107,7 @@ impl Answer {
         let digits = head[after + LENGTH.len()..]
             .iter()
             .take_while(|byte| byte.is_ascii_digit());
-        let length = digits.fold(0, |number, digit| {
-            number * 10 + usize::from(digit - b'0')
-        });
+        let length = digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
         Ok(self.0.len() >= end + 4 + length)
     }
 }

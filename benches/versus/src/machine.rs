@@ -63,7 +63,8 @@ pub fn cpu_of(pid: u32) -> Result<f64> {
     let mut words = rest.split(' ').skip(11);
     let mut ticks = || -> Option<u64> { words.next()?.parse().ok() };
     let both = ticks().zip(ticks()).map(|(user, system)| user + system);
-    Ok(both.context("no times in its stat")? as f64 / rustix::param::clock_ticks_per_second() as f64)
+    Ok(both.context("no times in its stat")? as f64
+        / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// The lines above the tables: CPU, cores, kernel, compiler, date.

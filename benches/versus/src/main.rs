@@ -42,7 +42,9 @@ fn print(options: Options, tables: impl Fn(&Options, Cores)) -> Result<()> {
     let mut options = options.resolved();
     let cores = Cores::find()?;
     println!("# actix-influxdb and its peers\n");
-    machine::describe().iter().for_each(|line| println!("- {line}"));
+    machine::describe()
+        .iter()
+        .for_each(|line| println!("- {line}"));
     if cores.subject == cores.others {
         println!("- **There is only one core**: the subjects share it with what measures them.");
     }

@@ -57,8 +57,10 @@ impl Handler<Produce> for Producer {
     type Result = ();
 
     fn handle(&mut self, _: Produce, _: &mut Context<Self>) {
-        for point in self.points.iter() {
-            self.influx.do_send(influx::measurement(&point));
+        for batch in self.points.batches() {
+            for point in batch {
+                self.influx.do_send(influx::measurement(&point));
+            }
         }
     }
 }

@@ -51,7 +51,10 @@ pub async fn deliver_all(influx: &Influx, points: &Points) -> Result<()> {
     let stats = influx.stats();
     let expected = points.len() as u64;
     if !stats.balanced() || stats.recorded != expected || stats.written != expected {
-        bail!("{expected} points, but {stats} (dropped: {})", stats.dropped);
+        bail!(
+            "{expected} points, but {stats} (dropped: {})",
+            stats.dropped
+        );
     }
     Ok(())
 }

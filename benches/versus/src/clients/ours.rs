@@ -37,8 +37,10 @@ impl Subject for Ours {
 
 impl Ours {
     fn record(&self, points: &Points) -> Result<()> {
-        for point in points.iter() {
-            self.0.record(influx::measurement(&point))?;
+        for batch in points.batches() {
+            for point in batch {
+                self.0.record(influx::measurement(&point))?;
+            }
         }
         Ok(())
     }

@@ -203,7 +203,9 @@ fn print(rows: &[Row], options: &Options) {
             ratio(&row.p50_of_bare),
             ratio(&row.p99_of_bare),
             cell(row.instructions, whole),
-            cell(over, |over| format!("{}{}", if over < 0.0 { "" } else { "+" }, whole(over))),
+            cell(over, |over| {
+                format!("{}{}", if over < 0.0 { "" } else { "+" }, whole(over))
+            }),
         ]);
     }
     let requests = whole(options.requests as f64);
