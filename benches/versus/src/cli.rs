@@ -61,6 +61,10 @@ pub enum Command {
     Clients(Options),
     /// Only table 2: the actix-web apps.
     Apps(Options),
+    /// Only table 3: the share of a real influxd.
+    Influxd(Options),
+    /// Only table 4: what `record` costs, and when.
+    Curves(Options),
     /// A client, in a process of its own.
     #[command(hide = true)]
     Client(ClientArguments),
@@ -73,6 +77,9 @@ pub enum Command {
     /// What sends requests to an app, in a process of its own.
     #[command(hide = true)]
     Load(LoadArguments),
+    /// One point of a curve, in a process of its own.
+    #[command(hide = true)]
+    Curve(CurveArguments),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -115,4 +122,20 @@ pub struct LoadArguments {
     pub connections: usize,
     #[arg(long)]
     pub core: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CurveArguments {
+    #[arg(long, default_value_t = 1)]
+    pub databases: usize,
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Look at every single call.
+    #[arg(long)]
+    pub calls: bool,
+    /// The server's; there may be no server.
+    #[arg(long)]
+    pub port: u16,
+    #[arg(long)]
+    pub points: usize,
 }

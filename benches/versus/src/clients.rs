@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::{cli::ClientArguments, data::Points, machine};
 
 mod actor;
-mod influx;
+pub mod influx;
 mod influxdb08;
 mod influxdb3;
 mod limit;

@@ -13,7 +13,9 @@ mod callgrind;
 mod child;
 mod cli;
 mod clients;
+mod curve;
 mod data;
+mod influxd;
 mod load;
 mod machine;
 mod reports;
@@ -27,13 +29,18 @@ fn main() -> Result<()> {
         None => print(options, |options, cores| {
             reports::clients::run(options, cores);
             reports::apps::run(options, cores);
+            reports::influxd::run(options, cores);
+            reports::curves::run(options, cores);
         }),
         Some(Command::Clients(options)) => print(options, reports::clients::run),
         Some(Command::Apps(options)) => print(options, reports::apps::run),
+        Some(Command::Influxd(options)) => print(options, reports::influxd::run),
+        Some(Command::Curves(options)) => print(options, reports::curves::run),
         Some(Command::Client(arguments)) => clients::run(&arguments),
         Some(Command::Sink(arguments)) => sink::run(&arguments),
         Some(Command::Serve(arguments)) => apps::run(&arguments),
         Some(Command::Load(arguments)) => load::run(&arguments),
+        Some(Command::Curve(arguments)) => curve::run(&arguments),
     }
 }
 

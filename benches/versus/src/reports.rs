@@ -2,6 +2,8 @@
 
 pub mod apps;
 pub mod clients;
+pub mod curves;
+pub mod influxd;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use actix_influxdb::{BufferActor, Config, Influx};
 use anyhow::{Result, bail};
 
 use super::{Subject, influx};
-use crate::data::Points;
+use crate::data::{DATABASE, Points};
 
 pub struct FromActor(Influx);
 
@@ -31,7 +31,7 @@ impl Subject for FromActor {
                 points: Arc::clone(points),
             };
             producer.start().send(Produce).await?;
-            influx::deliver_all(&self.0, points).await
+            influx::deliver_all(&self.0, points.len()).await
         })
     }
 }
@@ -59,7 +59,7 @@ impl Handler<Produce> for Producer {
     fn handle(&mut self, _: Produce, _: &mut Context<Self>) {
         for batch in self.points.batches() {
             for point in batch {
-                self.influx.do_send(influx::measurement(&point));
+                self.influx.do_send(influx::measurement(DATABASE, &point));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_influxdb::{Config, Influx, Measurement};
 use anyhow::{Result, bail};
 
-use crate::data::{BATCH, DATABASE, NAME, Point, Points};
+use crate::data::{BATCH, NAME, Point};
 
 /// Long enough for the slowest machine.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -33,8 +33,8 @@ pub fn start_offline() -> Result<Influx> {
 }
 
 #[inline]
-pub fn measurement(point: &Point) -> Measurement {
-    Measurement::new(DATABASE, NAME)
+pub fn measurement(database: &'static str, point: &Point) -> Measurement {
+    Measurement::new(database, NAME)
         .tag("host", point.host)
         .tag("region", point.region)
         .tag("service", point.service)
@@ -46,10 +46,10 @@ pub fn measurement(point: &Point) -> Measurement {
 }
 
 /// Delivers what is left, and makes sure that the ledger has every point as written.
-pub async fn deliver_all(influx: &Influx, points: &Points) -> Result<()> {
+pub async fn deliver_all(influx: &Influx, points: usize) -> Result<()> {
     influx.flush(TIMEOUT).await;
     let stats = influx.stats();
-    let expected = points.len() as u64;
+    let expected = points as u64;
     if !stats.balanced() || stats.recorded != expected || stats.written != expected {
         bail!(
             "{expected} points, but {stats} (dropped: {})",

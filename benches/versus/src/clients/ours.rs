@@ -7,7 +7,7 @@ use actix_influxdb::{Config, Influx};
 use anyhow::{Result, bail};
 
 use super::{Subject, influx};
-use crate::data::Points;
+use crate::data::{DATABASE, Points};
 
 pub struct Ours(Influx);
 
@@ -31,7 +31,7 @@ impl Subject for Ours {
 
     fn send(&mut self, points: &Arc<Points>) -> Result<()> {
         self.record(points)?;
-        System::new().block_on(influx::deliver_all(&self.0, points))
+        System::new().block_on(influx::deliver_all(&self.0, points.len()))
     }
 }
 
@@ -39,7 +39,7 @@ impl Ours {
     fn record(&self, points: &Points) -> Result<()> {
         for batch in points.batches() {
             for point in batch {
-                self.0.record(influx::measurement(&point))?;
+                self.0.record(influx::measurement(DATABASE, &point))?;
             }
         }
         Ok(())
