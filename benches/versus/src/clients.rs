@@ -26,6 +26,7 @@ pub enum Client {
     Questdb,
     Influxdb3,
     Influxdb,
+    Sprockets,
 }
 
 impl Client {
@@ -45,13 +46,14 @@ impl Client {
             Self::Questdb => "questdb-rs, ordinary",
             Self::Influxdb3 => "influxdb3-client (official)",
             Self::Influxdb => "influxdb",
+            Self::Sprockets => "the ancestor (Python: sprockets-influxdb)",
         }
     }
 
     /// The package that it is of.
     pub fn package(self) -> Option<&'static str> {
         match self {
-            Self::Limit => None,
+            Self::Limit | Self::Sprockets => None,
             Self::Ours | Self::OursActor => Some("actix-influxdb"),
             Self::QuestdbChecked | Self::Questdb => Some("questdb-rs"),
             Self::Influxdb3 => Some("influxdb3-client"),
@@ -85,8 +87,8 @@ trait Subject: Sized {
     fn send(&mut self, points: &Arc<Points>) -> Result<()>;
 }
 
-/// The process: says when the first point was begun (`start`) and when the client was through
-/// (`through`), and the CPU time that passed between them (`cpu`), all in nanoseconds.
+/// The process of one that is Rust: says when the first point was begun (`start`), and the CPU time
+/// that passed until the client was through (`cpu`), both in nanoseconds.
 pub fn run(arguments: &ClientArguments) -> Result<()> {
     if let Some(core) = arguments.core {
         machine::pin(core)?;
@@ -99,6 +101,7 @@ pub fn run(arguments: &ClientArguments) -> Result<()> {
         Client::Questdb => measure::<questdb::Questdb>(arguments),
         Client::Influxdb3 => measure::<influxdb3::Influxdb3>(arguments),
         Client::Influxdb => measure::<influxdb08::Influxdb>(arguments),
+        Client::Sprockets => bail!("that one is a Python process"),
     }
 }
 
@@ -116,7 +119,7 @@ fn measure<S: Subject>(arguments: &ClientArguments) -> Result<()> {
         Some(_) => subject.send(&points)?,
         None => subject.encode(&points)?,
     }
-    let (through, cpu) = (machine::now(), machine::process_cpu() - cpu);
-    println!("cpu={cpu}\nthrough={through}\nstart={start}");
+    let cpu = machine::process_cpu() - cpu;
+    println!("cpu={cpu}\nstart={start}");
     Ok(())
 }

@@ -90,6 +90,11 @@ impl Points {
         Self { packed, count }
     }
 
+    /// As many as there are.
+    pub fn different() -> Self {
+        Self::new(DIFFERENT)
+    }
+
     pub fn len(&self) -> usize {
         self.count
     }

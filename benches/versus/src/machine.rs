@@ -22,7 +22,7 @@ impl Cores {
         let allowed = sched_getaffinity(None).context("can't tell which cores may be used")?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
         let subject = cores.next().context("no core may be used")?;
-        let others = cores.last().unwrap_or(subject);
+        let others = cores.next_back().unwrap_or(subject);
         Ok(Self { subject, others })
     }
 }

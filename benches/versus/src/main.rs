@@ -8,6 +8,7 @@ use crate::{
     machine::Cores,
 };
 
+mod ancestor;
 mod apps;
 mod callgrind;
 mod child;

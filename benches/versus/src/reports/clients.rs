@@ -1,10 +1,11 @@
 //! Table 1: the clients, each alone in its process on one core, the sink on another.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::{TIMEOUT, progress, warn};
 use crate::{
+    ancestor::{self, Ancestor},
     callgrind::{self, Counted},
     child::Child,
     cli::Options,
@@ -34,16 +35,26 @@ struct Row {
 
 pub fn run(options: &Options, cores: Cores) {
     let mut rows: Vec<Row> = chosen(options).map(Row::new).collect();
+    let mut bench = Bench::new(options, cores);
+    if rows.iter().any(|row| row.client == Client::Sprockets) {
+        progress("sprockets-influxdb: installation");
+        match Ancestor::prepare() {
+            Ok(ancestor) => bench.ancestor = Some(ancestor),
+            Err(error) => {
+                println!("sprockets-influxdb is not measured: {error:#}\n");
+                rows.retain(|row| row.client != Client::Sprockets);
+            }
+        }
+    }
     let mut busiest: f64 = 0.0;
     for round in 1..=options.rounds {
         let mut limit = None;
         for row in &mut rows {
             progress(&format!("round {round}: {}", row.client.argument()));
             if row.client.encodes() {
-                let nanos = warn(encode(row.client, options.points, cores));
-                row.encode.extend(nanos);
+                row.encode.extend(warn(bench.encode(row.client)));
             }
-            let Some(sent) = warn(send(row.client, options.points, cores)) else {
+            let Some(sent) = warn(bench.send(row.client)) else {
                 continue;
             };
             busiest = busiest.max(sent.sink_busy);
@@ -59,10 +70,8 @@ pub fn run(options: &Options, cores: Cores) {
         rows.iter_mut().for_each(|row| row.count(options, cores));
     }
     print(&rows, options);
-    println!(
-        "The sink was busy for at most {:.0} % of the time.\n",
-        busiest * 100.0
-    );
+    let busiest = busiest * 100.0;
+    println!("The sink was busy for at most {busiest:.0} % of the time.\n");
     print_targets(&rows);
 }
 
@@ -75,21 +84,12 @@ fn chosen(options: &Options) -> impl Iterator<Item = Client> {
     })
 }
 
-/// Nanoseconds a point for building and encoding.
-fn encode(client: Client, points: usize, cores: Cores) -> Result<f64> {
-    let core = cores.subject.to_string();
-    let mut child = Child::start(&[
-        "client",
-        &client.argument(),
-        "--points",
-        &points.to_string(),
-        "--core",
-        &core,
-    ])?;
-    let start = child.number("start", TIMEOUT)?;
-    let through = child.number("through", TIMEOUT)?;
-    child.end(TIMEOUT)?;
-    Ok((through - start) / points as f64)
+/// Starts the clients.
+#[derive(Debug)]
+struct Bench {
+    points: usize,
+    cores: Cores,
+    ancestor: Option<Ancestor>,
 }
 
 /// What delivering all points took.
@@ -100,29 +100,67 @@ struct Sent {
     sink_busy: f64,
 }
 
-fn send(client: Client, points: usize, cores: Cores) -> Result<Sent> {
-    let (sink, port) = Sink::start(cores, points)?;
-    let mut arguments = vec![
-        "client".to_owned(),
-        client.argument(),
-        format!("--points={points}"),
-        format!("--port={port}"),
-    ];
-    if client.is_pinned() {
-        arguments.push(format!("--core={}", cores.subject));
+impl Bench {
+    fn new(options: &Options, cores: Cores) -> Self {
+        Self {
+            points: options.points,
+            cores,
+            ancestor: None,
+        }
     }
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut child = Child::start(&arguments)?;
-    let start = child.number("start", TIMEOUT)?;
-    let arrived = sink.wait(TIMEOUT)?;
-    let cpu = child.number("cpu", TIMEOUT)?;
-    child.end(TIMEOUT)?;
-    let nanos = arrived.end - start;
-    Ok(Sent {
-        rate: points as f64 / nanos * 1e9,
-        cpu: cpu / points as f64 / 1e3,
-        sink_busy: arrived.cpu / nanos,
-    })
+
+    /// Nanoseconds of CPU time a point for building and encoding: what else runs on the core
+    /// meanwhile is not in them.
+    fn encode(&self, client: Client) -> Result<f64> {
+        let points = self.points(client);
+        let mut child = self.start(client, points, None)?;
+        let cpu = child.number("cpu", TIMEOUT)?;
+        child.end(TIMEOUT)?;
+        Ok(cpu / points as f64)
+    }
+
+    fn send(&self, client: Client) -> Result<Sent> {
+        let points = self.points(client);
+        let (sink, port) = Sink::start(self.cores, points)?;
+        let mut child = self.start(client, points, Some(port))?;
+        let start = child.number("start", TIMEOUT)?;
+        let arrived = sink.wait(TIMEOUT)?;
+        let cpu = child.number("cpu", TIMEOUT)?;
+        child.end(TIMEOUT)?;
+        let nanos = arrived.end - start;
+        Ok(Sent {
+            rate: points as f64 / nanos * 1e9,
+            cpu: cpu / points as f64 / 1e3,
+            sink_busy: arrived.cpu / nanos,
+        })
+    }
+
+    fn start(&self, client: Client, points: usize, port: Option<u16>) -> Result<Child> {
+        let core = self.cores.subject;
+        if client == Client::Sprockets {
+            let ancestor = self.ancestor.as_ref().context("it is not installed")?;
+            return ancestor.start(points, port, core);
+        }
+        let mut arguments = vec![
+            "client".to_owned(),
+            client.argument(),
+            format!("--points={points}"),
+        ];
+        arguments.extend(port.map(|port| format!("--port={port}")));
+        if client.is_pinned() {
+            arguments.push(format!("--core={core}"));
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Child::start(&arguments)
+    }
+
+    /// Fewer for the one that takes minutes otherwise.
+    fn points(&self, client: Client) -> usize {
+        match client {
+            Client::Sprockets => self.points.div_ceil(5),
+            _ => self.points,
+        }
+    }
 }
 
 impl Row {
@@ -140,6 +178,9 @@ impl Row {
 
     fn count(&mut self, options: &Options, cores: Cores) {
         let client = self.client;
+        if client == Client::Sprockets {
+            return;
+        }
         progress(&format!("instructions: {}", client.argument()));
         let points = if options.quick { BATCH } else { 4 * BATCH };
         if client.encodes() {
@@ -180,7 +221,7 @@ fn print(rows: &[Row], options: &Options) {
     for row in rows {
         table.row(vec![
             row.client.title().to_owned(),
-            versions::of(row.client.package()),
+            version(row.client),
             cell(median(&row.encode), whole),
             cell(row.encode_instructions, whole),
             cell(median(&row.rate), whole),
@@ -194,6 +235,13 @@ fn print(rows: &[Row], options: &Options) {
     table.print(&format!(
         "Clients: {points} points of 6 tags and 2 fields, batches of 5,000, medians of {rounds}"
     ));
+}
+
+fn version(client: Client) -> String {
+    match client {
+        Client::Sprockets => ancestor::VERSION.to_owned(),
+        _ => versions::of(client.package()),
+    }
 }
 
 /// What the crate promises of itself, in this run.
