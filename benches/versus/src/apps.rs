@@ -57,7 +57,8 @@ impl App {
     }
 }
 
-/// The process: says its `port`, and answers until its standard input ends.
+/// The process: says the CPU time that it took to begin (`begun`) and its `port`; answers until its
+/// standard input ends, and says the CPU time by then (`cpu`), in nanoseconds.
 pub fn run(arguments: &ServeArguments) -> Result<()> {
     machine::pin(arguments.core)?;
     System::new().block_on(async {
@@ -92,11 +93,12 @@ struct Running {
 impl Running {
     async fn serve(self) -> Result<()> {
         let port = self.port.context("the app listens nowhere")?;
-        println!("port={port}");
+        println!("begun={}\nport={port}", machine::process_cpu());
         let handle = self.server.handle();
         thread::spawn(move || {
             // Either way nobody needs it any more.
             _ = io::stdin().read_to_end(&mut Vec::new());
+            println!("cpu={}", machine::process_cpu());
             drop(handle.stop(true));
         });
         Ok(self.server.await?)

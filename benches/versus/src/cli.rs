@@ -18,15 +18,19 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// How many points each client delivers in a round.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = at_least_one)]
     pub points: usize,
 
     /// How many requests each app answers in a round.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = at_least_one)]
     pub requests: usize,
 
+    /// Over how many connections: enough to keep one worker busy all the time.
+    #[arg(long, default_value_t = 16, value_parser = at_least_one)]
+    pub connections: usize,
+
     /// How many rounds there are; the tables show medians.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     pub rounds: usize,
 
     /// Small numbers: does it work?
@@ -42,6 +46,14 @@ pub struct Options {
     pub no_instructions: bool,
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it has to be 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
 impl Options {
     /// With small numbers where that was asked for.
     pub fn resolved(mut self) -> Self {
@@ -50,7 +62,6 @@ impl Options {
             self.requests = self.requests.min(5_000);
             self.rounds = self.rounds.min(1);
         }
-        self.rounds = self.rounds.max(1);
         self
     }
 }

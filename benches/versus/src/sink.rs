@@ -2,8 +2,9 @@
 //! them.
 
 use std::{
-    io::{BufRead, BufReader, Write as _},
+    io::{self, BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    process,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -34,6 +35,11 @@ pub fn run(arguments: &SinkArguments) -> Result<()> {
     let counters = Arc::new(Counters {
         expected: arguments.points,
         ..Counters::default()
+    });
+    thread::spawn(|| {
+        // Whoever has started it is no more: neither is it.
+        _ = io::stdin().read_to_end(&mut Vec::new());
+        process::exit(0);
     });
     loop {
         let (stream, _) = listener.accept()?;

@@ -11,14 +11,11 @@ use crate::{
     callgrind::{self, Counted},
     child::Child,
     cli::Options,
-    machine::{self, Cores},
+    machine::Cores,
     sink::Sink,
     table::{Table, cell, decimals, median, whole},
     versions,
 };
-
-/// Enough to keep one worker busy all the time.
-const CONNECTIONS: usize = 32;
 
 /// How long an app may take to listen.
 const START: Duration = Duration::from_secs(60);
@@ -30,6 +27,7 @@ struct Row {
     rate: Vec<f64>,
     /// The same, and latencies, as parts of the bare app's in the same round.
     of_bare: Vec<f64>,
+    of_bare_by_cpu: Vec<f64>,
     p50_of_bare: Vec<f64>,
     p99_of_bare: Vec<f64>,
     /// User instructions for a request.
@@ -42,6 +40,8 @@ struct Found {
     rate: f64,
     p50: f64,
     p99: f64,
+    /// The app's CPU time in nanoseconds.
+    cpu: f64,
     /// How busy the app's core and the other one were.
     busy: f64,
     load_busy: f64,
@@ -54,7 +54,7 @@ pub fn run(options: &Options, cores: Cores) {
         let mut bare = None;
         for row in &mut rows {
             progress(&format!("round {round}: {}", row.app.argument()));
-            let Some(found) = warn(measure(row.app, options.requests, cores)) else {
+            let Some(found) = warn(measure(row.app, options, cores)) else {
                 continue;
             };
             if row.app == App::Bare {
@@ -65,6 +65,7 @@ pub fn run(options: &Options, cores: Cores) {
             row.rate.push(found.rate);
             if let Some(bare) = bare {
                 row.of_bare.push(found.rate / bare.rate);
+                row.of_bare_by_cpu.push(bare.cpu / found.cpu);
                 row.p50_of_bare.push(found.p50 / bare.p50);
                 row.p99_of_bare.push(found.p99 / bare.p99);
             }
@@ -101,6 +102,7 @@ impl Row {
             app,
             rate: Vec::new(),
             of_bare: Vec::new(),
+            of_bare_by_cpu: Vec::new(),
             p50_of_bare: Vec::new(),
             p99_of_bare: Vec::new(),
             instructions: None,
@@ -109,16 +111,17 @@ impl Row {
 }
 
 /// Sends requests to an app until it has answered all.
-fn measure(app: App, requests: usize, cores: Cores) -> Result<Found> {
+fn measure(app: App, options: &Options, cores: Cores) -> Result<Found> {
+    let (requests, connections) = (options.requests, options.connections);
     let (sink, sink_port) = Sink::start(cores, requests)?;
     let arguments = serve(app, sink_port, cores);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = Child::start(&arguments)?;
     let port = server.wait_for("port", START)?;
-    let cpu = machine::cpu_of(server.id())?;
-    let mut load = load(&port, requests, CONNECTIONS, cores)?;
+    let mut load = load(&port, requests, connections, cores)?;
     let rate = load.number("rate", TIMEOUT)?;
-    let cpu = machine::cpu_of(server.id())? - cpu;
+    server.ask_to_end();
+    let cpu = server.number("cpu", TIMEOUT)? - server.number("begun", TIMEOUT)?;
     let (p50, p99) = (load.number("p50", TIMEOUT)?, load.number("p99", TIMEOUT)?);
     let elapsed = load.number("elapsed", TIMEOUT)?;
     let load_cpu = load.number("cpu", TIMEOUT)?;
@@ -131,7 +134,8 @@ fn measure(app: App, requests: usize, cores: Cores) -> Result<Found> {
         rate,
         p50,
         p99,
-        busy: cpu * 1e9 / elapsed,
+        cpu,
+        busy: cpu / elapsed,
         load_busy: load_cpu / elapsed,
     })
 }
@@ -186,6 +190,7 @@ fn print(rows: &[Row], options: &Options) {
         "version",
         "requests/s",
         "of bare",
+        "by CPU time",
         "p50 of bare",
         "p99 of bare",
         "user instructions/request",
@@ -200,6 +205,7 @@ fn print(rows: &[Row], options: &Options) {
             versions::of(Some(row.app.package())),
             cell(median(&row.rate), whole),
             ratio(&row.of_bare),
+            ratio(&row.of_bare_by_cpu),
             ratio(&row.p50_of_bare),
             ratio(&row.p99_of_bare),
             cell(row.instructions, whole),
@@ -209,8 +215,8 @@ fn print(rows: &[Row], options: &Options) {
         ]);
     }
     let requests = whole(options.requests as f64);
-    let rounds = options.rounds;
+    let (connections, rounds) = (options.connections, options.rounds);
     table.print(&format!(
-        "Apps: {requests} requests over {CONNECTIONS} connections, medians of {rounds}"
+        "Apps: {requests} requests over {connections} connections, medians of {rounds}"
     ));
 }
