@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{Config, report::Ticket};
+use crate::{Config, line_protocol::LineBuffer, report::Ticket};
 
 /// What one POST may hold. A single line that is longer goes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) const MAX_LINE_BYTES: usize = 1 << 30;
 /// A batch that still grows.
 #[derive(Debug, Default)]
 pub(crate) struct OpenBatch {
-    bytes: Vec<u8>,
+    bytes: LineBuffer,
     ends: Vec<u32>,
     /// By line, ascending.
     tickets: Vec<(u32, Ticket)>,
@@ -46,7 +46,7 @@ impl OpenBatch {
     }
 
     pub(crate) fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.kept_len()
     }
 
     /// How many bytes of lines it has memory for.
@@ -54,10 +54,28 @@ impl OpenBatch {
         self.bytes.capacity()
     }
 
+    /// Where to write the next line, which is one of the batch only when it is
+    /// [kept](Self::keep_line).
     #[inline]
+    pub(crate) fn next_line(&mut self) -> &mut LineBuffer {
+        &mut self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn keep_line(&mut self) {
+        self.bytes.keep_line();
+        self.ends.push(self.bytes.kept_len() as u32);
+    }
+
+    /// Moves the next line to another batch.
+    pub(crate) fn move_line(&mut self, to: &mut Self) {
+        to.bytes.push_all(self.bytes.line());
+        self.bytes.take_back();
+    }
+
     pub(crate) fn push(&mut self, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
-        self.ends.push(self.bytes.len() as u32);
+        self.bytes.push_all(line);
+        self.keep_line();
     }
 
     /// The last line's fate goes to `ticket`.
@@ -78,27 +96,27 @@ impl OpenBatch {
             *self = other;
             return;
         }
-        let (lines, bytes) = (self.ends.len() as u32, self.bytes.len() as u32);
-        self.bytes.extend_from_slice(&other.bytes);
+        let (lines, bytes) = (self.ends.len() as u32, self.byte_len() as u32);
+        self.bytes.push_all(&other.bytes.into_bytes());
+        self.bytes.keep_line();
         self.ends.extend(other.ends.iter().map(|end| end + bytes));
         let tickets = other.tickets.into_iter();
         self.tickets
             .extend(tickets.map(|(line, ticket)| (line + lines, ticket)));
     }
 
-    /// Gives back the memory that it has in reserve.
-    pub(crate) fn shrink(&mut self) {
-        give_back_reserve(&mut self.bytes);
-        give_back_reserve(&mut self.ends);
-    }
-
-    /// Makes it immutable.
-    pub(crate) fn seal(self) -> Batch {
+    /// Makes it immutable; `tight`, without memory in reserve.
+    pub(crate) fn seal(self, tight: bool) -> Batch {
         let lines = 0..self.ends.len();
+        let (mut bytes, mut ends) = (self.bytes.into_bytes(), self.ends);
+        if tight {
+            give_back_reserve(&mut bytes);
+            give_back_reserve(&mut ends);
+        }
         Batch {
             lines: Lines {
-                bytes: self.bytes.into(),
-                ends: self.ends.into(),
+                bytes: bytes.into(),
+                ends: ends.into(),
                 range: lines,
             },
             tickets: self.tickets,
@@ -167,11 +185,10 @@ impl Lines {
         if !self.bytes.is_unique() {
             return None;
         }
-        let (mut bytes, mut ends) = (Vec::from(self.bytes), Arc::into_inner(self.ends)?);
-        bytes.clear();
+        let mut ends = Arc::into_inner(self.ends)?;
         ends.clear();
         Some(OpenBatch {
-            bytes,
+            bytes: LineBuffer::with_memory(self.bytes.into()),
             ends,
             tickets: Vec::new(),
         })
@@ -207,16 +224,13 @@ impl Batch {
         let mut joined = OpenBatch::default();
         for Batch { lines, tickets } in [first, second].into_iter().chain(parts) {
             let before = joined.len() as u32;
-            for line in lines.iter() {
-                joined.bytes.extend_from_slice(line);
-                joined.ends.push(joined.bytes.len() as u32);
-            }
+            lines.iter().for_each(|line| joined.push(line));
             let tickets = tickets.into_iter();
             joined
                 .tickets
                 .extend(tickets.map(|(line, ticket)| (line + before, ticket)));
         }
-        Some(joined.seal())
+        Some(joined.seal(true))
     }
 
     /// The same, in memory of its own if it would keep more than twice as much from being freed.

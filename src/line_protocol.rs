@@ -13,11 +13,11 @@
 
 #[cfg(feature = "middleware")]
 pub(crate) mod known;
-mod line;
+mod line_buffer;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::line::Line;
+pub(crate) use self::line_buffer::LineBuffer;
 use crate::{
     FieldValue, Measurement, Precision, RecordError,
     measurement::{Contents, Key},
@@ -53,11 +53,11 @@ impl Encoder {
             .into_iter()
             .filter_map(|(key, value)| {
                 let key = Key::new(key.to_owned().into());
-                let mut encoded = Line::default();
+                let mut encoded = LineBuffer::default();
                 push_tag(&mut encoded, &key, value);
-                (encoded.len() > 0).then(|| BaseTag {
+                (encoded.line_len() > 0).then(|| BaseTag {
                     key,
-                    encoded: encoded.as_bytes().to_vec(),
+                    encoded: encoded.into_bytes(),
                 })
             })
             .collect();
@@ -78,23 +78,27 @@ impl Encoder {
     pub(crate) fn encode(
         &self,
         measurement: &Measurement,
-        line: &mut Line,
+        line: &mut LineBuffer,
     ) -> Result<usize, RecordError> {
         let point = &*measurement.0;
-        line.clear();
+        line.take_back();
         if point.database.name.is_empty() {
             return Err(invalid("database", point, "", NOT_EMPTY));
         }
         push_name(line, point)?;
         self.push_tags(line, point)?;
-        let series = line.len();
+        let series = line.line_len();
         self.finish(line, point)?;
         Ok(series)
     }
 
     /// Appends all that follows the name and the tags.
     #[inline]
-    pub(crate) fn finish(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+    pub(crate) fn finish(
+        &self,
+        line: &mut LineBuffer,
+        point: &Contents,
+    ) -> Result<(), RecordError> {
         self.push_fields(line, point)?;
         if !point.timestamp.is_storable() {
             return Err(RecordError::InvalidTimestamp {
@@ -109,7 +113,7 @@ impl Encoder {
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
-    fn push_tags(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+    fn push_tags(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
         let mut tags: SmallVec<[_; 8]> = point.tags.iter().collect();
         tags.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut base_tags = &*self.base_tags;
@@ -134,7 +138,7 @@ impl Encoder {
     }
 
     #[inline]
-    fn push_fields(&self, line: &mut Line, point: &Contents) -> Result<(), RecordError> {
+    fn push_fields(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
         let mut separator = b' ';
         for (key, value) in &*point.fields {
             if key.is_empty() || key.is_time() {
@@ -159,7 +163,7 @@ impl Encoder {
     }
 
     #[inline]
-    fn push_value(&self, line: &mut Line, value: &FieldValue) {
+    fn push_value(&self, line: &mut LineBuffer, value: &FieldValue) {
         match *value {
             FieldValue::Float(value) => line.push_float(value),
             FieldValue::Integer(value) => {
@@ -178,7 +182,7 @@ impl Encoder {
     }
 
     #[inline]
-    fn push_unsigned(&self, line: &mut Line, value: u64) {
+    fn push_unsigned(&self, line: &mut LineBuffer, value: u64) {
         if self.unsigned {
             line.push_integer(value);
             line.push(b'u');
@@ -206,10 +210,9 @@ fn invalid(kind: &'static str, point: &Contents, name: &str, allowed: &'static s
 }
 
 #[inline]
-fn push_name(line: &mut Line, point: &Contents) -> Result<(), RecordError> {
-    let start = line.len();
+fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
     line.push_replaced(&point.name, Part::Name);
-    match line.as_bytes().get(start) {
+    match line.line().first() {
         None | Some(b'#') => {
             let name = &point.name;
             Err(invalid("measurement", point, name, NOT_EMPTY_NOT_COMMENT))
@@ -220,23 +223,23 @@ fn push_name(line: &mut Line, point: &Contents) -> Result<(), RecordError> {
 
 /// `,key=value`; nothing if either is empty.
 #[inline]
-fn push_tag(line: &mut Line, key: &Key, value: &str) {
+fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
     if key.is_empty() {
         return;
     }
-    let start = line.len();
+    let start = line.line_len();
     line.push(b',');
     push_key(line, key);
     line.push(b'=');
-    let before = line.len();
+    let before = line.line_len();
     line.push_replaced(value, Part::Key);
-    if line.len() == before {
+    if line.line_len() == before {
         line.truncate(start);
     }
 }
 
 #[inline]
-fn push_key(line: &mut Line, key: &Key) {
+fn push_key(line: &mut LineBuffer, key: &Key) {
     match key.is_plain() {
         true => line.push_bytes(key.as_str().as_bytes()),
         false => line.push_text(key.as_str(), Part::Key),

@@ -4,15 +4,16 @@ use crate::{
     Database, Measurement, RecordError,
     cardinality::{Capped, Cardinality},
     known_series::{KnownSeries, SeriesId},
-    line_protocol::{Encoder, Line},
+    line_protocol::{Encoder, LineBuffer},
 };
 
 /// What can be put into a tray: a measurement, a request, or in tests a line as it is.
 pub(crate) trait Source {
     fn database(&self) -> &Database;
 
-    /// Writes the line.
-    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError>;
+    /// Writes the line, after the lines that are there. What is left of one that fails is to be
+    /// taken back.
+    fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError>;
 }
 
 /// What a line is written with.
@@ -33,12 +34,12 @@ impl Source for Measurement {
     }
 
     #[inline]
-    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError> {
+    fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError> {
         let point = &*self.0;
         let id = by.known.id(by.salt, point);
         match by.known.head(id, point) {
             Some(head) => {
-                line.begin(head);
+                line.push_all(head);
                 by.encoder.finish(line, point)?;
                 Ok(Capped::default())
             }
@@ -52,12 +53,12 @@ impl Source for Measurement {
 fn write_new(
     measurement: &mut Measurement,
     id: SeriesId,
-    line: &mut Line,
+    line: &mut LineBuffer,
     by: Writing<'_>,
 ) -> Result<Capped, RecordError> {
     let head = by.encoder.encode(measurement, line)?;
     if by.known.was_seen(id) {
-        by.known.learn(id, &measurement.0, &line.as_bytes()[..head]);
+        by.known.learn(id, &measurement.0, &line.line()[..head]);
         return Ok(Capped::default());
     }
     let cap = |budget| by.cardinality.cap(measurement, budget);

@@ -38,7 +38,7 @@ mod tests {
     fn lines(bytes: usize) -> Lines {
         let mut batch = OpenBatch::default();
         batch.push(&vec![b'x'; bytes]);
-        batch.seal().lines
+        batch.seal(true).lines
     }
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
         let mut batch = spares.take();
         assert!(batch.is_empty() && batch.byte_len() == 0);
         batch.push(b"a\n");
-        assert_eq!(batch.seal().lines.body(), "a\n");
+        assert_eq!(batch.seal(true).lines.body(), "a\n");
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::{
     intake::{Door, Intake, Settings},
     known_series::KnownSeries,
     ledger::Tally,
-    line_protocol::Line,
     report::Ticket,
     shares::Share,
     source::{Source, Writing},
@@ -28,8 +27,6 @@ struct Contents {
     credit: Credit,
     /// Outlives the shelves.
     known: KnownSeries,
-    /// The one that is being written.
-    line: Line,
 }
 
 /// Batches by database.
@@ -60,7 +57,6 @@ impl Tray {
             shelves: Shelves::default(),
             credit: Credit::default(),
             known: KnownSeries::default(),
-            line: Line::default(),
         }))
     }
 
@@ -142,7 +138,6 @@ impl Contents {
             shelves,
             credit,
             known,
-            line,
         } = self;
         let (gauge, limits) = (&intake.gauge, &settings.gauge);
         let shelf = shelves.of(source.database(), intake, known);
@@ -159,29 +154,31 @@ impl Contents {
             known,
             salt: shelf.salt,
         };
-        let capped = match source.write(line, by) {
+        let capped = match source.write(shelf.open.next_line(), by) {
             Ok(capped) => capped,
             Err(invalid) => {
+                shelf.open.next_line().take_back();
                 shelves.forget_last_if_empty();
                 credit.put_back_line(gauge);
                 tally.dropped.invalid += 1;
                 return (Err(invalid), false);
             }
         };
-        let line = line.as_bytes();
-        if let Err(full) = credit.take_bytes(line.len(), gauge, limits, reserve) {
+        let bytes = shelf.open.next_line().line_len();
+        if let Err(full) = credit.take_bytes(bytes, gauge, limits, reserve) {
+            shelf.open.next_line().take_back();
             shelves.forget_last_if_empty();
             credit.put_back_line(gauge);
             tally.dropped.buffer_full += 1;
             return (Err(full), gauge.lost() || capped.is_news);
         }
         tally.tags_capped += capped.values;
-        if !shelf.open.has_room(1, line.len(), settings.batch) {
-            shelf
-                .full
-                .push(std::mem::replace(&mut shelf.open, intake.spares.take()));
+        if !shelf.open.has_room(1, bytes, settings.batch) {
+            let mut next = intake.spares.take();
+            shelf.open.move_line(&mut next);
+            shelf.full.push(std::mem::replace(&mut shelf.open, next));
         }
-        shelf.open.push(line);
+        shelf.open.keep_line();
         if let Some(ticket) = ticket.take() {
             shelf.open.attach(ticket);
         }

@@ -48,6 +48,9 @@ impl Job {
     }
 }
 
+/// So many batches, of all databases, are more than are about to be sent.
+const MANY: usize = 16;
+
 /// What one database has pending.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -76,12 +79,9 @@ impl Queue {
         if self.open.is_empty() {
             return;
         }
-        let mut batch = std::mem::take(&mut self.open);
-        // The first one is about to be sent, and then its memory is of use.
-        if !self.sealed.is_empty() {
-            batch.shrink();
-        }
-        let batch = batch.seal();
+        // What is about to be sent will be gone soon, and then its memory is of use.
+        let waits = !self.sealed.is_empty() || unsettled.len() >= MANY;
+        let batch = std::mem::take(&mut self.open).seal(waits);
         let number = *next_number;
         *next_number += 1;
         unsettled.insert(number, batch.lines.len());

@@ -22,7 +22,7 @@ fn texts(lines: &Lines) -> Vec<&str> {
 
 #[test]
 fn a_line_is_found_by_its_offsets_also_when_it_holds_a_newline() {
-    let batch = open(&["a\n", "b \"x\ny\"\n", "c\n"]).seal();
+    let batch = open(&["a\n", "b \"x\ny\"\n", "c\n"]).seal(true);
     assert_eq!(texts(&batch.lines), ["a\n", "b \"x\ny\"\n", "c\n"]);
     assert_eq!(batch.lines.body(), "a\nb \"x\ny\"\nc\n");
     assert_eq!(batch.lines.byte_len(), 12);
@@ -30,7 +30,7 @@ fn a_line_is_found_by_its_offsets_also_when_it_holds_a_newline() {
 
 #[test]
 fn a_slice_of_a_slice_counts_from_its_own_start() {
-    let lines = open(&["a\n", "b\n", "c\n", "d\n"]).seal().lines;
+    let lines = open(&["a\n", "b\n", "c\n", "d\n"]).seal(true).lines;
     let tail = lines.slice(1..4);
     assert_eq!(texts(&tail), ["b\n", "c\n", "d\n"]);
     let middle = tail.slice(1..2);
@@ -60,7 +60,7 @@ fn appended_lines_keep_their_tickets() {
     other.attach(ticket);
     let mut batch = open(&["a\n"]);
     batch.append(other);
-    let batch = batch.seal();
+    let batch = batch.seal(true);
     assert_eq!(texts(&batch.lines), ["a\n", "b\n"]);
     assert_eq!(batch.tickets[0].0, 1);
     drop((batch, receiver));
@@ -71,7 +71,7 @@ fn joined_parts_keep_their_lines_and_tickets() {
     let mut batch = open(&["a\n", "b\n", "c\n"]);
     let (ticket, _delivery) = Ticket::new();
     batch.attach(ticket);
-    let mut parts = batch.seal().split(&[0..1, 1..2, 2..3]);
+    let mut parts = batch.seal(true).split(&[0..1, 1..2, 2..3]);
     parts.remove(1);
     let joined = Batch::join(parts).unwrap();
     assert_eq!(texts(&joined.lines), ["a\n", "c\n"]);
@@ -85,7 +85,7 @@ fn split_gives_each_part_its_lines_and_tickets() {
     let (ticket, _receiver) = Ticket::new();
     batch.attach(ticket);
     batch.append(open(&["c\n"]));
-    let parts = batch.seal().split(&[0..1, 1..3]);
+    let parts = batch.seal(true).split(&[0..1, 1..3]);
     assert_eq!(texts(&parts[0].lines), ["a\n"]);
     assert_eq!(texts(&parts[1].lines), ["b\n", "c\n"]);
     assert!(parts[0].tickets.is_empty());
@@ -97,7 +97,7 @@ fn a_small_part_of_a_batch_does_not_keep_the_rest_in_memory() {
     let mut batch = open(&["a\n", "bb\n", "c\n", "d\n", "e\n"]);
     let (ticket, _delivery) = Ticket::new();
     batch.attach(ticket);
-    let parts = batch.seal().split(&[0..1, 1..2, 2..5]);
+    let parts = batch.seal(true).split(&[0..1, 1..2, 2..5]);
     for part in parts {
         let (before, all) = (texts(&part.lines).join(""), part.lines.kept_bytes());
         let compacted = part.compacted();

@@ -10,7 +10,7 @@ fn lines(texts: &[&str]) -> Lines {
     for text in texts {
         batch.push(format!("{text}\n").as_bytes());
     }
-    batch.seal().lines
+    batch.seal(true).lines
 }
 
 fn lines_of(count: usize) -> Lines {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Encoder, Line};
+use super::{Encoder, LineBuffer};
 use crate::{
     Measurement, RecordError, Timestamp,
     text::{Part, is_plain},
@@ -28,16 +28,16 @@ impl Encoder {
 
     /// The series part of the measurement's line.
     pub(crate) fn encode_series(&self, measurement: &Measurement) -> Result<Vec<u8>, RecordError> {
-        let mut line = Line::default();
+        let mut line = LineBuffer::default();
         super::push_name(&mut line, &measurement.0)?;
         self.push_tags(&mut line, &measurement.0)?;
-        Ok(line.as_bytes().to_vec())
+        Ok(line.into_bytes())
     }
 
     /// Begins a line with a series part that this encoder has made.
     #[inline]
-    pub(crate) fn begin<'a>(&self, series: &[u8], line: &'a mut Line) -> KnownLine<'_, 'a> {
-        line.begin(series);
+    pub(crate) fn begin<'a>(&self, series: &[u8], line: &'a mut LineBuffer) -> KnownLine<'_, 'a> {
+        line.push_all(series);
         KnownLine {
             encoder: self,
             line,
@@ -52,7 +52,7 @@ impl Encoder {
 #[derive(Debug)]
 pub(crate) struct KnownLine<'e, 'a> {
     encoder: &'e Encoder,
-    line: &'a mut Line,
+    line: &'a mut LineBuffer,
     separator: u8,
 }
 

@@ -10,11 +10,15 @@ fn encoder() -> Encoder {
 }
 
 fn encode_with(encoder: &Encoder, measurement: Measurement) -> Result<String, RecordError> {
-    let mut line = Line::default();
-    // What was written before must not show.
+    let mut line = LineBuffer::default();
+    line.push_bytes(b"before\n");
+    line.keep_line();
+    // What was begun before must not show.
     line.push_bytes(&[b'"'; 100]);
     let result = encoder.encode(&measurement, &mut line);
-    let line = str::from_utf8(line.as_bytes()).unwrap().to_owned();
+    let text = str::from_utf8(line.line()).unwrap().to_owned();
+    assert!(line.into_bytes().starts_with(b"before\n"));
+    let line = text;
     let series = result?;
     assert_eq!(blank(&line), Some(series), "{line:?}");
     Ok(line)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ConfigError, Measurement, TagValue,
-    line_protocol::{Encoder, Line},
+    line_protocol::{Encoder, LineBuffer},
     precision::Precision,
 };
 
@@ -149,7 +149,7 @@ impl InfluxMetrics {
         let probe = Measurement::new(database.clone(), measurement.clone());
         let probe = probe.tags(tags.clone()).field("duration", 0.0);
         let encoder = Encoder::new([], Precision::default(), false);
-        if let Err(error) = encoder.encode(&probe, &mut Line::default()) {
+        if let Err(error) = encoder.encode(&probe, &mut LineBuffer::default()) {
             panic!("InfluxMetrics: {error}");
         }
         self

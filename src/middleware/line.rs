@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Database, RecordError,
     cardinality::Capped,
-    line_protocol::Line,
+    line_protocol::LineBuffer,
     source::{Source, Writing},
 };
 
@@ -25,7 +25,7 @@ impl Source for RequestLine<'_> {
 
     /// Its tags are not guarded: they are the program's own, routes and what a closed set is drawn
     /// from.
-    fn write(&mut self, line: &mut Line, by: Writing<'_>) -> Result<Capped, RecordError> {
+    fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError> {
         let Self { point, options } = self;
         let series = point.route.series(point.ending, options, by.encoder)?;
         let mut line = by.encoder.begin(&series, line);

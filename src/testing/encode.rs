@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use crate::{
     Measurement, Precision, RecordError,
-    line_protocol::{Encoder, Line},
+    line_protocol::{Encoder, LineBuffer},
 };
 
 /// Without base tags, as the default settings write everything else.
@@ -26,9 +26,9 @@ static ENCODER: LazyLock<Encoder> =
 ///
 /// The measurement is invalid: then `out` is left as it was.
 pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
-    let mut line = Line::default();
+    let mut line = LineBuffer::default();
     ENCODER.encode(&measurement, &mut line)?;
-    out.extend_from_slice(line.as_bytes());
+    out.extend_from_slice(line.line());
     measurement.recycle();
     Ok(())
 }

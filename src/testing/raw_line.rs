@@ -1,7 +1,7 @@
 use crate::{
     Database, Influx, RecordError,
     cardinality::Capped,
-    line_protocol::Line,
+    line_protocol::LineBuffer,
     source::{Source, Writing},
 };
 
@@ -46,8 +46,9 @@ impl Source for RawLine<'_> {
         &self.database
     }
 
-    fn write(&mut self, line: &mut Line, _: Writing<'_>) -> Result<Capped, RecordError> {
-        line.set(self.line);
+    fn write(&mut self, line: &mut LineBuffer, _: Writing<'_>) -> Result<Capped, RecordError> {
+        line.push_all(self.line.as_bytes());
+        line.push_all(b"\n");
         Ok(Capped::default())
     }
 }
