@@ -37,12 +37,15 @@ const MAX_IN_VAIN: usize = 16 * MAX_HEADS;
 pub(crate) struct KnownSeries {
     hash: RandomState,
     seen: HashSet<SeriesId, Prehashed>,
-    heads: HashMap<SeriesId, Head, Prehashed>,
+    heads: HashMap<Place, Head, Prehashed>,
     in_vain: usize,
 }
 
 /// The hash of a series in its database.
 pub(crate) type SeriesId = u64;
+
+/// The hash of a series in its database, as it was given: equal ones may have several.
+pub(crate) type Place = u64;
 
 /// How the lines of a series begin: with its name and tags.
 #[derive(Debug)]
@@ -58,7 +61,20 @@ impl KnownSeries {
         self.hash.hash_one(database)
     }
 
+    /// What the head of the point's series is kept under. A literal is known by where it is.
     #[inline]
+    pub(crate) fn place(&self, salt: u64, point: &Contents) -> Place {
+        let mut hasher = self.hash.build_hasher();
+        let mut keys = salt;
+        hash_quickly(&mut hasher, &point.name);
+        for (key, value) in &*point.tags {
+            keys = keys.rotate_left(7) ^ key.rank();
+            hash_quickly(&mut hasher, value);
+        }
+        hasher.write_u64(keys);
+        hasher.finish()
+    }
+
     pub(crate) fn id(&self, salt: u64, point: &Contents) -> SeriesId {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(salt);
@@ -75,8 +91,8 @@ impl KnownSeries {
 
     /// How the lines of the point's series begin, if that is known.
     #[inline]
-    pub(crate) fn head(&self, id: SeriesId, point: &Contents) -> Option<&[u8]> {
-        let head = self.heads.get(&id)?;
+    pub(crate) fn head(&self, place: Place, point: &Contents) -> Option<&[u8]> {
+        let head = self.heads.get(&place)?;
         head.is_of(point).then_some(&*head.text)
     }
 
@@ -93,11 +109,11 @@ impl KnownSeries {
     }
 
     /// It was seen again: its lines begin with `text`.
-    pub(crate) fn learn(&mut self, id: SeriesId, point: &Contents, text: &[u8]) {
+    pub(crate) fn learn(&mut self, place: Place, point: &Contents, text: &[u8]) {
         if text.len() > MAX_HEAD_BYTES {
             return;
         }
-        if self.heads.len() >= MAX_HEADS && !self.heads.contains_key(&id) {
+        if self.heads.len() >= MAX_HEADS && !self.heads.contains_key(&place) {
             self.in_vain += 1;
             if self.in_vain < MAX_IN_VAIN {
                 return;
@@ -110,7 +126,7 @@ impl KnownSeries {
             tags: (*point.tags).into(),
             text: text.into(),
         };
-        self.heads.insert(id, head);
+        self.heads.insert(place, head);
     }
 
     /// What is written and what is guarded may change.
@@ -129,6 +145,17 @@ impl Head {
         self.tags.len() == point.tags.len()
             && equal(&self.name, &point.name)
             && is_equal.all(|is_equal| is_equal)
+    }
+}
+
+#[inline]
+fn hash_quickly(hasher: &mut impl Hasher, text: &Cow<'static, str>) {
+    match text {
+        Cow::Borrowed(literal) => {
+            let place = literal.as_ptr().addr() as u64;
+            hasher.write_u64(place ^ (literal.len() as u64).rotate_right(16));
+        }
+        Cow::Owned(text) => hasher.write(text.as_bytes()),
     }
 }
 

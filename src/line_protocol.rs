@@ -148,9 +148,7 @@ impl Encoder {
             if matches!(value, FieldValue::Float(float) if !float.is_finite()) {
                 continue;
             }
-            line.push(separator);
-            push_key(line, key);
-            line.push(b'=');
+            push_key(line, separator, key);
             self.push_value(line, value);
             separator = b',';
         }
@@ -228,9 +226,7 @@ fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
         return;
     }
     let start = line.line_len();
-    line.push(b',');
-    push_key(line, key);
-    line.push(b'=');
+    push_key(line, b',', key);
     let before = line.line_len();
     line.push_replaced(value, Part::Key);
     if line.line_len() == before {
@@ -238,11 +234,15 @@ fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
     }
 }
 
+/// The key, and an equals sign.
 #[inline]
-fn push_key(line: &mut LineBuffer, key: &Key) {
-    match key.is_plain() {
-        true => line.push_bytes(key.as_str().as_bytes()),
-        false => line.push_text(key.as_str(), Part::Key),
+fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
+    if key.is_plain() {
+        line.push_key(separator, key.as_str().as_bytes(), key.first_bytes());
+    } else {
+        line.push(separator);
+        line.push_text(key.as_str(), Part::Key);
+        line.push(b'=');
     }
 }
 

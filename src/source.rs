@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use crate::{
     Database, Measurement, RecordError,
     cardinality::{Capped, Cardinality},
-    known_series::{KnownSeries, SeriesId},
+    known_series::{KnownSeries, Place},
     line_protocol::{Encoder, LineBuffer},
 };
 
@@ -36,14 +36,14 @@ impl Source for Measurement {
     #[inline]
     fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError> {
         let point = &*self.0;
-        let id = by.known.id(by.salt, point);
-        match by.known.head(id, point) {
+        let place = by.known.place(by.salt, point);
+        match by.known.head(place, point) {
             Some(head) => {
                 line.push_all(head);
                 by.encoder.finish(line, point)?;
                 Ok(Capped::default())
             }
-            None => write_new(self, id, line, by),
+            None => write_new(self, place, line, by),
         }
     }
 }
@@ -52,13 +52,14 @@ impl Source for Measurement {
 #[inline(never)]
 fn write_new(
     measurement: &mut Measurement,
-    id: SeriesId,
+    place: Place,
     line: &mut LineBuffer,
     by: Writing<'_>,
 ) -> Result<Capped, RecordError> {
     let head = by.encoder.encode(measurement, line)?;
+    let id = by.known.id(by.salt, &measurement.0);
     if by.known.was_seen(id) {
-        by.known.learn(id, &measurement.0, &line.line()[..head]);
+        by.known.learn(place, &measurement.0, &line.line()[..head]);
         return Ok(Capped::default());
     }
     let cap = |budget| by.cardinality.cap(measurement, budget);

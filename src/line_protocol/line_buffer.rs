@@ -92,6 +92,25 @@ impl LineBuffer {
         self.copy(bytes, |_| false);
     }
 
+    /// Appends a key that goes out as it is, and an equals sign. `first` is the key's first bytes.
+    #[inline]
+    pub(super) fn push_key(&mut self, separator: u8, key: &[u8], first: [u8; 8]) {
+        let len = key.len();
+        let room = self.room(len + 2);
+        if let Some(room) = room.first_chunk_mut::<16>()
+            && len <= 8
+        {
+            room[0] = separator;
+            room[1..9].copy_from_slice(&first);
+            room[len + 1] = b'=';
+        } else {
+            room[0] = separator;
+            room[1..=len].copy_from_slice(key);
+            room[len + 1] = b'=';
+        }
+        self.end += len + 2;
+    }
+
     #[inline]
     pub(super) fn push_integer(&mut self, value: impl itoa::Integer) {
         self.push_bytes(itoa::Buffer::new().format(value).as_bytes());

@@ -74,6 +74,12 @@ impl Key {
         self.rank == u64::from_be_bytes(*b"time\0\0\0\0")
     }
 
+    /// Zeros where it has less than eight.
+    #[inline]
+    pub(crate) fn first_bytes(&self) -> [u8; 8] {
+        self.rank.to_be_bytes()
+    }
+
     /// Ranks order keys as their texts do, but for those that begin alike.
     #[inline]
     pub(crate) fn rank(&self) -> u64 {
