@@ -43,8 +43,9 @@ pub(crate) struct Contents {
     pub(crate) database: Database,
     pub(crate) name: Str,
     pub(crate) timestamp: Timestamp,
-    pub(crate) tags: Entries<Str>,
-    pub(crate) fields: Entries<FieldValue>,
+    // So many need no other allocation.
+    pub(crate) tags: Entries<Str, 6>,
+    pub(crate) fields: Entries<FieldValue, 3>,
 }
 
 impl Contents {
@@ -54,8 +55,8 @@ impl Contents {
             database: Database::new(""),
             name: Str::default(),
             timestamp: Timestamp(0),
-            tags: Entries::with_capacity(8),
-            fields: Entries::with_capacity(4),
+            tags: Entries::default(),
+            fields: Entries::default(),
         })
     }
 }

@@ -211,8 +211,9 @@ impl Actor for BufferActor {
 impl Handler<Measurement> for BufferActor {
     type Result = ();
 
-    fn handle(&mut self, measurement: Measurement, _: &mut Self::Context) {
+    fn handle(&mut self, measurement: Measurement, context: &mut Self::Context) {
         self.record(measurement, None);
+        self.look_if_triggered(context);
     }
 }
 

@@ -37,8 +37,8 @@ pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
 #[derive(Debug, Default)]
 struct Additions {
-    tags: Entries<Str>,
-    fields: Entries<FieldValue>,
+    tags: Entries<Str, 4>,
+    fields: Entries<FieldValue, 4>,
     skip: bool,
 }
 
