@@ -1,7 +1,8 @@
 mod entries;
 mod key;
+mod stock;
 
-use std::{borrow::Cow, cell::Cell, fmt, time::Instant};
+use std::{borrow::Cow, fmt, time::Instant};
 
 pub(crate) use self::{entries::Entries, key::Key};
 use crate::{Database, FieldValue, TagValue, Timestamp};
@@ -61,11 +62,6 @@ impl Contents {
     }
 }
 
-thread_local! {
-    /// The memory of what this thread has recorded last.
-    static SPARE: Cell<Option<Box<Contents>>> = const { Cell::new(None) };
-}
-
 impl actix::Message for Measurement {
     type Result = ();
 }
@@ -81,21 +77,20 @@ impl Measurement {
 
     #[inline]
     pub(crate) fn at(timestamp: Timestamp, database: Database, name: Str) -> Self {
-        let spare = SPARE.try_with(Cell::take).ok().flatten();
-        let mut contents = spare.unwrap_or_else(Contents::empty);
+        let mut contents = stock::take().unwrap_or_else(Contents::empty);
         contents.database = database;
         contents.name = name;
         contents.timestamp = timestamp;
         Self(contents)
     }
 
-    /// It is recorded: its memory is for this thread's next one.
+    /// It is recorded: its memory is for the next one.
     #[inline]
     pub(crate) fn recycle(self) {
         let Self(mut contents) = self;
         contents.tags.clear();
         contents.fields.clear();
-        _ = SPARE.try_with(|spare| spare.set(Some(contents)));
+        stock::keep(contents);
     }
 
     /// With this tag.
