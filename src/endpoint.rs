@@ -1,6 +1,7 @@
 //! The server: its URLs, and the requests that it understands.
 
 mod body;
+mod connecting;
 mod dialect;
 mod http;
 

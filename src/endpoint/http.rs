@@ -10,7 +10,7 @@ use awc::{
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use super::{Endpoint, PingError, ServerInfo, body::PiecewiseBody};
+use super::{Endpoint, PingError, ServerInfo, body::PiecewiseBody, connecting::connecting};
 use crate::{
     Database,
     verdict::{Answer, Outcome},
@@ -35,7 +35,7 @@ impl Http {
     pub(crate) fn new() -> Self {
         // The caller bounds each exchange as a whole; the number of connections is that of the
         // writers. No redirect is followed, so that credentials go to the server they are for.
-        let connector = Connector::new().limit(0);
+        let connector = Connector::new().connector(connecting()).limit(0);
         let client = Client::builder()
             .connector(connector)
             .disable_timeout()
