@@ -1,17 +1,16 @@
 //! The series that a tray has seen: so that what names one is written once, not with every line.
 
+mod fingerprint;
+
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     hash::{BuildHasher as _, BuildHasherDefault, Hasher},
 };
 
 use foldhash::fast::RandomState;
 
-use crate::{
-    Database,
-    measurement::{Contents, Key},
-};
+use self::fingerprint::Fingerprint;
+use crate::{Database, measurement::Contents};
 
 /// More than this is forgotten at once, and learnt again: a stranger who sends ever new
 /// combinations of known values must not make it grow.
@@ -37,23 +36,19 @@ const MAX_IN_VAIN: usize = 16 * MAX_HEADS;
 pub(crate) struct KnownSeries {
     hash: RandomState,
     seen: HashSet<SeriesId, Prehashed>,
-    heads: HashMap<Place, Head, Prehashed>,
+    /// With their fingerprints before them.
+    heads: HashMap<u64, Box<[u8]>, Prehashed>,
     in_vain: usize,
+    /// Of the series that was asked for last.
+    fingerprint: Fingerprint,
 }
 
 /// The hash of a series in its database.
 pub(crate) type SeriesId = u64;
 
 /// The hash of a series in its database, as it was given: equal ones may have several.
-pub(crate) type Place = u64;
-
-/// How the lines of a series begin: with its name and tags.
-#[derive(Debug)]
-struct Head {
-    name: Cow<'static, str>,
-    tags: Box<[(Key, Cow<'static, str>)]>,
-    text: Box<[u8]>,
-}
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u64);
 
 impl KnownSeries {
     /// What sets the series of a database apart from those of others.
@@ -61,18 +56,21 @@ impl KnownSeries {
         self.hash.hash_one(database)
     }
 
-    /// What the head of the point's series is kept under. A literal is known by where it is.
+    /// What the head of the point's series is kept under, if that can be kept.
     #[inline]
-    pub(crate) fn place(&self, salt: u64, point: &Contents) -> Place {
-        let mut hasher = self.hash.build_hasher();
-        let mut keys = salt;
-        hash_quickly(&mut hasher, &point.name);
-        for (key, value) in &*point.tags {
-            keys = keys.rotate_left(7) ^ key.rank();
-            hash_quickly(&mut hasher, value);
-        }
-        hasher.write_u64(keys);
-        hasher.finish()
+    pub(crate) fn place(&mut self, salt: u64, point: &Contents) -> Option<Place> {
+        self.fingerprint.take(point).then(|| {
+            let mut hasher = self.hash.build_hasher();
+            hasher.write_u64(salt);
+            self.fingerprint.hash_into(&mut hasher);
+            Place(hasher.finish())
+        })
+    }
+
+    /// How the lines of a series begin, if that is known. The place is the last that was asked for.
+    #[inline]
+    pub(crate) fn head(&self, place: Place) -> Option<&[u8]> {
+        self.fingerprint.strip_from(self.heads.get(&place.0)?)
     }
 
     pub(crate) fn id(&self, salt: u64, point: &Contents) -> SeriesId {
@@ -89,13 +87,6 @@ impl KnownSeries {
         hasher.finish()
     }
 
-    /// How the lines of the point's series begin, if that is known.
-    #[inline]
-    pub(crate) fn head(&self, place: Place, point: &Contents) -> Option<&[u8]> {
-        let head = self.heads.get(&place)?;
-        head.is_of(point).then_some(&*head.text)
-    }
-
     pub(crate) fn was_seen(&self, id: SeriesId) -> bool {
         self.seen.contains(&id)
     }
@@ -108,12 +99,12 @@ impl KnownSeries {
         self.seen.insert(id);
     }
 
-    /// It was seen again: its lines begin with `text`.
-    pub(crate) fn learn(&mut self, place: Place, point: &Contents, text: &[u8]) {
+    /// It was seen again: its lines begin with `text`. The place is the last that was asked for.
+    pub(crate) fn learn(&mut self, place: Place, text: &[u8]) {
         if text.len() > MAX_HEAD_BYTES {
             return;
         }
-        if self.heads.len() >= MAX_HEADS && !self.heads.contains_key(&place) {
+        if self.heads.len() >= MAX_HEADS && !self.heads.contains_key(&place.0) {
             self.in_vain += 1;
             if self.in_vain < MAX_IN_VAIN {
                 return;
@@ -121,12 +112,7 @@ impl KnownSeries {
             self.heads.clear();
             self.in_vain = 0;
         }
-        let head = Head {
-            name: point.name.clone(),
-            tags: (*point.tags).into(),
-            text: text.into(),
-        };
-        self.heads.insert(place, head);
+        self.heads.insert(place.0, self.fingerprint.and(text));
     }
 
     /// What is written and what is guarded may change.
@@ -134,35 +120,6 @@ impl KnownSeries {
         self.seen.clear();
         self.heads.clear();
     }
-}
-
-impl Head {
-    #[inline]
-    fn is_of(&self, point: &Contents) -> bool {
-        let pairs = self.tags.iter().zip(&*point.tags);
-        let mut is_equal =
-            pairs.map(|((key, value), (other_key, other))| key == other_key && equal(value, other));
-        self.tags.len() == point.tags.len()
-            && equal(&self.name, &point.name)
-            && is_equal.all(|is_equal| is_equal)
-    }
-}
-
-#[inline]
-fn hash_quickly(hasher: &mut impl Hasher, text: &Cow<'static, str>) {
-    match text {
-        Cow::Borrowed(literal) => {
-            let place = literal.as_ptr().addr() as u64;
-            hasher.write_u64(place ^ (literal.len() as u64).rotate_right(16));
-        }
-        Cow::Owned(text) => hasher.write(text.as_bytes()),
-    }
-}
-
-/// Texts that are in the same place need no look: most are literals.
-#[inline]
-fn equal(one: &str, other: &str) -> bool {
-    std::ptr::eq(one, other) || one == other
 }
 
 /// For keys that are hashes: they aren't hashed again.
@@ -222,24 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_that_of_an_equal_series_only_also_if_their_ids_are_the_same() {
+    fn a_head_is_that_of_its_own_series_only_also_if_their_hashes_are_the_same() {
         let mut known = KnownSeries::default();
         let one = point("m", &[("a", "1"), ("longer key", "2")]);
-        known.learn(7, &one, b"m,a=1,longer\\ key=2");
-        let equal = point("m", &[("a", "1"), ("longer key", "2")]);
-        assert_eq!(known.head(7, &equal), Some(&b"m,a=1,longer\\ key=2"[..]));
+        let place = known.place(0, &one).unwrap();
+        known.learn(place, b"m,a=1,longer\\ key=2");
+        assert_eq!(known.head(place), Some(&b"m,a=1,longer\\ key=2"[..]));
         for other in [
             point("n", &[("a", "1"), ("longer key", "2")]),
-            point("m", &[("a", "1"), ("longer kex", "2")]),
             point("m", &[("a", "1"), ("longer key", "3")]),
             point("m", &[("a", "1")]),
             point("m", &[("longer key", "2"), ("a", "1")]),
         ] {
-            assert_eq!(known.head(7, &other), None);
+            known.place(0, &other).unwrap();
+            assert_eq!(known.head(place), None);
         }
-        assert_eq!(known.head(8, &equal), None);
+        known.place(0, &one).unwrap();
+        assert!(known.head(place).is_some());
         known.forget();
-        assert_eq!(known.head(7, &equal), None);
+        assert_eq!(known.head(place), None);
     }
 
     #[test]
@@ -256,13 +214,12 @@ mod tests {
     #[test]
     fn heads_have_a_limit_and_give_way_to_others_in_the_end() {
         let mut known = KnownSeries::default();
-        let point = point("m", &[]);
-        for id in 0..(MAX_HEADS + MAX_IN_VAIN) as u64 {
-            known.learn(id, &point, b"m");
+        for place in 0..(MAX_HEADS + MAX_IN_VAIN) as u64 {
+            known.learn(Place(place), b"m");
             assert!(known.heads.len() <= MAX_HEADS);
         }
         assert_eq!(known.heads.len(), 1);
-        known.learn(1, &point, &[b'x'; MAX_HEAD_BYTES + 1]);
+        known.learn(Place(1), &[b'x'; MAX_HEAD_BYTES + 1]);
         assert_eq!(known.heads.len(), 1, "too long");
     }
 }

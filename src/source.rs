@@ -37,7 +37,7 @@ impl Source for Measurement {
     fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError> {
         let point = &*self.0;
         let place = by.known.place(by.salt, point);
-        match by.known.head(place, point) {
+        match place.and_then(|place| by.known.head(place)) {
             Some(head) => {
                 line.push_all(head);
                 by.encoder.finish(line, point)?;
@@ -52,14 +52,16 @@ impl Source for Measurement {
 #[inline(never)]
 fn write_new(
     measurement: &mut Measurement,
-    place: Place,
+    place: Option<Place>,
     line: &mut LineBuffer,
     by: Writing<'_>,
 ) -> Result<Capped, RecordError> {
     let head = by.encoder.encode(measurement, line)?;
     let id = by.known.id(by.salt, &measurement.0);
     if by.known.was_seen(id) {
-        by.known.learn(place, &measurement.0, &line.line()[..head]);
+        if let Some(place) = place {
+            by.known.learn(place, &line.line()[..head]);
+        }
         return Ok(Capped::default());
     }
     let cap = |budget| by.cardinality.cap(measurement, budget);

@@ -8,7 +8,7 @@ use crate::batch::{Lines, OpenBatch};
 pub(crate) struct Spares(Mutex<Vec<OpenBatch>>);
 
 /// How much is kept: bytes, and batches.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 8 << 20;
 const MAX_BATCHES: usize = 16;
 
 impl Spares {

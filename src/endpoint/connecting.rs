@@ -23,7 +23,7 @@ mod tests {
 
     use super::*;
 
-    #[actix_rt::test]
+    #[actix::test]
     async fn a_connection_sends_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let uri: Uri = format!("http://{}", listener.local_addr().unwrap())

@@ -48,6 +48,11 @@ impl Key {
     }
 
     #[inline]
+    pub(crate) fn text(&self) -> &Cow<'static, str> {
+        &self.text
+    }
+
+    #[inline]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
