@@ -6,6 +6,7 @@ mod body;
 mod builder;
 mod extractor;
 mod future;
+mod held;
 mod instance;
 mod labels;
 mod line;

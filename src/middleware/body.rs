@@ -9,7 +9,7 @@ use actix_web::{
 };
 use pin_project_lite::pin_project;
 
-use super::record::Record;
+use super::held::Held;
 
 pin_project! {
     /// A response's body whose bytes are counted, and whose end is the end of the request.
@@ -18,15 +18,17 @@ pin_project! {
         // Dropped before the record, whose end that is: what it does then still counts.
         #[pin]
         body: B,
-        record: Option<Record>,
+        record: Held,
     }
 }
 
 impl<B> MetricsBody<B> {
-    pub(super) fn new(body: B, record: Option<Record>) -> Self {
+    pub(super) fn new(body: B, mut record: Held) -> Self {
         // With its head, if that was all: the body may live on, as that of an upgraded
         // connection does.
-        let record = record.filter(|record| !record.is_over());
+        if record.get().is_some_and(|record| record.is_over()) {
+            record = Held::none();
+        }
         Self { body, record }
     }
 }
@@ -44,8 +46,8 @@ impl<B: MessageBody> MessageBody for MetricsBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
-        let polled = ready!(Record::watch(this.record, || this.body.poll_next(cx)));
-        if let Some(record) = this.record {
+        let polled = ready!(this.record.watch(|| this.body.poll_next(cx)));
+        if let Some(record) = this.record.get() {
             match &polled {
                 Some(Ok(chunk)) => record.sent(chunk.len()),
                 Some(Err(_)) => record.broke(),

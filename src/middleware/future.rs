@@ -6,7 +6,7 @@ use std::{
 use actix_web::{Error, body::MessageBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
 
-use super::{body::MetricsBody, open::OpenRequest, record::Record};
+use super::{body::MetricsBody, held::Held, open::OpenRequest};
 
 pin_project! {
     /// The response to come of [`MetricsService`](super::service::MetricsService).
@@ -15,14 +15,14 @@ pin_project! {
         // Dropped before the record: what the service does then still counts.
         #[pin]
         future: F,
-        record: Option<Record>,
+        record: Held,
         // A request that is left out: its handler may ask for its measurement all the same.
         unrecorded: Option<OpenRequest>,
     }
 }
 
 impl<F> MetricsFuture<F> {
-    pub(super) fn new(future: F, record: Option<Record>, unrecorded: Option<OpenRequest>) -> Self {
+    pub(super) fn new(future: F, record: Held, unrecorded: Option<OpenRequest>) -> Self {
         Self {
             future,
             record,
@@ -40,21 +40,21 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(Record::watch(this.record, || this.future.poll(cx)));
-        let mut record = this.record.take();
+        let result = ready!(this.record.watch(|| this.future.poll(cx)));
+        let mut record = std::mem::replace(this.record, Held::none());
         this.unrecorded.take();
         match result {
             Ok(response) => {
                 let (request, response) = response.into_parts();
                 let (response, body) = response.into_parts();
-                if let Some(record) = &mut record {
+                if let Some(record) = record.get() {
                     record.answered(&request, &response, body.size());
                 }
                 let response = response.set_body(MetricsBody::new(body, record));
                 Poll::Ready(Ok(ServiceResponse::new(request, response)))
             }
             Err(error) => {
-                if let Some(record) = &mut record {
+                if let Some(record) = record.get() {
                     // As the server will make it: its status need not be that of `status_code`.
                     let response = error.error_response();
                     record.failed(response.status(), response.body().size());

@@ -49,20 +49,21 @@ impl Instance {
     /// knows better, because it went by the guards: this is for when it is gone, with a future
     /// that was dropped or an `Err`. (A clone of it can't be kept: actix-web's router insists on
     /// being the only owner.)
-    pub(super) fn route_by_path(&self, uri: &Uri) -> Rc<Route> {
+    pub(super) fn route_by_path(&self, uri: &Uri, method: &'static str) -> Rc<Route> {
         let Some(map) = self.map.get() else {
-            return self.routes.of(None, None);
+            return self.routes.of(None, method, || None);
         };
         let pattern = map.match_pattern(uri.path());
-        self.routes
-            .of(pattern.as_deref(), map.match_name(uri.path()))
+        let name = || map.match_name(uri.path());
+        self.routes.of(pattern.as_deref(), method, name)
     }
 
     /// The route of the resource that answered a request.
-    pub(super) fn route_of(&self, request: &HttpRequest) -> Rc<Route> {
+    pub(super) fn route_of(&self, request: &HttpRequest, method: &'static str) -> Rc<Route> {
         // The one allocation that a request costs here: actix-web makes this text each time.
         let pattern = request.match_pattern();
-        self.routes.of(pattern.as_deref(), request.match_name())
+        let name = || request.match_name();
+        self.routes.of(pattern.as_deref(), method, name)
     }
 
     /// Records a request that is over.

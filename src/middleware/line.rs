@@ -1,4 +1,7 @@
-use std::{io::Write as _, net::IpAddr};
+use std::{
+    io::Write as _,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use super::{
     options::Options,
@@ -29,10 +32,10 @@ impl Source for RequestLine<'_> {
         let Self { point, options } = self;
         let series = point.route.series(point.ending, options, by.encoder)?;
         let mut line = by.encoder.begin(&series, line);
-        line.float("duration", point.duration.as_secs_f64());
+        line.seconds("duration", point.duration);
         if let Some((first_byte, sent)) = point.head {
             if options.time_to_first_byte {
-                line.float("time_to_first_byte", first_byte.as_secs_f64());
+                line.seconds("time_to_first_byte", first_byte);
             }
             if options.content_length {
                 line.unsigned("content_length", sent);
@@ -44,7 +47,7 @@ impl Source for RequestLine<'_> {
             None => {}
         }
         if let Some(id) = &point.correlation_id {
-            line.string("correlation_id", id);
+            line.string("correlation_id", &id.text());
         }
         if let Some(rate) = options.sample {
             line.float("weight", rate.recip());
@@ -58,9 +61,36 @@ impl Source for RequestLine<'_> {
 fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
     // The longest one: an IPv4 address in an IPv6 one, written out.
     let mut text = [0; 45];
-    let mut free = &mut text[..];
-    let written = write!(free, "{ip}").map(|()| 45 - free.len());
-    then(str::from_utf8(&text[..written.unwrap_or(0)]).unwrap_or_default());
+    let len = match ip {
+        IpAddr::V4(ip) => write_v4(ip, &mut text),
+        IpAddr::V6(ip) => {
+            let mut free = &mut text[..];
+            write!(free, "{ip}").map_or(0, |()| 45 - free.len())
+        }
+    };
+    then(str::from_utf8(&text[..len]).unwrap_or_default());
+}
+
+/// What `Display` writes, but it does so for every request.
+fn write_v4(ip: Ipv4Addr, text: &mut [u8; 45]) -> usize {
+    let mut len = 0;
+    let mut push = |byte| {
+        text[len] = byte;
+        len += 1;
+    };
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        if at > 0 {
+            push(b'.');
+        }
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+    }
+    len
 }
 
 #[cfg(test)]
@@ -71,7 +101,9 @@ mod tests {
     fn an_address_is_the_text_that_it_displays() {
         for ip in [
             "::",
+            "0.0.0.0",
             "127.0.0.1",
+            "10.9.99.100",
             "255.255.255.255",
             "::ffff:192.168.100.200",
             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",

@@ -12,11 +12,12 @@ use std::{
 };
 
 use actix_web::dev::RequestHead;
+use foldhash::fast::RandomState;
 
 use super::request_measurement::RequestMeasurement;
 
 thread_local! {
-    static OPEN: RefCell<HashMap<usize, Open>> = RefCell::default();
+    static OPEN: RefCell<HashMap<usize, Open, RandomState>> = RefCell::default();
     static NEXT_TICKET: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -32,6 +33,7 @@ struct Open {
 pub(super) struct OpenRequest {
     key: usize,
     ticket: u64,
+    is_closed: Cell<bool>,
 }
 
 impl OpenRequest {
@@ -40,19 +42,29 @@ impl OpenRequest {
         let ticket = NEXT_TICKET.get();
         NEXT_TICKET.set(ticket.wrapping_add(1));
         OPEN.with_borrow_mut(|open| {
-            let outer = open.remove(&key).map(Box::new);
             let entry = Open {
                 ticket,
                 measurement: None,
-                outer,
+                outer: None,
             };
-            open.insert(key, entry);
+            if let Some(outer) = open.insert(key, entry)
+                && let Some(entry) = open.get_mut(&key)
+            {
+                entry.outer = Some(Box::new(outer));
+            }
         });
-        Self { key, ticket }
+        Self {
+            key,
+            ticket,
+            is_closed: Cell::new(false),
+        }
     }
 
     /// What was added to its measurement, if anyone asked for it. It is found no more.
     pub(super) fn close(&self) -> Option<RequestMeasurement> {
+        if self.is_closed.replace(true) {
+            return None;
+        }
         // The table is gone when the thread is ending.
         let closed = OPEN.try_with(|open| {
             let mut open = open.borrow_mut();

@@ -93,14 +93,24 @@ impl Options {
     pub(super) fn correlation_id<'a>(
         &self,
         get: impl FnOnce(&HeaderName) -> Option<&'a HeaderValue>,
-    ) -> Option<String> {
+    ) -> Option<CorrelationId> {
         match self.correlation_id {
             Placement::Omit => None,
             Placement::Field | Placement::Tag => {
                 let value = get(&self.correlation_header)?;
-                Some(super::text::clean(value.as_bytes())).filter(|id| !id.is_empty())
+                (!value.is_empty()).then(|| CorrelationId(value.clone()))
             }
         }
+    }
+}
+
+/// What a client calls its request. It is text only when it is needed.
+#[derive(Clone, Debug)]
+pub(super) struct CorrelationId(HeaderValue);
+
+impl CorrelationId {
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        super::text::clean(self.0.as_bytes())
     }
 }
 
@@ -133,7 +143,8 @@ mod tests {
     fn a_correlation_id_is_cleaned_and_an_empty_one_is_none() {
         let id = |value: &[u8]| {
             let value = HeaderValue::from_bytes(value).unwrap();
-            options().correlation_id(|name| (name == "x-request-id").then_some(&value))
+            let id = options().correlation_id(|name| (name == "x-request-id").then_some(&value));
+            id.map(|id| id.text().into_owned())
         };
         assert_eq!(id(b"a\xffb"), Some("a\u{fffd}b".to_owned()));
         assert_eq!(id(b""), None);

@@ -3,7 +3,7 @@ use std::{net::IpAddr, rc::Rc, time::Duration};
 use actix_web::dev::ServiceRequest;
 
 use super::{
-    options::{Options, Placement},
+    options::{CorrelationId, Options, Placement},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
     text,
@@ -20,7 +20,7 @@ pub(super) struct Point {
     /// The time to the first byte, and the bytes of body, if there was a response.
     pub(super) head: Option<(Duration, u64)>,
     pub(super) remote_ip: Option<Address>,
-    pub(super) correlation_id: Option<String>,
+    pub(super) correlation_id: Option<CorrelationId>,
     pub(super) additions: Option<RequestMeasurement>,
 }
 
@@ -42,7 +42,7 @@ impl Address {
         if options.trust_forwarded {
             let info = request.connection_info();
             let address = text::clean(info.realip_remote_addr()?.as_bytes());
-            return (!address.is_empty()).then_some(Self::Forwarded(address));
+            return (!address.is_empty()).then(|| Self::Forwarded(address.into_owned()));
         }
         // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.
         let peer = request.peer_addr()?.ip().to_canonical();
@@ -85,7 +85,8 @@ impl Point {
         }
         let remote_ip = self.remote_ip.map(Address::into_text);
         place(&mut measurement, options.remote_ip, "remote_ip", remote_ip);
-        let (placement, id) = (options.correlation_id, self.correlation_id);
+        let id = self.correlation_id.map(|id| id.text().into_owned());
+        let placement = options.correlation_id;
         place(&mut measurement, placement, "correlation_id", id);
         if let Some(rate) = options.sample {
             measurement.set_field("weight", rate.recip());

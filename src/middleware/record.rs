@@ -14,6 +14,7 @@ use super::{
     instance::Instance,
     labels::{self, CLIENT_CLOSED_REQUEST, Outcome},
     open::OpenRequest,
+    options::CorrelationId,
     point::{Address, Point},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
@@ -31,7 +32,7 @@ pub(super) struct Record {
     started: Instant,
     method: &'static str,
     remote_ip: Option<Address>,
-    correlation_id: Option<String>,
+    correlation_id: Option<CorrelationId>,
     stage: Stage,
     /// Is the service or its body at work right now? Then what drops this is a panic.
     working: bool,
@@ -83,17 +84,10 @@ impl Record {
         }
     }
 
-    /// Does `work` of the wrapped service, such that its panic is one of `record`.
+    /// The wrapped service is at work now, or not any more.
     #[inline]
-    pub(super) fn watch<T>(record: &mut Option<Self>, work: impl FnOnce() -> T) -> T {
-        if let Some(record) = record {
-            record.working = true;
-        }
-        let done = work();
-        if let Some(record) = record {
-            record.working = false;
-        }
-        done
+    pub(super) fn set_working(&mut self, working: bool) {
+        self.working = working;
     }
 
     /// There is a response.
@@ -128,7 +122,7 @@ impl Record {
             BodySize::Stream => None,
         };
         self.stage = Stage::Answered(Answer {
-            route: self.instance.route_of(request),
+            route: self.instance.route_of(request, self.method),
             additions,
             status: status.as_u16(),
             first_byte,
@@ -144,7 +138,7 @@ impl Record {
         let Stage::Pending { uri, open } = &self.stage else {
             return;
         };
-        let route = self.instance.route_by_path(uri);
+        let route = self.instance.route_by_path(uri, self.method);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
@@ -221,7 +215,7 @@ impl Drop for Record {
                 Some((answer.first_byte, answer.sent)),
             ),
             Stage::Pending { uri, open } => {
-                let route = self.instance.route_by_path(uri);
+                let route = self.instance.route_by_path(uri, self.method);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,

@@ -1,5 +1,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
+use foldhash::fast::RandomState;
+
 use super::{
     labels::{self, Outcome, UNMATCHED},
     options::Options,
@@ -96,8 +98,17 @@ impl Route {
 /// The routes that requests have been seen for: as many as the program has resources.
 #[derive(Debug)]
 pub(super) struct Routes {
-    by_pattern: RefCell<HashMap<String, Vec<Rc<Route>>>>,
+    by_pattern: RefCell<HashMap<String, SamePattern, RandomState>>,
     unmatched: Rc<Route>,
+}
+
+/// Resources can share a pattern, if guards tell them apart.
+#[derive(Debug, Default)]
+struct SamePattern {
+    named: Vec<Rc<Route>>,
+    unnamed: Option<Rc<Route>>,
+    /// The methods of requests that were for a resource without a name.
+    unnamed_methods: Vec<&'static str>,
 }
 
 impl Default for Routes {
@@ -110,24 +121,50 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// The route of this pattern and name. Resources can share a pattern, if guards tell them
-    /// apart.
-    pub(super) fn of(&self, pattern: Option<&str>, name: Option<&str>) -> Rc<Route> {
+    /// The route of this pattern, and of the name that is asked for: not again if there was none
+    /// for a request of this method, because then actix-web matches all routes anew, which costs
+    /// more than the rest of the request's measurement.
+    pub(super) fn of<'a>(
+        &self,
+        pattern: Option<&str>,
+        method: &'static str,
+        name: impl FnOnce() -> Option<&'a str>,
+    ) -> Rc<Route> {
         let Some(pattern) = pattern else {
             return Rc::clone(&self.unmatched);
         };
         let mut routes = self.by_pattern.borrow_mut();
-        if !routes.contains_key(pattern) {
-            routes.insert(pattern.to_owned(), Vec::new());
+        if let Some(known) = routes.get_mut(pattern) {
+            return known.of(pattern, method, name);
         }
-        let Some(routes) = routes.get_mut(pattern) else {
-            return Rc::clone(&self.unmatched);
+        let same_pattern = routes.entry(pattern.to_owned()).or_default();
+        same_pattern.of(pattern, method, name)
+    }
+}
+
+impl SamePattern {
+    fn of<'a>(
+        &mut self,
+        pattern: &str,
+        method: &'static str,
+        name: impl FnOnce() -> Option<&'a str>,
+    ) -> Rc<Route> {
+        if let Some(unnamed) = &self.unnamed
+            && self.unnamed_methods.contains(&method)
+        {
+            return Rc::clone(unnamed);
+        }
+        let new = |name| Rc::new(Route::new(Some(pattern), name));
+        let Some(name) = name() else {
+            self.unnamed_methods.push(method);
+            return Rc::clone(self.unnamed.get_or_insert_with(|| new(None)));
         };
-        if let Some(known) = routes.iter().find(|route| route.name.as_deref() == name) {
+        let known = |route: &&Rc<Route>| route.name.as_deref() == Some(name);
+        if let Some(known) = self.named.iter().find(known) {
             return Rc::clone(known);
         }
-        let route = Rc::new(Route::new(Some(pattern), name));
-        routes.push(Rc::clone(&route));
+        let route = new(Some(name));
+        self.named.push(Rc::clone(&route));
         route
     }
 }
@@ -155,7 +192,7 @@ mod tests {
     #[test]
     fn a_series_is_made_once_for_each_ending_and_encoder() {
         let routes = Routes::default();
-        let route = routes.of(Some("/a b"), Some("x"));
+        let route = routes.of(Some("/a b"), "GET", || Some("x"));
         let one = encoder("1");
         let first = series(&route, GET, &one);
         assert_eq!(
@@ -173,13 +210,25 @@ mod tests {
     #[test]
     fn a_route_is_one_of_a_pattern_and_a_name() {
         let routes = Routes::default();
-        let route = routes.of(Some("/a"), None);
-        assert!(Rc::ptr_eq(&route, &routes.of(Some("/a"), None)));
-        assert!(!Rc::ptr_eq(&route, &routes.of(Some("/a"), Some("n"))));
-        assert!(!Rc::ptr_eq(&route, &routes.of(None, None)));
-        assert!(Rc::ptr_eq(
-            &routes.of(None, None),
-            &routes.of(None, Some("n"))
-        ));
+        let of = |pattern, name| routes.of(pattern, "GET", || name);
+        let named = of(Some("/a"), Some("n"));
+        assert!(Rc::ptr_eq(&named, &of(Some("/a"), Some("n"))));
+        assert!(!Rc::ptr_eq(&named, &of(Some("/a"), Some("o"))));
+        let unnamed = of(Some("/b"), None);
+        assert!(Rc::ptr_eq(&unnamed, &of(Some("/b"), None)));
+        assert!(!Rc::ptr_eq(&unnamed, &of(Some("/c"), None)));
+        assert!(Rc::ptr_eq(&of(None, None), &of(None, Some("n"))));
+    }
+
+    #[test]
+    fn where_there_was_no_name_none_is_asked_for_again_with_the_same_method() {
+        let routes = Routes::default();
+        let unnamed = routes.of(Some("/a"), "GET", || None);
+        let again = routes.of(Some("/a"), "GET", || unreachable!("asked again"));
+        assert!(Rc::ptr_eq(&unnamed, &again));
+        let post = routes.of(Some("/a"), "POST", || Some("n"));
+        assert_eq!(post.name.as_deref(), Some("n"));
+        let put = routes.of(Some("/a"), "PUT", || None);
+        assert!(Rc::ptr_eq(&unnamed, &put));
     }
 }

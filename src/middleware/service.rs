@@ -7,7 +7,8 @@ use actix_web::{
 };
 
 use super::{
-    body::MetricsBody, future::MetricsFuture, instance::Instance, open::OpenRequest, record::Record,
+    body::MetricsBody, future::MetricsFuture, held::Held, instance::Instance, open::OpenRequest,
+    record::Record,
 };
 
 /// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.
@@ -39,10 +40,13 @@ where
         let open = OpenRequest::new(request.head());
         let options = &self.instance.options;
         let (mut record, unrecorded) = match options.includes(request.path(), fastrand::f64) {
-            true => (Some(Record::begin(&self.instance, &request, open)), None),
-            false => (None, Some(open)),
+            true => (
+                Held::new(Record::begin(&self.instance, &request, open)),
+                None,
+            ),
+            false => (Held::none(), Some(open)),
         };
-        let future = Record::watch(&mut record, || self.service.call(request));
+        let future = record.watch(|| self.service.call(request));
         MetricsFuture::new(future, record, unrecorded)
     }
 }

@@ -1,11 +1,21 @@
 //! Text that a client sends, made fit for a field or a tag. Pure.
 
+use std::borrow::Cow;
+
 /// The longest that is kept of it, in bytes.
 const MAX_LEN: usize = 128;
 
 /// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
 /// what isn't UTF-8.
-pub(super) fn clean(bytes: &[u8]) -> String {
+pub(super) fn clean(bytes: &[u8]) -> Cow<'_, str> {
+    let is_visible = |byte: &u8| (b' '..=b'~').contains(byte);
+    match str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= MAX_LEN && bytes.iter().all(is_visible) => Cow::Borrowed(text),
+        _ => Cow::Owned(cleaned(bytes)),
+    }
+}
+
+fn cleaned(bytes: &[u8]) -> String {
     // Three characters at most come of three bytes, so what is cut off here would be in the end.
     let bytes = &bytes[..bytes.len().min(MAX_LEN + 3)];
     let mut text = String::with_capacity(bytes.len());
