@@ -1,4 +1,6 @@
 mod hands;
+#[cfg(feature = "middleware")]
+pub(crate) mod stopwatch;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

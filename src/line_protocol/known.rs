@@ -72,19 +72,18 @@ impl KnownLine<'_, '_> {
     #[inline(always)]
     pub(crate) fn seconds(&mut self, key: &'static str, value: Duration) {
         self.key(key);
-        self.line.push_integer(value.as_secs());
+        let seconds = value.as_secs();
+        if seconds > 0 {
+            self.line.push_integer(seconds);
+        }
         // With a one before them, so that there are always nine.
         let mut digits = itoa::Buffer::new();
-        let nanoseconds = digits
-            .format(1_000_000_000 + value.subsec_nanos())
-            .as_bytes();
-        let zeros = nanoseconds[2..]
-            .iter()
-            .rev()
-            .take_while(|digit| **digit == b'0');
-        let len = nanoseconds.len() - zeros.count();
-        self.line.push(b'.');
-        self.line.push_bytes(&nanoseconds[1..len]);
+        let nanoseconds = digits.format(1_000_000_000 + value.subsec_nanos());
+        let mut text = *b"0.000000000";
+        text[2..].copy_from_slice(nanoseconds[1..].as_bytes());
+        let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
+        let len = text.len() - zeros.count();
+        self.line.push_bytes(&text[usize::from(seconds > 0)..len]);
     }
 
     /// It has to be finite.
@@ -109,6 +108,15 @@ impl KnownLine<'_, '_> {
         self.line.push(b'"');
     }
 
+    /// A string of characters that are not to be escaped.
+    #[inline(always)]
+    pub(crate) fn plain_string(&mut self, key: &'static str, value: &[u8]) {
+        self.key(key);
+        self.line.push(b'"');
+        self.line.push_bytes(value);
+        self.line.push(b'"');
+    }
+
     #[inline]
     pub(crate) fn end(self, timestamp: Timestamp) {
         debug_assert!(self.separator == b',', "a line needs a field");
@@ -116,5 +124,36 @@ impl KnownLine<'_, '_> {
         let timestamp = self.encoder.precision.from_nanos(timestamp.0);
         self.line.push_integer(timestamp);
         self.line.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+
+    #[test]
+    fn seconds_are_decimals_that_read_as_the_duration() {
+        let encoder = Encoder::new([], Precision::Nanoseconds, false);
+        let written = |value: Duration| {
+            let mut buffer = LineBuffer::default();
+            let mut line = encoder.begin(b"m", &mut buffer);
+            line.seconds("s", value);
+            line.end(1.into());
+            String::from_utf8(buffer.into_bytes()).unwrap()
+        };
+        for (value, text) in [
+            (Duration::ZERO, "0.0"),
+            (Duration::from_nanos(1), "0.000000001"),
+            (Duration::from_millis(1_500), "1.5"),
+            (Duration::from_secs(12), "12.0"),
+            (Duration::new(3_600, 20_000_000), "3600.02"),
+            (Duration::from_nanos(123_456_789), "0.123456789"),
+        ] {
+            assert_eq!(written(value), format!("m s={text} 1\n"));
+            assert_eq!(text.parse::<f64>().unwrap(), value.as_secs_f64());
+        }
+        let longest = written(Duration::MAX);
+        assert_eq!(longest, "m s=18446744073709551615.999999999 1\n");
     }
 }

@@ -42,7 +42,7 @@ impl Source for RequestLine<'_> {
             }
         }
         match &point.remote_ip {
-            Some(Address::Peer(ip)) => with_text(*ip, |ip| line.string("remote_ip", ip)),
+            Some(Address::Peer(ip)) => with_text(*ip, |ip| line.plain_string("remote_ip", ip)),
             Some(Address::Forwarded(address)) => line.string("remote_ip", address),
             None => {}
         }
@@ -58,7 +58,7 @@ impl Source for RequestLine<'_> {
 }
 
 /// The address as text, without an allocation.
-fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
+fn with_text(ip: IpAddr, then: impl FnOnce(&[u8])) {
     // The longest one: an IPv4 address in an IPv6 one, written out.
     let mut text = [0; 45];
     let len = match ip {
@@ -68,7 +68,7 @@ fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
             write!(free, "{ip}").map_or(0, |()| 45 - free.len())
         }
     };
-    then(str::from_utf8(&text[..len]).unwrap_or_default());
+    then(&text[..len]);
 }
 
 /// What `Display` writes, but it does so for every request.
@@ -109,7 +109,9 @@ mod tests {
             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
         ] {
             let parsed: IpAddr = ip.parse().unwrap();
-            with_text(parsed, |text| assert_eq!(text, parsed.to_string()));
+            with_text(parsed, |text| {
+                assert_eq!(text, parsed.to_string().as_bytes())
+            });
         }
     }
 }

@@ -2,62 +2,57 @@
 //!
 //! A request could carry it in its extensions, at the cost of two allocations for every request,
 //! whether or not anyone asks. Here an open request is one entry of a table that is already there,
-//! by the address of its head: that is what the [`HttpRequest`](actix_web::HttpRequest), the
+//! with the address of its head: that is what the [`HttpRequest`](actix_web::HttpRequest), the
 //! `ServiceRequest` and a guard's context of one request have in common, and no two requests at
 //! one time. What is added to its measurement is allocated when it is first asked for.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-};
+use std::cell::{Cell, RefCell};
 
 use actix_web::dev::RequestHead;
-use foldhash::fast::RandomState;
 
 use super::request_measurement::RequestMeasurement;
 
 thread_local! {
-    static OPEN: RefCell<HashMap<usize, Open, RandomState>> = RefCell::default();
+    static OPEN: RefCell<Table> = const { RefCell::new(Table { entries: Vec::new(), free: Vec::new() }) };
     static NEXT_TICKET: Cell<u64> = const { Cell::new(0) };
 }
 
-struct Open {
+/// Entries have a fixed place each. They are searched only for a handler that asks.
+struct Table {
+    entries: Vec<Entry>,
+    /// The places that no request has.
+    free: Vec<usize>,
+}
+
+struct Entry {
+    /// The address of the head; none, if this is free.
+    key: usize,
+    /// Middlewares further in have higher ones.
     ticket: u64,
     measurement: Option<RequestMeasurement>,
-    /// The same request, as a middleware further out has opened it.
-    outer: Option<Box<Open>>,
 }
+
+const FREE: usize = 0;
 
 /// An open request. Dropped, it is closed.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
-    key: usize,
-    ticket: u64,
+    place: usize,
     is_closed: Cell<bool>,
 }
 
 impl OpenRequest {
     pub(super) fn new(head: &RequestHead) -> Self {
-        let key = key(head);
         let ticket = NEXT_TICKET.get();
         NEXT_TICKET.set(ticket.wrapping_add(1));
-        OPEN.with_borrow_mut(|open| {
-            let entry = Open {
-                ticket,
-                measurement: None,
-                outer: None,
-            };
-            if let Some(outer) = open.insert(key, entry)
-                && let Some(entry) = open.get_mut(&key)
-            {
-                entry.outer = Some(Box::new(outer));
-            }
-        });
-        Self {
-            key,
+        let entry = Entry {
+            key: key(head),
             ticket,
-            is_closed: Cell::new(false),
-        }
+            measurement: None,
+        };
+        let is_closed = Cell::new(false);
+        let place = OPEN.with_borrow_mut(|open| open.add(entry));
+        Self { place, is_closed }
     }
 
     /// What was added to its measurement, if anyone asked for it. It is found no more.
@@ -66,21 +61,8 @@ impl OpenRequest {
             return None;
         }
         // The table is gone when the thread is ending.
-        let closed = OPEN.try_with(|open| {
-            let mut open = open.borrow_mut();
-            let innermost = open.get_mut(&self.key)?;
-            if innermost.ticket != self.ticket {
-                return innermost.close_outer(self.ticket);
-            }
-            let Open {
-                measurement, outer, ..
-            } = open.remove(&self.key)?;
-            if let Some(outer) = outer {
-                open.insert(self.key, *outer);
-            }
-            measurement
-        });
-        closed.unwrap_or_default()
+        let closed = OPEN.try_with(|open| open.borrow_mut().remove(self.place));
+        closed.ok().flatten()
     }
 }
 
@@ -90,17 +72,30 @@ impl Drop for OpenRequest {
     }
 }
 
-impl Open {
-    fn close_outer(&mut self, ticket: u64) -> Option<RequestMeasurement> {
-        let outer = self.outer.as_mut()?;
-        if outer.ticket != ticket {
-            return outer.close_outer(ticket);
+impl Table {
+    fn add(&mut self, entry: Entry) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.entries[place] = entry;
+                place
+            }
+            None => {
+                self.entries.push(entry);
+                self.entries.len() - 1
+            }
         }
-        let Open {
-            measurement, outer, ..
-        } = *self.outer.take()?;
-        self.outer = outer;
-        measurement
+    }
+
+    fn remove(&mut self, place: usize) -> Option<RequestMeasurement> {
+        let entry = self.entries.get_mut(place)?;
+        entry.key = FREE;
+        self.free.push(place);
+        entry.measurement.take()
+    }
+
+    fn innermost(&mut self, key: usize) -> Option<&mut Entry> {
+        let of_the_request = self.entries.iter_mut().filter(|entry| entry.key == key);
+        of_the_request.max_by_key(|entry| entry.ticket)
     }
 }
 
@@ -108,7 +103,7 @@ impl Open {
 pub(super) fn find(head: &RequestHead) -> Option<RequestMeasurement> {
     let found = OPEN.try_with(|open| {
         let mut open = open.borrow_mut();
-        let innermost = open.get_mut(&key(head))?;
+        let innermost = open.innermost(key(head))?;
         Some(innermost.measurement.get_or_insert_default().clone())
     });
     found.ok().flatten()
@@ -159,6 +154,6 @@ mod tests {
         drop(middle);
         assert_eq!(is_skipped(inner.close()), Some(true));
         assert!(find(&head).is_none());
-        OPEN.with_borrow(|open| assert!(open.is_empty()));
+        OPEN.with_borrow(|open| assert!(open.entries.iter().all(|entry| entry.key == FREE)));
     }
 }

@@ -110,7 +110,7 @@ pub(super) struct CorrelationId(HeaderValue);
 
 impl CorrelationId {
     pub(super) fn text(&self) -> Cow<'_, str> {
-        super::text::clean(self.0.as_bytes())
+        super::text::clean(&self.0)
     }
 }
 

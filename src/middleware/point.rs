@@ -41,8 +41,8 @@ impl Address {
         }
         if options.trust_forwarded {
             let info = request.connection_info();
-            let address = text::clean(info.realip_remote_addr()?.as_bytes());
-            return (!address.is_empty()).then(|| Self::Forwarded(address.into_owned()));
+            let address = text::cleaned(info.realip_remote_addr()?.as_bytes());
+            return (!address.is_empty()).then_some(Self::Forwarded(address));
         }
         // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.
         let peer = request.peer_addr()?.ip().to_canonical();

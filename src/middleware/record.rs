@@ -1,7 +1,4 @@
-use std::{
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{rc::Rc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -19,7 +16,7 @@ use super::{
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
 };
-use crate::Timestamp;
+use crate::{Timestamp, clock::stopwatch::Stopwatch};
 
 /// One request, from its arrival to its end.
 ///
@@ -29,7 +26,7 @@ use crate::Timestamp;
 pub(super) struct Record {
     instance: Rc<Instance>,
     timestamp: Timestamp,
-    started: Instant,
+    started: Stopwatch,
     method: &'static str,
     remote_ip: Option<Address>,
     correlation_id: Option<CorrelationId>,
@@ -70,7 +67,7 @@ impl Record {
         let options = &instance.options;
         Self {
             timestamp: Timestamp::now(),
-            started: Instant::now(),
+            started: Stopwatch::start(),
             method: labels::method_tag(request.method()),
             remote_ip: Address::of(request, options),
             correlation_id: options.correlation_id(|name| request.headers().get(name)),

@@ -2,20 +2,28 @@
 
 use std::borrow::Cow;
 
+use actix_web::http::header::HeaderValue;
+
 /// The longest that is kept of it, in bytes.
 const MAX_LEN: usize = 128;
 
 /// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
 /// what isn't UTF-8.
-pub(super) fn clean(bytes: &[u8]) -> Cow<'_, str> {
-    let is_visible = |byte: &u8| (b' '..=b'~').contains(byte);
-    match str::from_utf8(bytes) {
-        Ok(text) if bytes.len() <= MAX_LEN && bytes.iter().all(is_visible) => Cow::Borrowed(text),
-        _ => Cow::Owned(cleaned(bytes)),
+pub(super) fn clean(value: &HeaderValue) -> Cow<'_, str> {
+    match value.to_str() {
+        // What is visible, and tabs.
+        Ok(text) if text.len() <= MAX_LEN && !has_tab(text) => Cow::Borrowed(text),
+        _ => Cow::Owned(cleaned(value.as_bytes())),
     }
 }
 
-fn cleaned(bytes: &[u8]) -> String {
+fn has_tab(text: &str) -> bool {
+    text.bytes()
+        .fold(false, |found, byte| found | (byte == b'\t'))
+}
+
+/// The same of what was taken out of a header.
+pub(super) fn cleaned(bytes: &[u8]) -> String {
     // Three characters at most come of three bytes, so what is cut off here would be in the end.
     let bytes = &bytes[..bytes.len().min(MAX_LEN + 3)];
     let mut text = String::with_capacity(bytes.len());
@@ -34,11 +42,21 @@ fn cleaned(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::cleaned;
+    use actix_web::http::header::HeaderValue;
+
+    /// Both ways, where a header can have it.
+    fn clean(bytes: &[u8]) -> String {
+        let cleaned = cleaned(bytes);
+        if let Ok(value) = HeaderValue::from_bytes(bytes) {
+            assert_eq!(super::clean(&value), cleaned);
+        }
+        cleaned
+    }
 
     #[test]
     fn visible_text_stays_as_it_is() {
-        for text in ["", "7f3c-11", "a b,c=d\"\\", "żółć"] {
+        for text in ["", "7f3c-11", "~", " ", "a b,c=d\"\\", "żółć"] {
             assert_eq!(clean(text.as_bytes()), text);
         }
     }
