@@ -135,6 +135,18 @@ pub(crate) fn is_plain(text: &str, part: Part) -> bool {
     is_plain
 }
 
+/// Is it all visible ASCII and blanks?
+#[cfg(feature = "middleware")]
+#[inline]
+pub(crate) fn is_visible(text: &[u8]) -> bool {
+    let mut odd = 0;
+    each_word(text, |_, word| {
+        let control = word.wrapping_sub(repeat(b' ')) & !word;
+        odd |= control | equal(word, 0x7f) | word;
+    });
+    odd & repeat(0x80) == 0
+}
+
 /// `text` as a name, key or tag value can carry it: see the head of
 /// [`line_protocol`](crate::line_protocol).
 #[inline]
@@ -191,6 +203,20 @@ mod tests {
                     let is_harmless = byte > b' ' && !b",=\\\"".contains(&byte);
                     let suspected = PARTS.iter().any(|part| part.suspects(word));
                     assert!(!is_harmless || !suspected, "{byte} at {place}");
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "middleware")]
+    #[test]
+    fn what_is_visible_is_from_blank_to_tilde() {
+        for len in [1, 5, 8, 13, 24] {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'~'; len];
+                    text[at] = byte;
+                    assert_eq!(is_visible(&text), (b' '..=b'~').contains(&byte), "{byte}");
                 }
             }
         }

@@ -4,22 +4,19 @@ use std::borrow::Cow;
 
 use actix_web::http::header::HeaderValue;
 
+use crate::text::is_visible;
+
 /// The longest that is kept of it, in bytes.
 const MAX_LEN: usize = 128;
 
 /// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
 /// what isn't UTF-8.
 pub(super) fn clean(value: &HeaderValue) -> Cow<'_, str> {
-    match value.to_str() {
-        // What is visible, and tabs.
-        Ok(text) if text.len() <= MAX_LEN && !has_tab(text) => Cow::Borrowed(text),
-        _ => Cow::Owned(cleaned(value.as_bytes())),
+    let bytes = value.as_bytes();
+    match str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= MAX_LEN && is_visible(bytes) => Cow::Borrowed(text),
+        _ => Cow::Owned(cleaned(bytes)),
     }
-}
-
-fn has_tab(text: &str) -> bool {
-    text.bytes()
-        .fold(false, |found, byte| found | (byte == b'\t'))
 }
 
 /// The same of what was taken out of a header.
