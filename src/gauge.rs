@@ -278,3 +278,72 @@ impl Gauge {
         self.lines.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(lines: usize, trigger: usize) -> GaugeLimits {
+        let config = Config::default().max_buffer_size(lines);
+        GaugeLimits::new(&config.warn_threshold(lines).trigger_size(trigger))
+    }
+
+    /// Takes room for lines of 100 bytes each; says after how many the buffer actor was woken.
+    fn take(credit: &mut Credit, gauge: &Gauge, limits: &GaugeLimits, lines: usize) -> Vec<usize> {
+        let mut woken = Vec::new();
+        for line in 1..=lines {
+            if credit.take_line(gauge, limits, false).is_err() {
+                break;
+            }
+            credit.take_bytes(100, gauge, limits, false).unwrap();
+            if credit.take_alarm() {
+                woken.push(line);
+            }
+        }
+        woken
+    }
+
+    #[test]
+    fn one_tray_wakes_for_its_first_line_and_at_the_trigger_size_exactly() {
+        for trigger in [2, 17, 1_000, 5_000] {
+            let (gauge, limits) = (Gauge::default(), limits(500_000, trigger));
+            let woken = take(&mut Credit::default(), &gauge, &limits, trigger + 100);
+            assert_eq!(woken, [1, trigger]);
+        }
+    }
+
+    #[test]
+    fn what_other_trays_have_and_do_not_use_never_makes_a_small_buffer_full() {
+        let (gauge, limits) = (Gauge::default(), limits(1_000, 5_000));
+        let mut credits: [Credit; 8] = Default::default();
+        for credit in &mut credits {
+            take(credit, &gauge, &limits, 50);
+        }
+        assert_eq!(gauge.lines(), 8 * 50);
+        take(&mut credits[0], &gauge, &limits, 10_000);
+        assert_eq!(gauge.lines(), 1_000);
+    }
+
+    #[test]
+    fn of_a_large_buffer_they_have_little() {
+        let (gauge, limits) = (Gauge::default(), limits(500_000, 1_000_000));
+        let mut credits: [Credit; 8] = Default::default();
+        for credit in &mut credits {
+            take(credit, &gauge, &limits, 1_000);
+        }
+        let unused = gauge.lines() - 8_000;
+        assert!(unused <= 8 * MOST_LINES, "{unused}");
+    }
+
+    #[test]
+    fn all_that_is_not_used_is_given_back() {
+        let (gauge, limits) = (Gauge::default(), limits(500_000, 5_000));
+        let mut credit = Credit::default();
+        take(&mut credit, &gauge, &limits, 300);
+        assert!(gauge.lines() > 300 && gauge.waiting() > 300);
+        credit.give_back(&gauge);
+        assert_eq!((gauge.lines(), gauge.waiting()), (300, 0));
+        gauge.release(300, 300 * 100);
+        assert_eq!(gauge.bytes.load(Relaxed), 0);
+    }
+}
