@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Encoder, LineBuffer};
 use crate::{
     Measurement, RecordError, Timestamp,
-    text::{Part, is_plain},
+    text::{Part, first_word, is_plain},
 };
 
 /// Tells an encoder from every other one of this process.
@@ -60,10 +60,9 @@ impl KnownLine<'_, '_> {
     #[inline]
     fn key(&mut self, key: &'static str) {
         debug_assert!(!key.is_empty() && is_plain(key, Part::Key), "{key:?}");
-        self.line.push(self.separator);
+        let first = first_word(key.as_bytes()).to_le_bytes();
+        self.line.push_key(self.separator, key.as_bytes(), first);
         self.separator = b',';
-        self.line.push_bytes(key.as_bytes());
-        self.line.push(b'=');
     }
 
     /// It has to be finite.
@@ -91,9 +90,7 @@ impl KnownLine<'_, '_> {
     #[inline]
     pub(crate) fn end(self, timestamp: Timestamp) {
         debug_assert!(self.separator == b',', "a line needs a field");
-        self.line.push(b' ');
-        let timestamp = self.encoder.precision.from_nanos(timestamp.0);
-        self.line.push_integer(timestamp);
-        self.line.push(b'\n');
+        self.line
+            .push_end(self.encoder.precision.from_nanos(timestamp.0));
     }
 }

@@ -1,36 +1,40 @@
-use crate::text::{Part, each_word, replaced};
-
-/// How much room there is past the end of what is appended, at least.
-const SLACK: usize = 16;
+use super::digits;
+use crate::text::{Part, each_word, replaced, short_word};
 
 /// How much memory a line may leave behind that was written in vain.
 const KEPT: usize = 64 << 10;
 
+/// Room that is made for a line at once: most have no more than that after their head.
+const ROOM: usize = 256;
+
+/// A number of up to eight digits is less than this.
+const EIGHT_DIGITS: u64 = 100_000_000;
+
 /// Lines, the last of which is being written.
+///
+/// What is short is appended as an array, and what is too much of it is cut off again: to the
+/// compiler that is one check of the capacity and one or two stores, where a slice of any length
+/// is a call.
 #[derive(derive_more::Debug, Default)]
 pub(crate) struct LineBuffer {
-    /// The lines, and room that is not in use: its bytes are there, so that texts can be copied in
-    /// words.
     #[debug(skip)]
     bytes: Vec<u8>,
     /// Of the last line.
     start: usize,
-    end: usize,
 }
 
 impl LineBuffer {
     /// What is used again.
     pub(crate) fn with_memory(mut memory: Vec<u8>) -> Self {
-        memory.resize(memory.capacity(), 0);
+        memory.clear();
         Self {
             bytes: memory,
             start: 0,
-            end: 0,
         }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 
     /// Of all lines but the last.
@@ -42,48 +46,51 @@ impl LineBuffer {
     /// The last line, as far as it is written.
     #[inline]
     pub(crate) fn line(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+        &self.bytes[self.start..]
     }
 
     #[inline]
     pub(crate) fn line_len(&self) -> usize {
-        self.end - self.start
+        self.bytes.len() - self.start
     }
 
     /// The last line is whole. What comes belongs to the next.
     #[inline]
     pub(crate) fn keep_line(&mut self) {
-        self.start = self.end;
+        self.start = self.bytes.len();
     }
 
     /// Takes back what is written of the last line.
     #[inline]
     pub(crate) fn take_back(&mut self) {
         let written = self.line_len();
-        self.end = self.start;
+        self.bytes.truncate(self.start);
         if written > KEPT {
-            self.bytes.truncate(self.start + KEPT);
-            self.bytes.shrink_to_fit();
+            self.bytes.shrink_to(self.start + KEPT);
         }
     }
 
-    /// All lines, without the room that is not in use.
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.end);
+    /// All lines.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// Appends bytes that are to be taken as they are; many of them.
+    /// Makes room for what most lines have after `len` bytes.
+    #[inline]
+    pub(super) fn reserve(&mut self, len: usize) {
+        self.bytes.reserve(len + ROOM);
+    }
+
+    /// Appends bytes that are to be taken as they are; many of them, and more will follow.
     #[inline]
     pub(crate) fn push_all(&mut self, bytes: &[u8]) {
-        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
+        self.reserve(bytes.len());
+        self.bytes.extend_from_slice(bytes);
     }
 
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
-        self.room(1)[0] = byte;
-        self.end += 1;
+        self.bytes.push(byte);
     }
 
     /// Appends bytes that are to be taken as they are.
@@ -92,34 +99,95 @@ impl LineBuffer {
         self.copy(bytes, |_| false);
     }
 
-    /// Appends a key that goes out as it is, and an equals sign. `first` is the key's first bytes.
+    /// Appends a key that goes out as it is, and an equals sign. `first` is the key's first bytes,
+    /// and zeros if it has less than eight.
     #[inline]
     pub(super) fn push_key(&mut self, separator: u8, key: &[u8], first: [u8; 8]) {
         let len = key.len();
-        let room = self.room(len + 2);
-        if let Some(room) = room.first_chunk_mut::<16>()
-            && len <= 8
-        {
-            room[0] = separator;
-            room[1..9].copy_from_slice(&first);
-            room[len + 1] = b'=';
-        } else {
-            room[0] = separator;
-            room[1..=len].copy_from_slice(key);
-            room[len + 1] = b'=';
+        let Some(last) = key.last_chunk::<8>() else {
+            let word = u64::from_le_bytes(first) | u64::from(b'=') << (8 * len);
+            return self.push_some(&joined(&[separator], &word.to_le_bytes()), len + 2);
+        };
+        let start = self.bytes.len() + 1;
+        self.bytes.extend_from_slice(&joined(&[separator], &first));
+        for word in key[8..].as_chunks::<8>().0 {
+            self.bytes.extend_from_slice(word);
         }
-        self.end += len + 2;
+        self.bytes.truncate(start + len - 8);
+        self.bytes.extend_from_slice(&joined(last, b"="));
+    }
+
+    /// Appends a number and `end`.
+    #[inline]
+    pub(super) fn push_unsigned(&mut self, value: u64, end: u8) {
+        if value < EIGHT_DIGITS / 10 {
+            let (word, len) = digits::short(value);
+            let word = word | u64::from(end) << (8 * len);
+            self.push_some(&word.to_le_bytes(), len + 1);
+        } else {
+            self.push_long(value, end);
+        }
+    }
+
+    /// Appends a number and `end`.
+    #[inline]
+    pub(super) fn push_integer(&mut self, value: i64, end: u8) {
+        if value < 0 {
+            self.push(b'-');
+        }
+        self.push_unsigned(value.unsigned_abs(), end);
+    }
+
+    /// The same, where it has more than seven digits mostly.
+    #[inline]
+    fn push_long(&mut self, value: u64, end: u8) {
+        let (high, low) = (value / EIGHT_DIGITS, value % EIGHT_DIGITS);
+        if high >= EIGHT_DIGITS {
+            self.push_short(high / EIGHT_DIGITS);
+            let middle = digits::padded(high % EIGHT_DIGITS);
+            self.bytes.extend_from_slice(&middle.to_le_bytes());
+        } else if high > 0 {
+            self.push_short(high);
+        } else {
+            self.push_short(low);
+            return self.push(end);
+        }
+        let low = digits::padded(low).to_le_bytes();
+        self.bytes.extend_from_slice(&joined(&low, &[end]));
     }
 
     #[inline]
-    pub(super) fn push_integer(&mut self, value: impl itoa::Integer) {
-        self.push_bytes(itoa::Buffer::new().format(value).as_bytes());
+    fn push_short(&mut self, value: u64) {
+        let (word, len) = digits::short(value);
+        self.push_some(&word.to_le_bytes(), len);
+    }
+
+    /// Appends the end of a line: a blank, a timestamp and `\n`.
+    #[inline]
+    pub(super) fn push_end(&mut self, timestamp: i64) {
+        self.push(b' ');
+        if timestamp < 0 {
+            self.push(b'-');
+        }
+        self.push_long(timestamp.unsigned_abs(), b'\n');
     }
 
     /// It has to be finite.
     #[inline]
     pub(super) fn push_float(&mut self, value: f64) {
-        self.push_bytes(zmij::Buffer::new().format_finite(value).as_bytes());
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value).as_bytes();
+        let Some((first, rest)) = text.split_first_chunk::<8>() else {
+            return self.push_some(&short_word(text).to_le_bytes(), text.len());
+        };
+        self.bytes.extend_from_slice(first);
+        if let Some((second, rest)) = rest.split_first_chunk::<8>() {
+            self.bytes.extend_from_slice(second);
+            self.bytes.extend_from_slice(rest);
+        } else if let Some(last) = text.last_chunk::<8>() {
+            self.bytes.truncate(self.bytes.len() - (8 - rest.len()));
+            self.bytes.extend_from_slice(last);
+        }
     }
 
     /// Appends a name or key in which everything has been replaced already, or a string: with a
@@ -127,7 +195,7 @@ impl LineBuffer {
     #[inline]
     pub(super) fn push_text(&mut self, text: &str, part: Part) {
         if self.copy(text.as_bytes(), |word| part.suspects(word)) {
-            self.end -= text.len();
+            self.take_back_some(text.len());
             self.push_escaped(text, part);
         }
     }
@@ -136,13 +204,14 @@ impl LineBuffer {
     #[inline]
     pub(super) fn push_replaced(&mut self, text: &str, part: Part) {
         if self.copy(text.as_bytes(), |word| part.suspects(word)) {
-            self.end -= text.len();
+            self.take_back_some(text.len());
             self.push_escaped(&replaced(text), part);
         }
     }
 
     #[cold]
     fn push_escaped(&mut self, text: &str, part: Part) {
+        self.bytes.reserve(2 * text.len());
         for byte in text.bytes() {
             if part.escapes(byte) {
                 self.push(b'\\');
@@ -153,40 +222,45 @@ impl LineBuffer {
 
     /// Leaves only the first `len` bytes of the line.
     pub(super) fn truncate(&mut self, len: usize) {
-        self.end = self.start + len;
+        self.bytes.truncate(self.start + len);
+    }
+
+    #[inline]
+    fn take_back_some(&mut self, len: usize) {
+        self.bytes.truncate(self.bytes.len() - len);
     }
 
     /// Appends `text`, and says whether one of its words is odd.
     #[inline]
     fn copy(&mut self, text: &[u8], is_odd: impl Fn(u64) -> bool) -> bool {
-        let room = self.room(text.len());
+        let start = self.bytes.len();
         let mut found = false;
         each_word(text, |at, word| {
-            // There always is.
-            if let Some(place) = room.get_mut(at..at + 8) {
-                place.copy_from_slice(&word.to_le_bytes());
-            }
+            self.bytes.truncate(start + at);
+            self.bytes.extend_from_slice(&word.to_le_bytes());
             found |= is_odd(word);
         });
-        self.end += text.len();
+        self.bytes.truncate(start + text.len());
         found
     }
 
-    /// All that is not in use: at least `len` bytes and [`SLACK`].
-    #[inline]
-    fn room(&mut self, len: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < len + SLACK {
-            self.grow(len + SLACK);
-        }
-        &mut self.bytes[self.end..]
+    /// Appends the first `len` of `bytes`.
+    #[inline(always)]
+    fn push_some<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.truncate(end);
     }
+}
 
-    #[cold]
-    fn grow(&mut self, by: usize) {
-        let needed = self.end + by;
-        self.bytes
-            .resize(needed.max(2 * self.bytes.len()).max(256), 0);
-    }
+/// One after the other: a byte and eight, or eight and a byte.
+#[inline(always)]
+fn joined<const A: usize, const B: usize>(first: &[u8; A], second: &[u8; B]) -> [u8; 9] {
+    const { assert!(A + B == 9) };
+    let mut joined = [0; 9];
+    joined[..A].copy_from_slice(first);
+    joined[A..].copy_from_slice(second);
+    joined
 }
 
 #[cfg(test)]
