@@ -12,9 +12,9 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 
 /// Lines, the last of which is being written.
 ///
-/// What is short is appended as an array, and what is too much of it is cut off again: to the
-/// compiler that is one check of the capacity and one or two stores, where a slice of any length
-/// is a call.
+/// What is short is written into an array that is appended, and what is too much of that is cut off
+/// again: to the compiler it is one check of the capacity and a few stores, where a slice of any
+/// length is a call.
 #[derive(derive_more::Debug, Default)]
 pub(crate) struct LineBuffer {
     #[debug(skip)]
@@ -106,15 +106,26 @@ impl LineBuffer {
         let len = key.len();
         let Some(last) = key.last_chunk::<8>() else {
             let word = u64::from_le_bytes(first) | u64::from(b'=') << (8 * len);
-            return self.push_some(&joined(&[separator], &word.to_le_bytes()), len + 2);
+            return self.append::<9>(len + 2, |room| {
+                room[0] = separator;
+                room[1..].copy_from_slice(&word.to_le_bytes());
+            });
         };
-        let start = self.bytes.len() + 1;
-        self.bytes.extend_from_slice(&joined(&[separator], &first));
-        for word in key[8..].as_chunks::<8>().0 {
-            self.bytes.extend_from_slice(word);
+        if len <= 24 {
+            self.append::<32>(len + 2, |room| {
+                room[0] = separator;
+                room[1..9].copy_from_slice(&first);
+                if let Some(second) = key[8..].first_chunk::<8>() {
+                    room[9..17].copy_from_slice(second);
+                }
+                room[len - 7..len + 1].copy_from_slice(last);
+                room[len + 1] = b'=';
+            });
+        } else {
+            self.push(separator);
+            self.push_bytes(key);
+            self.push(b'=');
         }
-        self.bytes.truncate(start + len - 8);
-        self.bytes.extend_from_slice(&joined(last, b"="));
     }
 
     /// Appends a number and `end`.
@@ -123,7 +134,7 @@ impl LineBuffer {
         if value < EIGHT_DIGITS / 10 {
             let (word, len) = digits::short(value);
             let word = word | u64::from(end) << (8 * len);
-            self.push_some(&word.to_le_bytes(), len + 1);
+            self.append(len + 1, |room| *room = word.to_le_bytes());
         } else {
             self.push_long(value, end);
         }
@@ -139,37 +150,48 @@ impl LineBuffer {
     }
 
     /// The same, where it has more than seven digits mostly.
-    #[inline]
     fn push_long(&mut self, value: u64, end: u8) {
         let (high, low) = (value / EIGHT_DIGITS, value % EIGHT_DIGITS);
-        if high >= EIGHT_DIGITS {
-            self.push_short(high / EIGHT_DIGITS);
-            let middle = digits::padded(high % EIGHT_DIGITS);
-            self.bytes.extend_from_slice(&middle.to_le_bytes());
-        } else if high > 0 {
-            self.push_short(high);
-        } else {
+        if high == 0 {
             self.push_short(low);
             return self.push(end);
         }
-        let low = digits::padded(low).to_le_bytes();
-        self.bytes.extend_from_slice(&joined(&low, &[end]));
+        if high >= EIGHT_DIGITS {
+            self.push_short(high / EIGHT_DIGITS);
+            let middle = digits::padded(high % EIGHT_DIGITS);
+            self.append(8, |room| *room = middle.to_le_bytes());
+        } else {
+            self.push_short(high);
+        }
+        let low = digits::padded(low);
+        self.append(8, |room| *room = low.to_le_bytes());
+        self.push(end);
     }
 
     #[inline]
     fn push_short(&mut self, value: u64) {
         let (word, len) = digits::short(value);
-        self.push_some(&word.to_le_bytes(), len);
+        self.append(len, |room| *room = word.to_le_bytes());
     }
 
     /// Appends the end of a line: a blank, a timestamp and `\n`.
     #[inline]
     pub(super) fn push_end(&mut self, timestamp: i64) {
-        self.push(b' ');
-        if timestamp < 0 {
-            self.push(b'-');
+        let high = timestamp / (EIGHT_DIGITS * EIGHT_DIGITS) as i64;
+        if high <= 0 {
+            self.push(b' ');
+            return self.push_integer(timestamp, b'\n');
         }
-        self.push_long(timestamp.unsigned_abs(), b'\n');
+        let (word, len) = digits::short(high as u64);
+        let rest = timestamp as u64 % (EIGHT_DIGITS * EIGHT_DIGITS);
+        let [middle, low] = [rest / EIGHT_DIGITS, rest % EIGHT_DIGITS].map(digits::padded);
+        self.append::<32>(len + 18, |room| {
+            room[0] = b' ';
+            room[1..9].copy_from_slice(&word.to_le_bytes());
+            room[len + 1..len + 9].copy_from_slice(&middle.to_le_bytes());
+            room[len + 9..len + 17].copy_from_slice(&low.to_le_bytes());
+            room[len + 17] = b'\n';
+        });
     }
 
     /// It has to be finite.
@@ -177,17 +199,24 @@ impl LineBuffer {
     pub(super) fn push_float(&mut self, value: f64) {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(value).as_bytes();
-        let Some((first, rest)) = text.split_first_chunk::<8>() else {
-            return self.push_some(&short_word(text).to_le_bytes(), text.len());
+        let len = text.len();
+        let (Some((first, rest)), Some(last)) =
+            (text.split_first_chunk::<8>(), text.last_chunk::<8>())
+        else {
+            let word = short_word(text);
+            return self.append(len, |room| *room = word.to_le_bytes());
         };
-        self.bytes.extend_from_slice(first);
-        if let Some((second, rest)) = rest.split_first_chunk::<8>() {
-            self.bytes.extend_from_slice(second);
-            self.bytes.extend_from_slice(rest);
-        } else if let Some(last) = text.last_chunk::<8>() {
-            self.bytes.truncate(self.bytes.len() - (8 - rest.len()));
-            self.bytes.extend_from_slice(last);
-        }
+        // It is never longer.
+        debug_assert!(len <= 24);
+        self.append::<24>(len, |room| {
+            room[..8].copy_from_slice(first);
+            if let Some(second) = rest.first_chunk::<8>() {
+                room[8..16].copy_from_slice(second);
+            }
+            if let Some(place) = room.get_mut(len - 8..len) {
+                place.copy_from_slice(last);
+            }
+        });
     }
 
     /// Appends a name or key in which everything has been replaced already, or a string: with a
@@ -233,34 +262,34 @@ impl LineBuffer {
     /// Appends `text`, and says whether one of its words is odd.
     #[inline]
     fn copy(&mut self, text: &[u8], is_odd: impl Fn(u64) -> bool) -> bool {
-        let start = self.bytes.len();
         let mut found = false;
-        each_word(text, |at, word| {
-            self.bytes.truncate(start + at);
-            self.bytes.extend_from_slice(&word.to_le_bytes());
-            found |= is_odd(word);
-        });
-        self.bytes.truncate(start + text.len());
+        if text.len() <= 32 {
+            self.append::<32>(text.len(), |room| {
+                each_word(text, |at, word| {
+                    // There always is.
+                    if let Some(place) = room.get_mut(at..at + 8) {
+                        place.copy_from_slice(&word.to_le_bytes());
+                    }
+                    found |= is_odd(word);
+                });
+            });
+        } else {
+            self.bytes.extend_from_slice(text);
+            each_word(text, |_, word| found |= is_odd(word));
+        }
         found
     }
 
-    /// Appends the first `len` of `bytes`.
+    /// Appends the first `len` of what `write` makes of `N` bytes.
     #[inline(always)]
-    fn push_some<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+    fn append<const N: usize>(&mut self, len: usize, write: impl FnOnce(&mut [u8; N])) {
         let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(&[0; N]);
+        if let Some(room) = self.bytes.last_chunk_mut() {
+            write(room);
+        }
         self.bytes.truncate(end);
     }
-}
-
-/// One after the other: a byte and eight, or eight and a byte.
-#[inline(always)]
-fn joined<const A: usize, const B: usize>(first: &[u8; A], second: &[u8; B]) -> [u8; 9] {
-    const { assert!(A + B == 9) };
-    let mut joined = [0; 9];
-    joined[..A].copy_from_slice(first);
-    joined[A..].copy_from_slice(second);
-    joined
 }
 
 #[cfg(test)]
@@ -280,6 +309,60 @@ mod tests {
             assert_eq!(buffer.line(), expected);
         }
         assert_eq!(buffer.into_bytes(), expected);
+    }
+
+    #[test]
+    fn keys_of_all_lengths_are_written() {
+        for len in 1..60 {
+            let key = &"abcdefghijklmnopqrstuvwxyz".repeat(3)[..len];
+            let mut buffer = LineBuffer::default();
+            let first = crate::text::first_word(key.as_bytes()).to_le_bytes();
+            buffer.push_key(b',', key.as_bytes(), first);
+            assert_eq!(buffer.into_bytes(), format!(",{key}=").into_bytes());
+        }
+    }
+
+    #[test]
+    fn numbers_of_all_lengths_are_written() {
+        let check = |value: u64| {
+            let mut buffer = LineBuffer::default();
+            let signed = value as i64;
+            buffer.push_unsigned(value, b'u');
+            buffer.push_integer(signed, b'i');
+            buffer.push_end(signed);
+            let expected = format!("{value}u{signed}i {signed}\n");
+            assert_eq!(buffer.into_bytes(), expected.into_bytes());
+        };
+        check(u64::MAX);
+        for power in (0..20).map(|exponent| 10_u64.pow(exponent)) {
+            for value in [power - 1, power, power + 1, 7 * (power / 10)] {
+                check(value);
+                check(value.wrapping_neg());
+            }
+        }
+    }
+
+    #[test]
+    fn floats_of_all_lengths_are_written() {
+        let digits = "1.2345678901234567";
+        let parsed = (1..=digits.len()).map(|len| digits[..len].parse().unwrap());
+        let powers = (-308..=308).map(|exponent| 1.2345678901234567 * 10_f64.powi(exponent));
+        let limits = [
+            f64::MIN,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            -f64::MIN_POSITIVE,
+            0.0,
+            -0.0,
+        ];
+        for value in parsed.chain(powers).chain(limits) {
+            let mut buffer = LineBuffer::default();
+            buffer.push_float(value);
+            buffer.push_float(-value);
+            let text = |value| zmij::Buffer::new().format_finite(value).to_owned();
+            let expected = text(value) + &text(-value);
+            assert_eq!(buffer.into_bytes(), expected.into_bytes());
+        }
     }
 
     #[test]
