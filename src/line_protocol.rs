@@ -11,6 +11,7 @@
 //!
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 
+mod digits;
 #[cfg(feature = "middleware")]
 pub(crate) mod known;
 mod line_buffer;
@@ -82,6 +83,7 @@ impl Encoder {
     ) -> Result<usize, RecordError> {
         let point = &*measurement.0;
         line.take_back();
+        line.reserve(0);
         if point.database.name.is_empty() {
             return Err(invalid("database", point, "", NOT_EMPTY));
         }
@@ -106,9 +108,7 @@ impl Encoder {
                 measurement: point.name.clone().into_owned(),
             });
         }
-        line.push(b' ');
-        line.push_integer(self.precision.from_nanos(point.timestamp.0));
-        line.push(b'\n');
+        line.push_end(self.precision.from_nanos(point.timestamp.0));
         Ok(())
     }
 
@@ -164,10 +164,7 @@ impl Encoder {
     fn push_value(&self, line: &mut LineBuffer, value: &FieldValue) {
         match *value {
             FieldValue::Float(value) => line.push_float(value),
-            FieldValue::Integer(value) => {
-                line.push_integer(value);
-                line.push(b'i');
-            }
+            FieldValue::Integer(value) => line.push_integer(value, b'i'),
             FieldValue::Unsigned(value) => self.push_unsigned(line, value),
             FieldValue::Boolean(true) => line.push_bytes(b"true"),
             FieldValue::Boolean(false) => line.push_bytes(b"false"),
@@ -182,11 +179,9 @@ impl Encoder {
     #[inline]
     fn push_unsigned(&self, line: &mut LineBuffer, value: u64) {
         if self.unsigned {
-            line.push_integer(value);
-            line.push(b'u');
+            line.push_unsigned(value, b'u');
         } else {
-            line.push_integer(value.min(i64::MAX as u64));
-            line.push(b'i');
+            line.push_unsigned(value.min(i64::MAX as u64), b'i');
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn first_word(text: &[u8]) -> u64 {
 
 /// Of a text of less than eight bytes.
 #[inline(always)]
-fn short_word(text: &[u8]) -> u64 {
+pub(crate) fn short_word(text: &[u8]) -> u64 {
     let len = text.len();
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));

@@ -109,3 +109,18 @@ fn a_small_part_of_a_batch_does_not_keep_the_rest_in_memory() {
         );
     }
 }
+
+#[test]
+fn a_tight_batch_has_little_memory_in_reserve_and_another_keeps_what_it_has() {
+    let capacity = |tight| {
+        let mut batch = OpenBatch::default();
+        (0..1_000).for_each(|_| batch.push(&[b'x'; 70]));
+        let lines = batch.seal(tight).lines;
+        let (used, empty) = (lines.byte_len(), lines.into_empty_batch().unwrap());
+        (used, empty.capacity())
+    };
+    let (used, reserved) = capacity(true);
+    assert!(reserved <= used + used / 8, "{reserved}");
+    let (used, reserved) = capacity(false);
+    assert!(reserved > used + used / 8, "{reserved}");
+}

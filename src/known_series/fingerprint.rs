@@ -80,7 +80,10 @@ impl Fingerprint {
 
 /// What stands for a text: the length, and the address or the length once more.
 #[inline]
-#[expect(clippy::ptr_arg, reason = "a literal is told from another text by its variant")]
+#[expect(
+    clippy::ptr_arg,
+    reason = "a literal is told from another text by its variant"
+)]
 fn word(text: &Cow<'static, str>, texts: &mut Vec<u8>) -> [u8; 8] {
     let word = match text {
         Cow::Borrowed(literal) => {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Encoder, LineBuffer};
+use super::{Encoder, LineBuffer, digits::padded};
 use crate::{
     Measurement, RecordError, Timestamp,
     text::{Part, first_word, is_plain},
@@ -72,18 +72,19 @@ impl KnownLine<'_, '_> {
     #[inline(always)]
     pub(crate) fn seconds(&mut self, key: &'static str, value: Duration) {
         self.key(key);
-        let seconds = value.as_secs();
-        if seconds > 0 {
-            self.line.push_integer(seconds);
-        }
-        // With a one before them, so that there are always nine.
-        let mut digits = itoa::Buffer::new();
-        let nanoseconds = digits.format(1_000_000_000 + value.subsec_nanos());
+        let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
         let mut text = *b"0.000000000";
-        text[2..].copy_from_slice(nanoseconds[1..].as_bytes());
+        let eight = padded(u64::from(nanoseconds / 10));
+        text[2..10].copy_from_slice(&eight.to_le_bytes());
+        text[10] = b'0' + (nanoseconds % 10) as u8;
         let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
         let len = text.len() - zeros.count();
-        self.line.push_bytes(&text[usize::from(seconds > 0)..len]);
+        if seconds == 0 {
+            self.line.push_bytes(&text[..len]);
+        } else {
+            self.line.push_unsigned(seconds, b'.');
+            self.line.push_bytes(&text[2..len]);
+        }
     }
 
     /// It has to be finite.
@@ -120,10 +121,8 @@ impl KnownLine<'_, '_> {
     #[inline]
     pub(crate) fn end(self, timestamp: Timestamp) {
         debug_assert!(self.separator == b',', "a line needs a field");
-        self.line.push(b' ');
-        let timestamp = self.encoder.precision.from_nanos(timestamp.0);
-        self.line.push_integer(timestamp);
-        self.line.push(b'\n');
+        self.line
+            .push_end(self.encoder.precision.from_nanos(timestamp.0));
     }
 }
 
