@@ -170,7 +170,7 @@ impl Encoder {
             FieldValue::Boolean(false) => line.push_bytes(b"false"),
             FieldValue::String(ref value) => {
                 line.push(b'"');
-                line.push_text(value, Part::String);
+                line.push_text(value.as_bytes(), Part::String);
                 line.push(b'"');
             }
         }
@@ -236,7 +236,7 @@ fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
         line.push_key(separator, key.as_str().as_bytes(), key.first_bytes());
     } else {
         line.push(separator);
-        line.push_text(key.as_str(), Part::Key);
+        line.push_text(key.as_str().as_bytes(), Part::Key);
         line.push(b'=');
     }
 }

@@ -101,8 +101,9 @@ impl KnownLine<'_, '_> {
         self.encoder.push_unsigned(self.line, value);
     }
 
+    /// It has to be UTF-8.
     #[inline(always)]
-    pub(crate) fn string(&mut self, key: &'static str, value: &str) {
+    pub(crate) fn string(&mut self, key: &'static str, value: &[u8]) {
         self.key(key);
         self.line.push(b'"');
         self.line.push_text(value, Part::String);

@@ -222,8 +222,8 @@ impl LineBuffer {
     /// Appends a name or key in which everything has been replaced already, or a string: with a
     /// backslash before what `part` escapes.
     #[inline]
-    pub(super) fn push_text(&mut self, text: &str, part: Part) {
-        if self.copy(text.as_bytes(), |word| part.suspects(word)) {
+    pub(super) fn push_text(&mut self, text: &[u8], part: Part) {
+        if self.copy(text, |word| part.suspects(word)) {
             self.take_back_some(text.len());
             self.push_escaped(text, part);
         }
@@ -234,14 +234,14 @@ impl LineBuffer {
     pub(super) fn push_replaced(&mut self, text: &str, part: Part) {
         if self.copy(text.as_bytes(), |word| part.suspects(word)) {
             self.take_back_some(text.len());
-            self.push_escaped(&replaced(text), part);
+            self.push_escaped(replaced(text).as_bytes(), part);
         }
     }
 
     #[cold]
-    fn push_escaped(&mut self, text: &str, part: Part) {
+    fn push_escaped(&mut self, text: &[u8], part: Part) {
         self.bytes.reserve(2 * text.len());
-        for byte in text.bytes() {
+        for &byte in text {
             if part.escapes(byte) {
                 self.push(b'\\');
             }
@@ -302,7 +302,7 @@ mod tests {
         let mut expected = Vec::new();
         for len in (0..40_usize).chain([511, 512, 513, 2_000]) {
             let text = "abcdefg".repeat(len.div_ceil(7));
-            buffer.push_text(&text[..len], Part::Key);
+            buffer.push_text(&text.as_bytes()[..len], Part::Key);
             buffer.push(b'|');
             expected.extend_from_slice(&text.as_bytes()[..len]);
             expected.push(b'|');

@@ -43,11 +43,14 @@ impl Source for RequestLine<'_> {
         }
         match &point.remote_ip {
             Some(Address::Peer(ip)) => with_text(*ip, |ip| line.plain_string("remote_ip", ip)),
-            Some(Address::Forwarded(address)) => line.string("remote_ip", address),
+            Some(Address::Forwarded(address)) => line.string("remote_ip", address.as_bytes()),
             None => {}
         }
         if let Some(id) = &point.correlation_id {
-            line.string("correlation_id", &id.text());
+            match id.visible() {
+                Some(id) => line.string("correlation_id", id),
+                None => line.string("correlation_id", id.text().as_bytes()),
+            }
         }
         if let Some(rate) = options.sample {
             line.float("weight", rate.recip());

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use regex::Regex;
 
-use super::request_measurement::RequestMeasurement;
+use super::{request_measurement::RequestMeasurement, text};
 use crate::Database;
 
 type Str = Cow<'static, str>;
@@ -109,8 +109,13 @@ impl Options {
 pub(super) struct CorrelationId(HeaderValue);
 
 impl CorrelationId {
-    pub(super) fn text(&self) -> Cow<'_, str> {
-        super::text::clean(&self.0)
+    /// If it is fit to be written as it is.
+    pub(super) fn visible(&self) -> Option<&[u8]> {
+        text::is_clean(self.0.as_bytes()).then_some(self.0.as_bytes())
+    }
+
+    pub(super) fn text(&self) -> String {
+        text::clean(self.0.as_bytes())
     }
 }
 
@@ -144,7 +149,7 @@ mod tests {
         let id = |value: &[u8]| {
             let value = HeaderValue::from_bytes(value).unwrap();
             let id = options().correlation_id(|name| (name == "x-request-id").then_some(&value));
-            id.map(|id| id.text().into_owned())
+            id.map(|id| id.text())
         };
         assert_eq!(id(b"a\xffb"), Some("a\u{fffd}b".to_owned()));
         assert_eq!(id(b""), None);

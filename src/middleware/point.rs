@@ -41,7 +41,7 @@ impl Address {
         }
         if options.trust_forwarded {
             let info = request.connection_info();
-            let address = text::cleaned(info.realip_remote_addr()?.as_bytes());
+            let address = text::clean(info.realip_remote_addr()?.as_bytes());
             return (!address.is_empty()).then_some(Self::Forwarded(address));
         }
         // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.
@@ -85,7 +85,7 @@ impl Point {
         }
         let remote_ip = self.remote_ip.map(Address::into_text);
         place(&mut measurement, options.remote_ip, "remote_ip", remote_ip);
-        let id = self.correlation_id.map(|id| id.text().into_owned());
+        let id = self.correlation_id.map(|id| id.text());
         let placement = options.correlation_id;
         place(&mut measurement, placement, "correlation_id", id);
         if let Some(rate) = options.sample {

@@ -1,26 +1,18 @@
 //! Text that a client sends, made fit for a field or a tag. Pure.
 
-use std::borrow::Cow;
-
-use actix_web::http::header::HeaderValue;
-
 use crate::text::is_visible;
 
 /// The longest that is kept of it, in bytes.
 const MAX_LEN: usize = 128;
 
-/// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
-/// what isn't UTF-8.
-pub(super) fn clean(value: &HeaderValue) -> Cow<'_, str> {
-    let bytes = value.as_bytes();
-    match str::from_utf8(bytes) {
-        Ok(text) if bytes.len() <= MAX_LEN && is_visible(bytes) => Cow::Borrowed(text),
-        _ => Cow::Owned(cleaned(bytes)),
-    }
+/// Is there nothing to be changed?
+pub(super) fn is_clean(bytes: &[u8]) -> bool {
+    bytes.len() <= MAX_LEN && is_visible(bytes)
 }
 
-/// The same of what was taken out of a header.
-pub(super) fn cleaned(bytes: &[u8]) -> String {
+/// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
+/// what isn't UTF-8.
+pub(super) fn clean(bytes: &[u8]) -> String {
     // Three characters at most come of three bytes, so what is cut off here would be in the end.
     let bytes = &bytes[..bytes.len().min(MAX_LEN + 3)];
     let mut text = String::with_capacity(bytes.len());
@@ -39,15 +31,12 @@ pub(super) fn cleaned(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::cleaned;
-    use actix_web::http::header::HeaderValue;
+    use super::*;
 
-    /// Both ways, where a header can have it.
+    /// What is clean already stays as it is.
     fn clean(bytes: &[u8]) -> String {
-        let cleaned = cleaned(bytes);
-        if let Ok(value) = HeaderValue::from_bytes(bytes) {
-            assert_eq!(super::clean(&value), cleaned);
-        }
+        let cleaned = super::clean(bytes);
+        assert!(!is_clean(bytes) || cleaned.as_bytes() == bytes);
         cleaned
     }
 
@@ -55,6 +44,7 @@ mod tests {
     fn visible_text_stays_as_it_is() {
         for text in ["", "7f3c-11", "~", " ", "a b,c=d\"\\", "żółć"] {
             assert_eq!(clean(text.as_bytes()), text);
+            assert_eq!(is_clean(text.as_bytes()), text.is_ascii());
         }
     }
 
