@@ -37,6 +37,15 @@ pub(crate) struct OpenBatch {
 }
 
 impl OpenBatch {
+    /// An empty batch, with memory for so many bytes and lines.
+    pub(crate) fn with_capacity(bytes: usize, lines: usize) -> Self {
+        Self {
+            bytes: LineBuffer::with_memory(vec![0; bytes]),
+            ends: Vec::with_capacity(lines),
+            tickets: Vec::new(),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -52,6 +61,16 @@ impl OpenBatch {
     /// How many bytes of lines it has memory for.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// How many bytes and lines a batch needs memory for that has about as much to take in: not
+    /// much less than this one has, so that it rarely grows.
+    pub(crate) fn capacity_to_come(&self) -> (usize, usize) {
+        let to_come = |has: usize, uses: usize| if uses < has / 2 { has / 2 } else { has };
+        (
+            to_come(self.capacity(), self.byte_len()),
+            to_come(self.ends.capacity(), self.len()),
+        )
     }
 
     /// Where to write the next line, which is one of the batch only when it is

@@ -191,9 +191,7 @@ impl Intake {
         trays.all.retain(|tray| {
             // Asked first: once its thread has ended, nobody can put anything in it any more.
             let in_use = Arc::strong_count(tray) > 1;
-            let (lines, emptied) = tray.empty(&self.gauge);
-            drained += lines;
-            batches.extend(emptied);
+            drained += tray.empty(&self.gauge, &mut batches);
             if !in_use {
                 self.ledger.retire(&tray.tally());
             }

@@ -7,6 +7,9 @@ use crate::batch::{Lines, OpenBatch};
 #[derive(Debug, Default)]
 pub(crate) struct Spares(Mutex<Vec<OpenBatch>>);
 
+/// Less than this, in bytes of lines, is not kept: an allocator has as much at hand.
+pub(crate) const LEAST: usize = 16 << 10;
+
 /// How much is kept: bytes, and batches.
 const MAX_BYTES: usize = 8 << 20;
 const MAX_BATCHES: usize = 16;
@@ -20,6 +23,9 @@ impl Spares {
 
     /// Keeps the memory of lines that are settled, if nobody else has it any more.
     pub(crate) fn keep(&self, lines: Lines) {
+        if lines.byte_len() < LEAST {
+            return;
+        }
         let Some(batch) = lines.into_empty_batch() else {
             return;
         };
@@ -44,19 +50,19 @@ mod tests {
     #[test]
     fn the_memory_of_lines_is_used_again_when_nobody_else_has_it() {
         let spares = Spares::default();
-        let (one, other) = (lines(1_000), lines(2_000));
+        let (one, other) = (lines(LEAST), lines(2 * LEAST));
         let clone = other.clone();
         spares.keep(one);
         spares.keep(other);
-        assert!(spares.take().capacity() >= 1_000);
+        assert!(spares.take().capacity() >= LEAST);
         assert_eq!(spares.take().capacity(), 0);
-        assert_eq!(clone.byte_len(), 2_000);
+        assert_eq!(clone.byte_len(), 2 * LEAST);
     }
 
     #[test]
     fn what_is_taken_is_empty() {
         let spares = Spares::default();
-        spares.keep(lines(1_000));
+        spares.keep(lines(LEAST));
         let mut batch = spares.take();
         assert!(batch.is_empty() && batch.byte_len() == 0);
         batch.push(b"a\n");
@@ -72,7 +78,9 @@ mod tests {
         };
         (0..10).for_each(|_| spares.keep(lines(1 << 20)));
         assert!((1..=MAX_BYTES).contains(&kept().iter().sum::<usize>()));
-        (0..100).for_each(|_| spares.keep(lines(10)));
+        (0..100).for_each(|_| spares.keep(lines(LEAST)));
         assert_eq!(kept().len(), MAX_BATCHES);
+        (0..100).for_each(|_| spares.keep(lines(LEAST - 1)));
+        assert_eq!(kept().len(), 0, "too small");
     }
 }

@@ -1,7 +1,10 @@
-use std::{collections::HashMap, sync::Arc};
+mod shelves;
+
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::shelves::Shelves;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
@@ -10,7 +13,6 @@ use crate::{
     known_series::KnownSeries,
     ledger::Tally,
     report::Ticket,
-    shares::Share,
     source::{Source, Writing},
 };
 
@@ -25,28 +27,7 @@ struct Contents {
     shelves: Shelves,
     /// Room in the buffer that has been made for what comes here.
     credit: Credit,
-    /// Outlives the shelves.
     known: KnownSeries,
-}
-
-/// Batches by database.
-#[derive(Debug, Default)]
-struct Shelves {
-    all: Vec<Shelf>,
-    /// Where in `all` a database is.
-    places: HashMap<Database, usize>,
-    /// The place of the measurement before: most threads write to one database.
-    last: usize,
-}
-
-#[derive(Debug)]
-struct Shelf {
-    database: Database,
-    share: Arc<Share>,
-    /// Of the series in this database: see [`KnownSeries::salt`].
-    salt: u64,
-    full: Vec<OpenBatch>,
-    open: OpenBatch,
 }
 
 impl Tray {
@@ -84,24 +65,18 @@ impl Tray {
         }
     }
 
-    /// Takes everything out: how many measurements, and their batches by database.
-    pub(crate) fn empty(
-        &self,
-        gauge: &Gauge,
-    ) -> (usize, impl Iterator<Item = (Database, OpenBatch)> + use<>) {
+    /// Takes everything out: the measurements' batches by database. Says how many these were.
+    pub(crate) fn empty(&self, gauge: &Gauge, to: &mut Vec<(Database, OpenBatch)>) -> usize {
         let mut contents = self.0.lock();
-        let shelves = std::mem::take(&mut contents.shelves);
         contents.credit.give_back(gauge);
-        let lines = shelves.len();
-        let batches = shelves.all.into_iter().flat_map(|shelf| {
-            let batches = shelf.full.into_iter().chain([shelf.open]);
-            batches.map(move |batch| (shelf.database.clone(), batch))
-        });
-        (lines, batches)
+        let before = to.len();
+        contents.shelves.hand_over(to);
+        drop(contents);
+        to[before..].iter().map(|(_, batch)| batch.len()).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().shelves.len() == 0
+        self.0.lock().shelves.is_empty()
     }
 
     pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
@@ -147,89 +122,40 @@ impl Contents {
             tally.dropped.buffer_full += 1;
             return (Err(full), gauge.lost());
         }
+        let (salt, open) = (shelf.salt, shelf.open(&intake.spares));
         let by = Writing {
             encoder: &settings.encoder,
             tag_values: settings.tag_values,
             cardinality: &intake.cardinality,
             known,
-            salt: shelf.salt,
+            salt,
         };
-        let capped = match source.write(shelf.open.next_line(), by) {
+        let capped = match source.write(open.next_line(), by) {
             Ok(capped) => capped,
             Err(invalid) => {
-                shelf.open.next_line().take_back();
+                open.next_line().take_back();
                 shelves.forget_last_if_empty();
                 credit.put_back_line(gauge);
                 tally.dropped.invalid += 1;
                 return (Err(invalid), false);
             }
         };
-        let bytes = shelf.open.next_line().line_len();
+        let bytes = open.next_line().line_len();
         if let Err(full) = credit.take_bytes(bytes, gauge, limits, reserve) {
-            shelf.open.next_line().take_back();
+            open.next_line().take_back();
             shelves.forget_last_if_empty();
             credit.put_back_line(gauge);
             tally.dropped.buffer_full += 1;
             return (Err(full), gauge.lost() || capped.is_news);
         }
         tally.tags_capped += capped.values;
-        if !shelf.open.has_room(1, bytes, settings.batch) {
-            let mut next = intake.spares.take();
-            shelf.open.move_line(&mut next);
-            shelf.full.push(std::mem::replace(&mut shelf.open, next));
+        if !open.has_room(1, bytes, settings.batch) {
+            shelf.turn(&intake.spares);
         }
         shelf.open.keep_line();
         if let Some(ticket) = ticket.take() {
             shelf.open.attach(ticket);
         }
         (Ok(()), credit.take_alarm() || capped.is_news)
-    }
-}
-
-impl Shelf {
-    fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.full.is_empty()
-    }
-}
-
-impl Shelves {
-    /// How many lines.
-    fn len(&self) -> usize {
-        let of = |shelf: &Shelf| -> usize {
-            shelf.open.len() + shelf.full.iter().map(OpenBatch::len).sum::<usize>()
-        };
-        self.all.iter().map(of).sum()
-    }
-
-    /// A measurement was refused: its database may have nothing here.
-    fn forget_last_if_empty(&mut self) {
-        let is_newest = self.last + 1 == self.all.len();
-        if is_newest && self.all[self.last].is_empty() {
-            if let Some(shelf) = self.all.pop() {
-                self.places.remove(&shelf.database);
-            }
-            self.last = 0;
-        }
-    }
-
-    #[inline]
-    fn of(&mut self, database: &Database, intake: &Intake, known: &KnownSeries) -> &mut Shelf {
-        if self.all.get(self.last).map(|shelf| &shelf.database) != Some(database) {
-            self.last = match self.places.get(database) {
-                Some(place) => *place,
-                None => {
-                    self.all.push(Shelf {
-                        database: database.clone(),
-                        share: intake.shares.of(database),
-                        salt: known.salt(database),
-                        full: Vec::new(),
-                        open: intake.spares.take(),
-                    });
-                    self.places.insert(database.clone(), self.all.len() - 1);
-                    self.all.len() - 1
-                }
-            };
-        }
-        &mut self.all[self.last]
     }
 }

@@ -1,0 +1,240 @@
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    Database,
+    batch::OpenBatch,
+    intake::Intake,
+    known_series::{KnownSeries, Prehashed},
+    shares::Share,
+    spares::{self, Spares},
+};
+
+/// Batches by database. A database that lines come for between one drain and the next keeps its
+/// shelf.
+#[derive(Debug, Default)]
+pub(super) struct Shelves {
+    all: Vec<Shelf>,
+    /// Where in `all` a database is, by its salt.
+    places: HashMap<u64, usize, Prehashed>,
+    /// The place of the measurement before: most threads write to one database.
+    last: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Shelf {
+    database: Database,
+    pub(super) share: Arc<Share>,
+    /// Of the series in this database: see [`KnownSeries::salt`].
+    pub(super) salt: u64,
+    full: Vec<OpenBatch>,
+    pub(super) open: OpenBatch,
+    /// What the last batch that was taken had memory for: bytes and lines.
+    capacity: (usize, usize),
+}
+
+impl Shelf {
+    fn new(database: &Database, share: Arc<Share>, salt: u64) -> Self {
+        Self {
+            database: database.clone(),
+            share,
+            salt,
+            full: Vec::new(),
+            open: OpenBatch::default(),
+            capacity: (0, 0),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.open.len() + self.full.iter().map(OpenBatch::len).sum::<usize>()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.full.is_empty()
+    }
+
+    /// Where the next line goes to.
+    #[inline]
+    pub(super) fn open(&mut self, spares: &Spares) -> &mut OpenBatch {
+        if self.open.capacity() == 0 {
+            self.begin(spares);
+        }
+        &mut self.open
+    }
+
+    /// As much is likely to come as the last time.
+    #[inline(never)]
+    fn begin(&mut self, spares: &Spares) {
+        let (bytes, lines) = self.capacity;
+        self.open = match bytes < spares::LEAST {
+            true => OpenBatch::with_capacity(bytes, lines),
+            false => spares.take(),
+        };
+    }
+
+    /// The next line goes to a batch of its own.
+    #[inline(never)]
+    pub(super) fn turn(&mut self, spares: &Spares) {
+        let mut next = spares.take();
+        self.open.move_line(&mut next);
+        self.full.push(std::mem::replace(&mut self.open, next));
+    }
+
+    /// Moves its batches. Were there any?
+    fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        self.capacity = self.open.capacity_to_come();
+        let open = std::mem::take(&mut self.open);
+        let batches = self.full.drain(..).chain([open]);
+        to.extend(batches.map(|batch| (self.database.clone(), batch)));
+        true
+    }
+}
+
+impl Shelves {
+    /// How many lines.
+    pub(super) fn len(&self) -> usize {
+        self.all.iter().map(Shelf::len).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.iter().all(Shelf::is_empty)
+    }
+
+    /// Moves all batches, and removes the shelves that nothing has come to since the last time.
+    pub(super) fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) {
+        let before = self.all.len();
+        self.all.retain_mut(|shelf| shelf.hand_over(to));
+        if self.all.len() < before {
+            self.last = 0;
+            self.places.clear();
+            for (place, shelf) in self.all.iter().enumerate() {
+                self.places.entry(shelf.salt).or_insert(place);
+            }
+        }
+    }
+
+    /// A measurement was refused: its database may have nothing here.
+    pub(super) fn forget_last_if_empty(&mut self) {
+        let is_newest = self.last + 1 == self.all.len();
+        if is_newest && self.all[self.last].is_empty() {
+            if let Some(shelf) = self.all.pop()
+                && self.places.get(&shelf.salt) == Some(&self.last)
+            {
+                self.places.remove(&shelf.salt);
+            }
+            self.last = 0;
+        }
+    }
+
+    #[inline]
+    pub(super) fn of(
+        &mut self,
+        database: &Database,
+        intake: &Intake,
+        known: &KnownSeries,
+    ) -> &mut Shelf {
+        if !self.is_at(self.last, database) {
+            let salt = known.salt(database);
+            self.last = match self.find(salt, database) {
+                Some(place) => place,
+                None => self.add(Shelf::new(database, intake.shares.of(database), salt)),
+            };
+        }
+        &mut self.all[self.last]
+    }
+
+    #[inline]
+    fn is_at(&self, place: usize, database: &Database) -> bool {
+        let shelf = self.all.get(place);
+        shelf.is_some_and(|shelf| shelf.database == *database)
+    }
+
+    #[inline]
+    fn find(&self, salt: u64, database: &Database) -> Option<usize> {
+        let place = *self.places.get(&salt)?;
+        if self.is_at(place, database) {
+            return Some(place);
+        }
+        // Another database with the same salt has the place. That hardly ever happens.
+        (0..self.all.len()).find(|place| self.is_at(*place, database))
+    }
+
+    fn add(&mut self, shelf: Shelf) -> usize {
+        let place = self.all.len();
+        self.places.entry(shelf.salt).or_insert(place);
+        self.all.push(shelf);
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf(database: &'static str, salt: u64) -> Shelf {
+        let database = database.into();
+        let share = crate::shares::Shares::default().of(&database);
+        Shelf::new(&database, share, salt)
+    }
+
+    /// Two databases with the same salt, and one with another.
+    fn shelves() -> Shelves {
+        let mut shelves = Shelves::default();
+        for (database, salt) in [("a", 1), ("b", 1), ("c", 2)] {
+            shelves.add(shelf(database, salt));
+        }
+        shelves
+    }
+
+    fn put(shelves: &mut Shelves, place: usize, lines: usize) {
+        let open = shelves.all[place].open(&Spares::default());
+        (0..lines).for_each(|_| open.push(b"m f=1 1\n"));
+    }
+
+    fn handed_over(shelves: &mut Shelves) -> Vec<(Database, OpenBatch)> {
+        let mut batches = Vec::new();
+        shelves.hand_over(&mut batches);
+        batches
+    }
+
+    #[test]
+    fn databases_with_the_same_salt_have_shelves_of_their_own() {
+        let shelves = shelves();
+        let found = [("a", 1), ("b", 1), ("c", 2), ("d", 1), ("a", 3)]
+            .map(|(database, salt)| shelves.find(salt, &database.into()));
+        assert_eq!(found, [Some(0), Some(1), Some(2), None, None]);
+    }
+
+    #[test]
+    fn a_shelf_that_nothing_came_to_between_two_drains_is_removed() {
+        let mut shelves = shelves();
+        (0..3).for_each(|place| put(&mut shelves, place, 1));
+        assert_eq!(handed_over(&mut shelves).len(), 3);
+        (1..3).for_each(|place| put(&mut shelves, place, 1));
+        assert_eq!(handed_over(&mut shelves).len(), 2);
+        let found = [("a", 1), ("b", 1), ("c", 2)]
+            .map(|(database, salt)| shelves.find(salt, &database.into()));
+        assert_eq!(found, [None, Some(0), Some(1)]);
+        assert!(handed_over(&mut shelves).is_empty() && shelves.all.is_empty());
+        assert!(shelves.places.is_empty());
+    }
+
+    #[test]
+    fn a_batch_has_memory_for_as_much_as_the_last_one_from_the_start() {
+        let mut shelves = shelves();
+        let began_with = |shelves: &mut Shelves, lines| {
+            let before = shelves.all[0].open(&Spares::default()).capacity();
+            put(shelves, 0, lines);
+            let after = shelves.all[0].open.capacity();
+            handed_over(shelves);
+            (before, after)
+        };
+        let (_, grown) = began_with(&mut shelves, 100);
+        assert_eq!(began_with(&mut shelves, 100), (grown, grown));
+        // Less and less, if it isn't used.
+        (0..20).for_each(|_| _ = began_with(&mut shelves, 1));
+        assert!(began_with(&mut shelves, 1).0 < grown);
+    }
+}
