@@ -40,7 +40,7 @@ impl OpenBatch {
     /// An empty batch, with memory for so many bytes and lines.
     pub(crate) fn with_capacity(bytes: usize, lines: usize) -> Self {
         Self {
-            bytes: LineBuffer::with_memory(vec![0; bytes]),
+            bytes: LineBuffer::with_memory(Vec::with_capacity(bytes)),
             ends: Vec::with_capacity(lines),
             tickets: Vec::new(),
         }
@@ -63,14 +63,11 @@ impl OpenBatch {
         self.bytes.capacity()
     }
 
-    /// How many bytes and lines a batch needs memory for that has about as much to take in: not
-    /// much less than this one has, so that it rarely grows.
+    /// What the next one is likely to need: bytes and lines. With less in reserve than what a batch
+    /// that waits has to give back.
     pub(crate) fn capacity_to_come(&self) -> (usize, usize) {
-        let to_come = |has: usize, uses: usize| if uses < has / 2 { has / 2 } else { has };
-        (
-            to_come(self.capacity(), self.byte_len()),
-            to_come(self.ends.capacity(), self.len()),
-        )
+        let and_some = |uses: usize| uses + uses / 16;
+        (and_some(self.byte_len()), and_some(self.len()))
     }
 
     /// Where to write the next line, which is one of the batch only when it is

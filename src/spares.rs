@@ -15,10 +15,9 @@ const MAX_BYTES: usize = 8 << 20;
 const MAX_BATCHES: usize = 16;
 
 impl Spares {
-    /// An empty batch, with memory if there is some at once.
-    pub(crate) fn take(&self) -> OpenBatch {
-        let spare = self.0.try_lock().and_then(|mut spares| spares.pop());
-        spare.unwrap_or_default()
+    /// An empty batch with memory, if there is one at once.
+    pub(crate) fn take(&self) -> Option<OpenBatch> {
+        self.0.try_lock()?.pop()
     }
 
     /// Keeps the memory of lines that are settled, if nobody else has it any more.
@@ -54,8 +53,8 @@ mod tests {
         let clone = other.clone();
         spares.keep(one);
         spares.keep(other);
-        assert!(spares.take().capacity() >= LEAST);
-        assert_eq!(spares.take().capacity(), 0);
+        assert!(spares.take().is_some_and(|spare| spare.capacity() >= LEAST));
+        assert!(spares.take().is_none());
         assert_eq!(clone.byte_len(), 2 * LEAST);
     }
 
@@ -63,7 +62,7 @@ mod tests {
     fn what_is_taken_is_empty() {
         let spares = Spares::default();
         spares.keep(lines(LEAST));
-        let mut batch = spares.take();
+        let mut batch = spares.take().unwrap();
         assert!(batch.is_empty() && batch.byte_len() == 0);
         batch.push(b"a\n");
         assert_eq!(batch.seal(true).lines.body(), "a\n");
@@ -73,7 +72,7 @@ mod tests {
     fn not_more_is_kept_than_a_few_batches() {
         let spares = Spares::default();
         let kept = || {
-            let taken = std::iter::from_fn(|| Some(spares.take().capacity()).filter(|it| *it > 0));
+            let taken = std::iter::from_fn(|| Some(spares.take()?.capacity()));
             taken.collect::<Vec<_>>()
         };
         (0..10).for_each(|_| spares.keep(lines(1 << 20)));

@@ -28,7 +28,7 @@ pub(super) struct Shelf {
     pub(super) salt: u64,
     full: Vec<OpenBatch>,
     pub(super) open: OpenBatch,
-    /// What the last batch that was taken had memory for: bytes and lines.
+    /// What the next batch is likely to need: bytes and lines.
     capacity: (usize, usize),
 }
 
@@ -61,20 +61,23 @@ impl Shelf {
         &mut self.open
     }
 
-    /// As much is likely to come as the last time.
     #[inline(never)]
     fn begin(&mut self, spares: &Spares) {
+        self.open = self.next_batch(spares);
+    }
+
+    /// As much is likely to come as the last time.
+    fn next_batch(&self, spares: &Spares) -> OpenBatch {
         let (bytes, lines) = self.capacity;
-        self.open = match bytes < spares::LEAST {
-            true => OpenBatch::with_capacity(bytes, lines),
-            false => spares.take(),
-        };
+        let spare = (bytes >= spares::LEAST).then(|| spares.take()).flatten();
+        spare.unwrap_or_else(|| OpenBatch::with_capacity(bytes, lines))
     }
 
     /// The next line goes to a batch of its own.
     #[inline(never)]
     pub(super) fn turn(&mut self, spares: &Spares) {
-        let mut next = spares.take();
+        self.capacity = self.open.capacity_to_come();
+        let mut next = self.next_batch(spares);
         self.open.move_line(&mut next);
         self.full.push(std::mem::replace(&mut self.open, next));
     }
@@ -84,7 +87,8 @@ impl Shelf {
         if self.is_empty() {
             return false;
         }
-        self.capacity = self.open.capacity_to_come();
+        // One that is full says more than the rest does.
+        self.capacity = self.full.first().unwrap_or(&self.open).capacity_to_come();
         let open = std::mem::take(&mut self.open);
         let batches = self.full.drain(..).chain([open]);
         to.extend(batches.map(|batch| (self.database.clone(), batch)));
