@@ -6,7 +6,11 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{Config, line_protocol::LineBuffer, report::Ticket};
+use crate::{
+    Config,
+    line_protocol::{self, LineBuffer},
+    report::Ticket,
+};
 
 /// What one POST may hold. A single line that is longer goes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +71,8 @@ impl OpenBatch {
     /// that waits has to give back.
     pub(crate) fn capacity_to_come(&self) -> (usize, usize) {
         let and_some = |uses: usize| uses + uses / 16;
-        (and_some(self.byte_len()), and_some(self.len()))
+        let bytes = and_some(self.byte_len()) + line_protocol::ROOM;
+        (bytes, and_some(self.len()))
     }
 
     /// Where to write the next line, which is one of the batch only when it is

@@ -18,7 +18,7 @@ mod line_buffer;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::line_buffer::LineBuffer;
+pub(crate) use self::line_buffer::{LineBuffer, ROOM};
 use crate::{
     FieldValue, Measurement, Precision, RecordError,
     measurement::{Contents, Key},

@@ -5,7 +5,7 @@ use crate::text::{Part, each_word, replaced, short_word};
 const KEPT: usize = 64 << 10;
 
 /// Room that is made for a line at once: most have no more than that after their head.
-const ROOM: usize = 256;
+pub(crate) const ROOM: usize = 256;
 
 /// A number of up to eight digits is less than this.
 const EIGHT_DIGITS: u64 = 100_000_000;
