@@ -240,13 +240,13 @@ impl LineBuffer {
 
     #[cold]
     fn push_escaped(&mut self, text: &[u8], part: Part) {
-        self.bytes.reserve(2 * text.len());
-        for &byte in text {
-            if part.escapes(byte) {
-                self.push(b'\\');
-            }
-            self.push(byte);
+        let mut rest = text;
+        while let Some(at) = rest.iter().position(|byte| part.escapes(*byte)) {
+            self.bytes.extend_from_slice(&rest[..at]);
+            self.bytes.extend_from_slice(&[b'\\', rest[at]]);
+            rest = &rest[at + 1..];
         }
+        self.bytes.extend_from_slice(rest);
     }
 
     /// Leaves only the first `len` bytes of the line.

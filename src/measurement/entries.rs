@@ -60,7 +60,7 @@ impl<V: Value, const N: usize> Entries<V, N> {
                 self.used += 1;
             }
             Ok(key) => self.put(key, value),
-            Err(key) => self.put(Key::odd(&key), value),
+            Err(key) => self.put(Key::odd(key), value),
         }
     }
 

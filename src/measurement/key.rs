@@ -20,7 +20,7 @@ impl Key {
     };
 
     pub(crate) fn new(text: Cow<'static, str>) -> Self {
-        Self::plain(text).unwrap_or_else(|text| Self::odd(&text))
+        Self::plain(text).unwrap_or_else(Self::odd)
     }
 
     /// A key that a line can carry as it is; or the text, if it can't.
@@ -38,12 +38,15 @@ impl Key {
 
     /// What a key becomes that a line can't carry as it is.
     #[cold]
-    pub(crate) fn odd(text: &str) -> Self {
-        let text = replaced(text).into_owned();
+    pub(crate) fn odd(text: Cow<'static, str>) -> Self {
+        let text = match replaced(&text) {
+            Cow::Owned(replaced) => replaced.into(),
+            Cow::Borrowed(_) => text,
+        };
         Self {
             rank: rank(&text),
             is_plain: is_plain(&text, Part::Key),
-            text: text.into(),
+            text,
         }
     }
 
