@@ -58,6 +58,9 @@ use crate::{Database, Influx};
 /// | `aborted` | The request or the body was dropped before its end: the client went away, or the server was stopped. |
 /// | `panicked` | The service panicked, or its body. If that was before there was a head, `status_code` is 500. |
 ///
+/// Resources that share a pattern and a method, and that guards tell apart, should all have names or
+/// none: after a request to one without a name, the `handler` of the others is left out too.
+///
 /// Errors of clients (4xx) are `ok`: the service did its work. They are told apart by
 /// `status_code`. So a 401 is the same whether a handler answers with it or returns it as an
 /// `Err`, or a middleware does.
