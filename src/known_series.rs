@@ -3,6 +3,7 @@
 mod fingerprint;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     hash::{BuildHasher as _, BuildHasherDefault, Hasher},
 };
@@ -10,11 +11,14 @@ use std::{
 use foldhash::fast::RandomState;
 
 use self::fingerprint::Fingerprint;
-use crate::{Database, measurement::Contents};
+use crate::{
+    Database,
+    measurement::{Contents, Key},
+};
 
 /// More than this is forgotten at once, and learnt again: a stranger who sends ever new
 /// combinations of known values must not make it grow.
-const MAX_SEEN: usize = 65_536;
+const MAX_SEEN: usize = 131_072;
 
 /// Of so many series the beginning of their lines is kept.
 const MAX_HEADS: usize = 4_096;
@@ -36,7 +40,8 @@ const MAX_IN_VAIN: usize = 16 * MAX_HEADS;
 pub(crate) struct KnownSeries {
     hash: RandomState,
     seen: HashSet<SeriesId, Prehashed>,
-    /// With their fingerprints before them.
+    /// The same in all databases. Before each, the salt of one that it was seen in, and the
+    /// fingerprint of the series.
     heads: HashMap<u64, Box<[u8]>, Prehashed>,
     in_vain: usize,
     /// Of the series that was asked for last.
@@ -46,7 +51,7 @@ pub(crate) struct KnownSeries {
 /// The hash of a series in its database.
 pub(crate) type SeriesId = u64;
 
-/// The hash of a series in its database, as it was given: equal ones may have several.
+/// The hash of a series as it was given, in any database: equal ones may have several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place(u64);
 
@@ -58,33 +63,33 @@ impl KnownSeries {
 
     /// What the head of the point's series is kept under, if that can be kept.
     #[inline]
-    pub(crate) fn place(&mut self, salt: u64, point: &Contents) -> Option<Place> {
+    pub(crate) fn place(&mut self, point: &Contents) -> Option<Place> {
         self.fingerprint.take(point).then(|| {
             let mut hasher = self.hash.build_hasher();
-            hasher.write_u64(salt);
             self.fingerprint.hash_into(&mut hasher);
             Place(hasher.finish())
         })
     }
 
-    /// How the lines of a series begin, if that is known. The place is the last that was asked for.
+    /// How the lines of a series begin, if that is known and the series was seen in this database.
+    /// The place is the last that was asked for.
     #[inline]
-    pub(crate) fn head(&self, place: Place) -> Option<&[u8]> {
-        self.fingerprint.strip_from(self.heads.get(&place.0)?)
+    pub(crate) fn head(&self, salt: u64, place: Place) -> Option<&[u8]> {
+        let (seen_in, rest) = self.heads.get(&place.0)?.split_first_chunk()?;
+        let head = self.fingerprint.strip_from(rest)?;
+        let was_seen = u64::from_ne_bytes(*seen_in) == salt || self.was_seen(place.0 ^ salt);
+        was_seen.then_some(head)
     }
 
-    pub(crate) fn id(&self, salt: u64, point: &Contents) -> SeriesId {
-        let mut hasher = self.hash.build_hasher();
-        hasher.write_u64(salt);
-        hasher.write(point.name.as_bytes());
-        for (key, value) in &*point.tags {
-            hasher.write_u64(key.rank());
-            if let Some(rest) = key.as_str().as_bytes().get(8..) {
-                hasher.write(rest);
-            }
-            hasher.write(value.as_bytes());
-        }
-        hasher.finish()
+    pub(crate) fn id(&self, salt: u64, place: Option<Place>, point: &Contents) -> SeriesId {
+        let Some(Place(hash)) = place else {
+            let name_and_tags = (
+                &*point.name,
+                point.tags.iter().map(text_of).collect::<Vec<_>>(),
+            );
+            return self.hash.hash_one(name_and_tags) ^ salt;
+        };
+        hash ^ salt
     }
 
     pub(crate) fn was_seen(&self, id: SeriesId) -> bool {
@@ -100,7 +105,7 @@ impl KnownSeries {
     }
 
     /// It was seen again: its lines begin with `text`. The place is the last that was asked for.
-    pub(crate) fn learn(&mut self, place: Place, text: &[u8]) {
+    pub(crate) fn learn(&mut self, salt: u64, place: Place, text: &[u8]) {
         if text.len() > MAX_HEAD_BYTES {
             return;
         }
@@ -112,7 +117,8 @@ impl KnownSeries {
             self.heads.clear();
             self.in_vain = 0;
         }
-        self.heads.insert(place.0, self.fingerprint.and(text));
+        let head = self.fingerprint.between(&salt.to_ne_bytes(), text);
+        self.heads.insert(place.0, head);
     }
 
     /// What is written and what is guarded may change.
@@ -120,6 +126,10 @@ impl KnownSeries {
         self.seen.clear();
         self.heads.clear();
     }
+}
+
+fn text_of<'a>((key, value): &'a (Key, Cow<'static, str>)) -> (&'a str, &'a str) {
+    (key.as_str(), value)
 }
 
 /// For keys that are hashes: they aren't hashed again.
@@ -156,7 +166,7 @@ mod tests {
 
     #[test]
     fn series_that_differ_in_anything_have_different_ids() {
-        let known = KnownSeries::default();
+        let mut known = KnownSeries::default();
         let week = Database::new("a").retention_policy("week");
         let salts = ["a".into(), "b".into(), week].map(|database| known.salt(&database));
         let points = [
@@ -169,35 +179,49 @@ mod tests {
             point("m", &[("customer_id", "1")]),
             point("m", &[("customer_ip", "1")]),
         ];
-        let mut ids: Vec<_> = salts
-            .iter()
-            .flat_map(|salt| points.iter().map(|point| known.id(*salt, point)))
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), salts.len() * points.len());
+        let mut ids = HashSet::new();
+        for point in &points {
+            let place = known.place(point);
+            for salt in salts {
+                ids.insert(known.id(salt, place, point));
+                ids.insert(known.id(salt, None, point));
+            }
+        }
+        assert_eq!(ids.len(), 2 * salts.len() * points.len());
     }
 
     #[test]
     fn a_head_is_that_of_its_own_series_only_also_if_their_hashes_are_the_same() {
         let mut known = KnownSeries::default();
         let one = point("m", &[("a", "1"), ("longer key", "2")]);
-        let place = known.place(0, &one).unwrap();
-        known.learn(place, b"m,a=1,longer\\ key=2");
-        assert_eq!(known.head(place), Some(&b"m,a=1,longer\\ key=2"[..]));
+        let place = known.place(&one).unwrap();
+        known.learn(0, place, b"m,a=1,longer\\ key=2");
+        assert_eq!(known.head(0, place), Some(&b"m,a=1,longer\\ key=2"[..]));
         for other in [
             point("n", &[("a", "1"), ("longer key", "2")]),
             point("m", &[("a", "1"), ("longer key", "3")]),
             point("m", &[("a", "1")]),
             point("m", &[("longer key", "2"), ("a", "1")]),
         ] {
-            known.place(0, &other).unwrap();
-            assert_eq!(known.head(place), None);
+            known.place(&other).unwrap();
+            assert_eq!(known.head(0, place), None);
         }
-        known.place(0, &one).unwrap();
-        assert!(known.head(place).is_some());
+        known.place(&one).unwrap();
+        assert!(known.head(0, place).is_some());
         known.forget();
-        assert_eq!(known.head(place), None);
+        assert_eq!(known.head(0, place), None);
+    }
+
+    #[test]
+    fn a_head_is_for_all_databases_that_its_series_was_seen_in() {
+        let mut known = KnownSeries::default();
+        let one = point("m", &[("a", "1")]);
+        let place = known.place(&one).unwrap();
+        known.learn(1, place, b"m,a=1");
+        assert!(known.head(1, place).is_some());
+        assert_eq!(known.head(2, place), None, "it was not guarded there");
+        known.see(known.id(2, Some(place), &one));
+        assert!(known.head(2, place).is_some());
     }
 
     #[test]
@@ -215,11 +239,11 @@ mod tests {
     fn heads_have_a_limit_and_give_way_to_others_in_the_end() {
         let mut known = KnownSeries::default();
         for place in 0..(MAX_HEADS + MAX_IN_VAIN) as u64 {
-            known.learn(Place(place), b"m");
+            known.learn(0, Place(place), b"m");
             assert!(known.heads.len() <= MAX_HEADS);
         }
         assert_eq!(known.heads.len(), 1);
-        known.learn(Place(1), &[b'x'; MAX_HEAD_BYTES + 1]);
+        known.learn(0, Place(1), &[b'x'; MAX_HEAD_BYTES + 1]);
         assert_eq!(known.heads.len(), 1, "too long");
     }
 }

@@ -36,8 +36,8 @@ impl Source for Measurement {
     #[inline]
     fn write(&mut self, line: &mut LineBuffer, by: Writing<'_>) -> Result<Capped, RecordError> {
         let point = &*self.0;
-        let place = by.known.place(by.salt, point);
-        match place.and_then(|place| by.known.head(place)) {
+        let place = by.known.place(point);
+        match place.and_then(|place| by.known.head(by.salt, place)) {
             Some(head) => {
                 line.push_all(head);
                 by.encoder.finish(line, point)?;
@@ -48,7 +48,7 @@ impl Source for Measurement {
     }
 }
 
-/// Writes the line of a series whose head is not known.
+/// Writes the line of a series whose head is not known, or that is new in its database.
 #[inline(never)]
 fn write_new(
     measurement: &mut Measurement,
@@ -57,10 +57,10 @@ fn write_new(
     by: Writing<'_>,
 ) -> Result<Capped, RecordError> {
     let head = by.encoder.encode(measurement, line)?;
-    let id = by.known.id(by.salt, &measurement.0);
+    let id = by.known.id(by.salt, place, &measurement.0);
     if by.known.was_seen(id) {
         if let Some(place) = place {
-            by.known.learn(place, &line.line()[..head]);
+            by.known.learn(by.salt, place, &line.line()[..head]);
         }
         return Ok(Capped::default());
     }

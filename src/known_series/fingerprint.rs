@@ -45,14 +45,12 @@ impl Fingerprint {
 
     #[inline]
     pub(super) fn hash_into(&self, hasher: &mut impl Hasher) {
-        // The keys are much the same all the time, and will be compared.
-        let values = self.words[1..self.used].iter().step_by(2);
         let mix = |mixed: u64, word: &[u8; 8]| {
             // Multiplication carries what differs upwards, the rotation carries it down again.
             let mixed = mixed ^ u64::from_ne_bytes(*word);
             mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
         };
-        hasher.write_u64(values.fold(0, mix));
+        hasher.write_u64(self.words[1..self.used].iter().fold(0, mix));
         if !self.texts.is_empty() {
             hasher.write(&self.texts);
         }
@@ -62,12 +60,12 @@ impl Fingerprint {
         self.words[..self.used].as_flattened()
     }
 
-    /// Together with other bytes.
-    pub(super) fn and(&self, bytes: &[u8]) -> Box<[u8]> {
-        [self.words(), &self.texts, bytes].concat().into()
+    /// Together with what is before and after it.
+    pub(super) fn between(&self, before: &[u8], after: &[u8]) -> Box<[u8]> {
+        [before, self.words(), &self.texts, after].concat().into()
     }
 
-    /// What it was put together with, if `bytes` begin with it.
+    /// What comes after it, if `bytes` begin with it.
     #[inline]
     pub(super) fn strip_from<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let rest = bytes.strip_prefix(self.words())?;
@@ -145,7 +143,7 @@ mod tests {
         fn what_has_the_same_fingerprint_is_the_same_series(one in series(), other in series()) {
             let [mut a, mut b] = [Fingerprint::default(), Fingerprint::default()];
             prop_assert!(a.take(&other.0) && a.take(&one.0) && b.take(&other.0));
-            let kept = a.and(b"text");
+            let kept = a.between(b"", b"text");
             prop_assert_eq!(a.strip_from(&kept), Some(&b"text"[..]));
             if b.strip_from(&kept).is_some() {
                 prop_assert_eq!(given(&one.0), given(&other.0));
