@@ -4,13 +4,16 @@
 //! sent is *lent*: it stays here until its fate is known, line by line.
 
 mod queue;
+mod turns;
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    ops::Range,
+use std::{collections::BTreeMap, ops::Range};
+
+use foldhash::HashMap;
+
+use self::{
+    queue::{Job, Queue, Strikes},
+    turns::Turns,
 };
-
-use self::queue::{Job, Queue, Strikes};
 
 use crate::{
     Database, DropReason, Overflow,
@@ -60,8 +63,8 @@ pub(crate) struct Settled {
 pub(crate) struct Backlog {
     limits: BatchLimits,
     queues: HashMap<Database, Queue>,
-    /// Whose turn it is: each database in `queues` once.
-    turns: VecDeque<Database>,
+    /// Each database in `queues` once.
+    turns: Turns,
     lent: HashMap<LoanId, (Database, Job)>,
     next_loan: u64,
     next_number: u64,
@@ -73,9 +76,9 @@ impl Backlog {
     pub(crate) fn new(limits: BatchLimits) -> Self {
         Self {
             limits,
-            queues: HashMap::new(),
-            turns: VecDeque::new(),
-            lent: HashMap::new(),
+            queues: HashMap::default(),
+            turns: Turns::default(),
+            lent: HashMap::default(),
             next_loan: 0,
             next_number: 0,
             unsettled: BTreeMap::new(),
@@ -91,10 +94,10 @@ impl Backlog {
         if batch.is_empty() {
             return;
         }
-        let queue = self.queues.entry(database).or_insert_with_key(|database| {
-            self.turns.push_back(database.clone());
-            Queue::default()
-        });
+        let queue = self
+            .queues
+            .entry(database)
+            .or_insert_with_key(|database| Queue::new(self.turns.add(database.clone())));
         if !queue
             .open
             .has_room(batch.len(), batch.byte_len(), self.limits)
@@ -112,19 +115,14 @@ impl Backlog {
         max_loans: usize,
         may: impl Fn(&Database) -> bool,
     ) -> Option<Lent> {
-        // Those that can make use of writers share them.
-        let takes_part = |(database, queue): &(&Database, &Queue)| {
-            queue.lent > 0 || (queue.has_work() && may(database))
-        };
-        let sharing = self.queues.iter().filter(takes_part).count();
-        let share = (max_loans / sharing.max(1)).max(1);
-        let at = self.turns.iter().position(|database| {
-            let queue = &self.queues[database];
+        let share = self.share(max_loans, &may);
+        let (turn, _) = self.turns.iter().find(|(_, database)| {
+            let queue = &self.queues[*database];
             queue.has_work() && queue.lent < share && may(database)
         })?;
-        let database = self.turns.remove(at)?;
-        self.turns.push_back(database.clone());
+        let database = self.turns.remove(turn)?;
         let queue = self.queues.get_mut(&database)?;
+        queue.turn = self.turns.add(database.clone());
         let mut job = queue.next(&mut self.next_number, &mut self.unsettled)?;
         queue.lent += 1;
         let is_first = !std::mem::replace(&mut job.was_lent, true);
@@ -138,6 +136,18 @@ impl Backlog {
             lines,
             is_first,
         })
+    }
+
+    /// How many of `max_loans` a database may have: those that can make use of writers share them.
+    fn share(&self, max_loans: usize, may: impl Fn(&Database) -> bool) -> usize {
+        // More than these make no difference, it is one for each.
+        let enough = max_loans / 2 + 1;
+        let takes_part = |(_, database): &(_, &Database)| {
+            let queue = &self.queues[*database];
+            queue.lent > 0 || (queue.has_work() && may(database))
+        };
+        let sharing = self.turns.iter().filter(takes_part).take(enough).count();
+        (max_loans / sharing.max(1)).max(1)
     }
 
     /// Whose batch is lent, if it still is.
@@ -275,8 +285,8 @@ impl Backlog {
         if let Some(queue) = self.queues.get_mut(database) {
             queue.pending -= lines;
             if queue.is_idle() {
+                self.turns.remove(queue.turn);
                 self.queues.remove(database);
-                self.turns.retain(|turn| turn != database);
             }
         }
         self.settle(number, lines);

@@ -277,6 +277,9 @@ impl Batch {
         debug_assert!(runs.first().is_none_or(|run| run.start == 0));
         debug_assert!(runs.last().is_none_or(|run| run.end == self.lines.len()));
         debug_assert!(runs.windows(2).all(|pair| pair[0].end == pair[1].start));
+        if runs.len() == 1 {
+            return vec![self];
+        }
         let mut tickets = self.tickets.into_iter().peekable();
         let part = |run: &Range<usize>| {
             let mut own = Vec::new();

@@ -39,7 +39,7 @@ struct Outage {
 }
 
 /// Which epoch of the breaker a batch was sent in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
 /// The end of an outage.

@@ -5,10 +5,9 @@
 //! So a database that the server can't serve never delays the others, and a server that can't
 //! serve any gets a single probe at a time.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Instant,
-};
+use std::time::Instant;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::{
     Database,
@@ -20,6 +19,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     endpoint: Breaker,
+    /// Of those that have failed, as long as they have something pending. All others have one like
+    /// the default.
     databases: HashMap<Database, Breaker>,
     /// Since the last success, with faults that may be theirs or the endpoint's.
     failing: HashSet<Database>,
@@ -79,10 +80,10 @@ impl Gate {
 
     /// A batch of this database is sent.
     pub(crate) fn send(&mut self, database: &Database) -> Pass {
-        let own = self.databases.entry(database.clone()).or_default();
+        let own = self.databases.get_mut(database).map(Breaker::send);
         Pass {
             endpoint: self.endpoint.send(),
-            database: own.send(),
+            database: own.unwrap_or_default(),
         }
     }
 
@@ -97,10 +98,10 @@ impl Gate {
             }
         }
         self.failing.clear();
-        let own = self.databases.entry(database.clone()).or_default();
+        let own = self.databases.get_mut(database);
         Closed {
             endpoint,
-            database: own.succeed(pass.database, now),
+            database: own.and_then(|own| own.succeed(pass.database, now)),
         }
     }
 
@@ -169,7 +170,10 @@ impl Gate {
         databases: impl Iterator<Item = &'a Database>,
         now: Instant,
     ) -> Option<Instant> {
-        if self.endpoint.is_half_open() {
+        // Asked for with every batch: usually nothing is open.
+        let is_closed =
+            self.endpoint.is_closed() && self.databases.values().all(Breaker::is_closed);
+        if is_closed || self.endpoint.is_half_open() {
             return None;
         }
         let endpoint = self.endpoint.until();

@@ -22,7 +22,6 @@ mod servers;
 mod telling;
 
 use std::{
-    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -32,6 +31,7 @@ use actix::{
     Actor, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, SpawnHandle,
     System,
 };
+use foldhash::HashMap;
 
 pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
@@ -105,7 +105,7 @@ impl BufferActor {
             backlog: Backlog::new(BatchLimits::new(&config)),
             config,
             servers,
-            sent: HashMap::new(),
+            sent: HashMap::default(),
             http,
             writers,
             replay: start_replay(),

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use super::turns::Turn;
 use crate::{
     Overflow,
     batch::{Batch, OpenBatch},
@@ -52,8 +53,9 @@ impl Job {
 const MANY: usize = 16;
 
 /// What one database has pending.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
+    pub(super) turn: Turn,
     pub(super) open: OpenBatch,
     pub(super) sealed: VecDeque<Job>,
     /// Of rejected batches.
@@ -67,6 +69,18 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    pub(super) fn new(turn: Turn) -> Self {
+        Self {
+            turn,
+            open: OpenBatch::default(),
+            sealed: VecDeque::new(),
+            slices: VecDeque::new(),
+            slice_was_last: false,
+            lent: 0,
+            pending: 0,
+        }
+    }
+
     pub(super) fn has_work(&self) -> bool {
         !(self.open.is_empty() && self.sealed.is_empty() && self.slices.is_empty())
     }

@@ -120,8 +120,10 @@ impl BufferActor {
         let server = self.servers.of(&sent);
         server.answers += 1;
         let closed = server.gate.succeed(database, sent.pass, now);
-        let url = server.endpoint.to_string();
-        self.tell_recovery(url, database, closed);
+        if closed.endpoint.is_some() || closed.database.is_some() {
+            let url = server.endpoint.to_string();
+            self.tell_recovery(url, database, closed);
+        }
     }
 
     /// Says how many readable answers the server has given, ever.

@@ -14,6 +14,7 @@ use crate::{
 };
 
 impl BufferActor {
+    /// A breaker has closed.
     pub(super) fn tell_recovery(&mut self, url: String, database: &Database, closed: Closed) {
         if let Some(Recovery { after, attempts }) = closed.endpoint {
             log::info!(
@@ -33,9 +34,7 @@ impl BufferActor {
                  {attempts} failed attempts"
             );
         }
-        if closed.endpoint.is_some() || closed.database.is_some() {
-            self.alarms.misconfigured = false;
-        }
+        self.alarms.misconfigured = false;
     }
 
     pub(super) fn tell_failure(
