@@ -14,7 +14,8 @@ use crate::{
     source::{Source, Writing},
 };
 
-/// A request to which nothing was added, as a line: written without a [`Measurement`](crate::Measurement) in between.
+/// A request to which nothing was added, as a line: written without a
+/// [`Measurement`](crate::Measurement) in between.
 pub(super) struct RequestLine<'a> {
     pub(super) point: &'a Point,
     pub(super) options: &'a Options,

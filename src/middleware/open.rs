@@ -13,7 +13,7 @@ use actix_web::dev::RequestHead;
 use super::request_measurement::RequestMeasurement;
 
 thread_local! {
-    static OPEN: RefCell<Table> = const { RefCell::new(Table { entries: Vec::new(), free: Vec::new() }) };
+    static OPEN: RefCell<Table> = const { RefCell::new(Table::new()) };
     static NEXT_TICKET: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -73,6 +73,13 @@ impl Drop for OpenRequest {
 }
 
 impl Table {
+    const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
     fn add(&mut self, entry: Entry) -> usize {
         match self.free.pop() {
             Some(place) => {
