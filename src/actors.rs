@@ -16,10 +16,7 @@ pub(crate) use self::buffer::Reconfigure;
 use self::buffer::Servers;
 pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
-use crate::{endpoint::Http, shared::Shared};
-
-/// What the lines in the log are from.
-const LOG: &str = "actix_influxdb";
+use crate::{endpoint::Http, logging, shared::Shared};
 
 /// Starts the thread `influx` with the actors on it.
 ///
@@ -37,7 +34,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
             // The receiver waits, or its thread is gone: then nobody needs the address.
             _ = sender.send(address);
             if let Err(error) = system.run() {
-                log::error!(target: LOG, "the system of the influx actors ended with an error: {error}");
+                logging::error!("the system of the influx actors ended with an error: {error}");
             }
         })?;
     receiver

@@ -87,6 +87,7 @@ mod isolate;
 mod known_series;
 mod ledger;
 mod line_protocol;
+mod logging;
 mod measurement;
 #[cfg(feature = "middleware")]
 mod middleware;

@@ -11,16 +11,23 @@ use std::time::{Duration, SystemTime};
 pub(crate) enum Outcome {
     #[display("status {}", _0.status)]
     Answered(Answer),
-    /// There was no connection: refused, not resolved, no TLS.
+    /// No connection: refused, not resolved, no TLS.
     #[display("not connected: {reason}")]
-    NotConnected { reason: String },
-    /// There was one, and no whole response: timeout, reset, cut.
+    NotConnected {
+        reason: String,
+        /// The other end answered that nobody listens there.
+        is_refused: bool,
+    },
+    /// No whole response within the time for it.
+    #[display("timed out: {reason}")]
+    TimedOut { reason: String },
+    /// No whole response, for another reason.
     #[display("not answered: {reason}")]
     NotAnswered { reason: String },
     /// The connection was cut while the request was sent, or before the response.
     #[display("cut off: {reason}")]
     CutOff { reason: String },
-    /// There was a response that is no HTTP.
+    /// A response that is no HTTP/1, or one that can't be matched to its request.
     #[display("not readable: {reason}")]
     NotReadable { reason: String },
 }
@@ -35,6 +42,12 @@ pub(crate) struct Answer {
     pub(crate) body: String,
     /// The header `X-Influxdb-Error`: what the body says, cut short. For when there is no body.
     pub(crate) error: Option<String>,
+    /// The header `Location`.
+    pub(crate) location: Option<String>,
+    /// The header `Content-Type`.
+    pub(crate) content_type: Option<String>,
+    /// Did the body come to its end, or as far as is read of one?
+    pub(crate) is_whole: bool,
 }
 
 /// Whose fault a failure is.
@@ -109,10 +122,10 @@ pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
     let answer = match outcome {
         Outcome::Answered(answer) => answer,
-        Outcome::NotConnected { reason } => {
+        Outcome::NotConnected { reason, .. } => {
             return Verdict::Retry(Retry::new(Scope::Endpoint, reason));
         }
-        Outcome::NotAnswered { reason } => {
+        Outcome::TimedOut { reason } | Outcome::NotAnswered { reason } => {
             return Verdict::Retry(Retry::new(Scope::Unclear, reason));
         }
         Outcome::CutOff { reason } => return odd(Oddity::CutOff, reason),

@@ -43,13 +43,14 @@ use self::{
     messages::{Created, End},
     reports::Waiting,
 };
-use super::{LOG, pool::Pool, replay::Isolate, subscribers::Subscribers};
+use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
     Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     backlog::{Backlog, LoanId},
     batch::BatchLimits,
     endpoint::Http,
     gauge::GaugeLimits,
+    logging,
     report::Ticket,
     shared::Shared,
 };
@@ -167,7 +168,7 @@ impl BufferActor {
                     self.servers = servers;
                     self.sent.clear();
                 }
-                Err(error) => log::error!(target: LOG, "the server stays as it was: {error}"),
+                Err(error) => logging::error!("the server stays as it was: {error}"),
             }
         }
         // What waits has waited already.
@@ -190,7 +191,7 @@ fn has_another_server(old: &Config, new: &Config) -> bool {
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {
-            log::error!(target: LOG, "the buffer actor has ended without a shutdown");
+            logging::error!("the buffer actor has ended without a shutdown");
             self.end_unexpectedly();
             if let Some(system) = System::try_current() {
                 system.stop();

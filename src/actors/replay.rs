@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 
-use super::{LOG, buffer::Isolated, log_limit::LogLimit, reply::Reply};
+use super::{buffer::Isolated, log_limit::LogLimit, reply::Reply};
 use crate::{
     Database,
     backlog::Fate,
     batch::Lines,
     isolate::{Fault, isolate},
+    logging,
 };
 
 /// Find out which of these lines are bad. The answer goes to `reply`.
@@ -73,7 +74,7 @@ impl ReplayActor {
     fn log(&mut self, database: &Database, line: &[u8], reason: &str, context: &mut Context<Self>) {
         if let Some(shown) = self.limit.ask(Instant::now()) {
             let rejected = describe(line, reason);
-            log::error!(target: LOG, "database {database} rejected a measurement {rejected}");
+            logging::error!("database {database} rejected a measurement {rejected}");
             self.log_held_back(shown.held_back);
         } else if self.summary.is_none() {
             let summary = context.run_later(self.limit.window(), |replay, _| {
@@ -87,8 +88,7 @@ impl ReplayActor {
 
     fn log_held_back(&self, held_back: u64) {
         if held_back > 0 {
-            log::error!(
-                target: LOG,
+            logging::error!(
                 "{held_back} more measurements were rejected and are not logged one by one"
             );
         }

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use bytes::Bytes;
 
-use super::{LOG, buffer::Returned, reply::Reply};
+use super::{buffer::Returned, reply::Reply};
 use crate::{
     Database,
     endpoint::{Endpoint, Http},
+    logging,
     verdict::verdict,
 };
 
@@ -57,7 +58,7 @@ async fn post(http: Http, write: Write) {
         reply,
     } = write;
     let outcome = http.write(&endpoint, &database, body, timeout).await;
-    log::debug!(target: LOG, "POST of a batch for {database} to {endpoint}: {outcome}");
+    logging::debug!("POST of a batch for {database} to {endpoint}: {outcome}");
     let verdict = verdict(outcome, SystemTime::now());
     reply.send(|lost| Returned { verdict, ..lost });
 }

@@ -5,7 +5,7 @@ use actix_rt::time::{Instant, timeout};
 use awc::{
     Client, ClientRequest, Connector,
     error::{ConnectError, SendRequestError},
-    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT},
+    http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT},
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -85,6 +85,9 @@ impl Http {
                 retry_after: text(&headers, RETRY_AFTER.as_str()),
                 body: String::from_utf8_lossy(&body).into_owned(),
                 error: text(&headers, "x-influxdb-error"),
+                location: text(&headers, LOCATION.as_str()),
+                content_type: text(&headers, CONTENT_TYPE.as_str()),
+                is_whole: true,
             }),
         }
     }
@@ -120,7 +123,8 @@ impl Http {
         let url = endpoint.to_string();
         match exchange(request, Bytes::new(), limit).await {
             Err(
-                Outcome::NotConnected { reason }
+                Outcome::NotConnected { reason, .. }
+                | Outcome::TimedOut { reason }
                 | Outcome::NotAnswered { reason }
                 | Outcome::CutOff { reason }
                 | Outcome::NotReadable { reason },
@@ -176,7 +180,7 @@ async fn exchange(
     };
     match timeout(limit, exchange).await {
         Ok(result) => result,
-        Err(_) => Err(Outcome::NotAnswered {
+        Err(_) => Err(Outcome::TimedOut {
             reason: format!("no whole response within {limit:?}"),
         }),
     }
@@ -194,7 +198,14 @@ fn failure(error: SendRequestError) -> Outcome {
             Outcome::CutOff { reason }
         }
         SendRequestError::Response(_) => Outcome::NotReadable { reason },
-        SendRequestError::Connect(_) | SendRequestError::Url(_) => Outcome::NotConnected { reason },
+        SendRequestError::Connect(ConnectError::Io(ref error)) => Outcome::NotConnected {
+            reason,
+            is_refused: error.kind() == std::io::ErrorKind::ConnectionRefused,
+        },
+        SendRequestError::Connect(_) | SendRequestError::Url(_) => Outcome::NotConnected {
+            reason,
+            is_refused: false,
+        },
         _ => Outcome::NotAnswered { reason },
     }
 }

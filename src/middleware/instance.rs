@@ -15,7 +15,7 @@ use super::{
     point::Point,
     route::{Route, Routes},
 };
-use crate::Influx;
+use crate::{Influx, logging};
 
 /// What all requests of one wrapped service share. Each worker thread has its own.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Instance {
             && error.is_invalid()
             && !self.has_told.replace(true)
         {
-            log::error!("requests are not recorded because of what was added to them: {error}");
+            logging::error!("requests are not recorded because of what was added to them: {error}");
         }
     }
 }

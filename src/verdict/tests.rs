@@ -16,6 +16,9 @@ fn with_retry_after(status: u16, body: &str, retry_after: Option<&str>) -> Verdi
         retry_after: retry_after.map(str::to_owned),
         body: body.to_owned(),
         error: None,
+        location: None,
+        content_type: None,
+        is_whole: true,
     };
     verdict(Outcome::Answered(answer), now())
 }
@@ -37,7 +40,11 @@ fn any_2xx_is_written() {
 #[test]
 fn no_connection_is_the_endpoints_fault() {
     let reason = || "refused".to_owned();
-    let verdict = verdict(Outcome::NotConnected { reason: reason() }, now());
+    let outcome = Outcome::NotConnected {
+        reason: reason(),
+        is_refused: true,
+    };
+    let verdict = verdict(outcome, now());
     assert_eq!(retry(verdict), Retry::new(Scope::Endpoint, reason()));
 }
 
@@ -131,6 +138,9 @@ fn the_header_speaks_only_where_there_is_no_body() {
         retry_after: None,
         body: body.to_owned(),
         error: Some("from the header".to_owned()),
+        location: None,
+        content_type: None,
+        is_whole: true,
     };
     assert_eq!(reason(&answer("")), "status 400: from the header");
     assert_eq!(reason(&answer("body")), "status 400: body");

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{
-    RecordError,
-    actors::{LOG, log_limit::LogLimit},
-};
+use crate::{RecordError, actors::log_limit::LogLimit, logging};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -43,9 +40,9 @@ impl Alarms {
     /// An invalid measurement that came as a message: nobody else hears of its error.
     pub(super) fn invalid(&mut self, error: &RecordError, now: Instant) {
         if let Some(shown) = self.invalid.ask(now) {
-            log::error!(target: LOG, "a measurement was sent to the buffer actor in vain: {error}");
+            logging::error!("a measurement was sent to the buffer actor in vain: {error}");
             if shown.held_back > 0 {
-                log::error!(target: LOG, "{} more were not logged", shown.held_back);
+                logging::error!("{} more were not logged", shown.held_back);
             }
         }
     }
@@ -66,13 +63,12 @@ impl BufferActor {
         let (now, pending) = (self.now(), self.shared.intake.gauge.lines());
         if self.alarms.warns(pending, self.config.warn_at(), now) {
             let limit = self.config.max_buffer_size;
-            log::warn!(
-                target: LOG,
+            logging::warning!(
                 "{pending} measurements are pending, of at most {limit} (max_buffer_size)"
             );
         }
         for exceeded in self.shared.intake.cardinality.take_exceeded() {
-            log::warn!(target: LOG, "{exceeded}");
+            logging::warning!("{exceeded}");
         }
         if !self.alarms.reports_losses {
             self.report_losses(context);
@@ -87,8 +83,7 @@ impl BufferActor {
             let lost = stats.dropped.buffer_full + stats.dropped.overflow;
             let since = lost - std::mem::replace(&mut self.alarms.reported, lost);
             let (lines, bytes) = (self.config.max_buffer_size, self.config.max_buffer_bytes);
-            log::error!(
-                target: LOG,
+            logging::error!(
                 "the buffer is full (max_buffer_size {lines}, max_buffer_bytes {bytes}): \
                  measurements lost {since}, in all {lost}"
             );

@@ -3,7 +3,7 @@
 use actix::{AsyncContext as _, Context};
 
 use super::{BufferActor, messages::Created};
-use crate::{Database, actors::LOG, endpoint::Endpoint};
+use crate::{Database, endpoint::Endpoint, logging};
 
 impl BufferActor {
     /// Asks the server to create the database. The breaker of the database, which has just opened
@@ -35,7 +35,7 @@ impl BufferActor {
         } = created;
         match result {
             Ok(()) => {
-                log::info!(target: LOG, "the server says that it has created database {database}");
+                logging::info!("the server says that it has created database {database}");
                 // Not each time: a server may say so, and still have no such database.
                 if is_first {
                     let now = self.now();
@@ -46,7 +46,7 @@ impl BufferActor {
                 }
             }
             Err(reason) => {
-                log::error!(target: LOG, "database {database} could not be created: {reason}");
+                logging::error!("database {database} could not be created: {reason}");
             }
         }
     }

@@ -8,10 +8,10 @@ use futures_channel::oneshot;
 use super::{BufferActor, messages::End};
 use crate::{
     Database, DropReason, FlushReport, ShutdownReport,
-    actors::LOG,
     backlog::{Fate, Settled},
     batch::{Batch, Lines},
     ledger::Settlement,
+    logging,
 };
 
 /// All who wait.
@@ -136,8 +136,7 @@ impl BufferActor {
         });
         let pending = self.backlog.unsettled_below(u64::MAX);
         if pending > 0 {
-            log::info!(
-                target: LOG,
+            logging::info!(
                 "delivering what is pending ({pending} measurements), for {timeout:?} at most"
             );
         }
@@ -241,11 +240,10 @@ impl BufferActor {
         };
         let stats = &report.stats;
         match report.undelivered {
-            0 => log::info!(target: LOG, "delivery has ended: {stats}"),
-            lost => log::error!(
-                target: LOG,
-                "delivery has ended with {lost} measurements undelivered: {stats}"
-            ),
+            0 => logging::info!("delivery has ended: {stats}"),
+            lost => {
+                logging::error!("delivery has ended with {lost} measurements undelivered: {stats}")
+            }
         }
         self.shared.set_end(report.clone());
         report

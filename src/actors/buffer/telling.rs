@@ -5,11 +5,11 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 use super::BufferActor;
 use crate::{
     Api, Database, Event,
-    actors::LOG,
     backlog::{Fate, LoanId},
     batch::Lines,
     breaker::Recovery,
     gate::{Closed, Opened},
+    logging,
     verdict::{Retry, Scope},
 };
 
@@ -17,8 +17,7 @@ impl BufferActor {
     /// A breaker has closed.
     pub(super) fn tell_recovery(&mut self, url: String, database: &Database, closed: Closed) {
         if let Some(Recovery { after, attempts }) = closed.endpoint {
-            log::info!(
-                target: LOG,
+            logging::info!(
                 "{url} takes measurements again, after {after:.1?} and {attempts} failed attempts"
             );
             self.subscribers.push(Event::EndpointUp {
@@ -28,8 +27,7 @@ impl BufferActor {
             });
         }
         if let Some(Recovery { after, attempts }) = closed.database {
-            log::info!(
-                target: LOG,
+            logging::info!(
                 "{url} takes measurements of database {database} again, after {after:.1?} and \
                  {attempts} failed attempts"
             );
@@ -55,14 +53,12 @@ impl BufferActor {
             false => log::Level::Warn,
         };
         if opened.endpoint || (is_news && retry.scope == Scope::Endpoint) {
-            log::log!(
-                target: LOG,
+            logging::log_at!(
                 level,
                 "{url} does not take measurements, they are kept: {reason}"
             );
         } else if opened.database || is_news {
-            log::log!(
-                target: LOG,
+            logging::log_at!(
                 level,
                 "{url} does not take measurements of database {database}, they are kept: \
                  {reason}{}",
