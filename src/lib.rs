@@ -92,6 +92,11 @@ mod measurement;
 #[cfg(feature = "middleware")]
 mod middleware;
 mod precision;
+#[allow(
+    dead_code,
+    reason = "what logs texts of strangers is changed to use it"
+)]
+mod printable;
 mod report;
 mod shared;
 mod shares;
