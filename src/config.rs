@@ -68,6 +68,8 @@ pub struct Config {
     pub(crate) unsigned: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) max_retry_delay: Duration,
+    /// Pending measurements that are older are dropped as expired.
+    pub(crate) max_age: Option<Duration>,
     pub(crate) create_database: bool,
     pub(crate) tag_hostname: bool,
     pub(crate) environment: Option<String>,
@@ -176,6 +178,7 @@ impl Default for Config {
             unsigned: false,
             request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
+            max_age: None,
             create_database: false,
             tag_hostname: true,
             environment: None,

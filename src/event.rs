@@ -80,6 +80,9 @@ pub enum DropReason {
     /// The buffer was full: see [`Config::overflow`](crate::Config::overflow).
     #[display("the buffer was full, and others had more right to the room (overflow)")]
     Overflow,
+    /// It was older than [`Config::max_age`](crate::Config::max_age).
+    #[display("it was older than what is still worth sending (max_age)")]
+    Expired,
     /// The time for shutdown had passed.
     #[display("it was not delivered before the time for shutdown had passed")]
     Undelivered,

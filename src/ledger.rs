@@ -108,6 +108,8 @@ dropped! {
     /// In a batch that was not drawn: see
     /// [`Config::sample_probability`](crate::Config::sample_probability).
     sampled,
+    /// Pending for longer than [`Config::max_age`](crate::Config::max_age).
+    expired,
     /// Still pending when the time for shutdown had passed.
     undelivered,
 }
@@ -149,6 +151,7 @@ impl Ledger {
             Settlement::Rejected => books.rejected += lines,
             Settlement::Dropped(DropReason::Overflow) => books.dropped.overflow += lines,
             Settlement::Dropped(DropReason::Sampled) => books.dropped.sampled += lines,
+            Settlement::Dropped(DropReason::Expired) => books.dropped.expired += lines,
             Settlement::Dropped(DropReason::Undelivered) => books.dropped.undelivered += lines,
         }
     }
@@ -202,20 +205,26 @@ mod tests {
     fn what_is_admitted_is_pending_until_it_is_settled() {
         let ledger = Ledger::default();
         ledger.retire(&Tally {
-            recorded: 6,
+            recorded: 7,
             dropped: Dropped {
                 invalid: 1,
                 ..Dropped::default()
             },
             tags_capped: 2,
         });
-        ledger.admit(5);
+        ledger.admit(6);
         ledger.settle(2, Settlement::Written);
         ledger.settle(1, Settlement::Rejected);
-        ledger.settle(1, Settlement::Dropped(DropReason::Undelivered));
+        for (reason, dropped) in [
+            (DropReason::Undelivered, "invalid=1 undelivered=1"),
+            (DropReason::Expired, "invalid=1 expired=1 undelivered=1"),
+        ] {
+            ledger.settle(1, Settlement::Dropped(reason));
+            assert_eq!(ledger.snapshot().dropped.to_string(), dropped);
+        }
         let stats = ledger.snapshot();
         assert!(stats.balanced());
         assert_eq!((stats.written, stats.rejected, stats.pending), (2, 1, 1));
-        assert_eq!((stats.dropped.total(), stats.tags_capped), (2, 2));
+        assert_eq!((stats.dropped.total(), stats.tags_capped), (3, 2));
     }
 }

@@ -206,6 +206,27 @@ impl Config {
         self
     }
 
+    /// The age at which pending measurements are dropped as expired
+    /// ([`DropReason::Expired`](crate::DropReason::Expired)) rather than sent, from 1 ms to
+    /// 365 days, counted from when they were recorded; `None`: they are kept however old they are.
+    ///
+    /// For measurements that nobody wants any more after an outage. An age below the
+    /// [`interval`](Self::interval) drops what waits for its first batch.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::default().max_age(Duration::from_secs(3_600));
+    /// assert_eq!(config.max_age(None), Config::default());
+    /// ```
+    ///
+    /// `INFLUXDB_MAX_AGE`, milliseconds; default none.
+    pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.max_age = age.into();
+        self
+    }
+
     /// Whether a database that the server doesn't know is created. API v1 only.
     ///
     /// `INFLUXDB_CREATE_DATABASE`; default `false`.

@@ -82,6 +82,7 @@ impl Config {
         };
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
+        config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
 
         let c = &mut config;
         env.choose("INFLUXDB_API", &mut c.api)?;

@@ -10,6 +10,7 @@ use crate::error::ConfigError;
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const KIB: usize = 1 << 10;
 const GIB: usize = 1 << 30;
 
@@ -43,6 +44,12 @@ impl Config {
             self.max_retry_delay,
             MS..=DAY,
             "from 1 ms to 1 day",
+        )?;
+        within(
+            "max_age",
+            self.max_age.unwrap_or(DAY),
+            MS..=YEAR,
+            "from 1 ms to 365 days, or none",
         )?;
 
         at_least_one("trigger_size", self.trigger_size)?;
@@ -156,6 +163,9 @@ mod tests {
             v1().request_timeout(HOUR),
             v1().max_retry_delay(MS),
             v1().max_retry_delay(DAY),
+            v1().max_age(None),
+            v1().max_age(MS),
+            v1().max_age(YEAR),
             v1().trigger_size(1),
             v1().trigger_size(usize::MAX),
             v1().max_batch_size(1),
@@ -179,6 +189,7 @@ mod tests {
     fn what_is_out_of_range_is_named_with_its_value_and_the_range() {
         let day = "from 1 ms to 1 day";
         let hour = "from 1 ms to 1 hour";
+        let year = "from 1 ms to 365 days, or none";
         let one = "at least 1 measurement";
         let requests = "from 1 to 1000 requests";
         let bytes = "from 1 KiB to 1 GiB";
@@ -207,6 +218,14 @@ mod tests {
             (
                 v1().max_retry_delay(DAY * 2),
                 format!("max_retry_delay is 172800s: {day}"),
+            ),
+            (
+                v1().max_age(Duration::ZERO),
+                format!("max_age is 0ns: {year}"),
+            ),
+            (
+                v1().max_age(YEAR + MS),
+                format!("max_age is 31536000.001s: {year}"),
             ),
             (v1().trigger_size(0), format!("trigger_size is 0: {one}")),
             (

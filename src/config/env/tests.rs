@@ -7,7 +7,7 @@ use crate::config::Overflow;
 use crate::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 29] = [
+const VARIABLES: [&str; 30] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -33,6 +33,7 @@ const VARIABLES: [&str; 29] = [
     "INFLUXDB_UNSIGNED",
     "INFLUXDB_REQUEST_TIMEOUT",
     "INFLUXDB_MAX_RETRY_DELAY",
+    "INFLUXDB_MAX_AGE",
     "INFLUXDB_CREATE_DATABASE",
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
@@ -135,6 +136,7 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             "13",
             v1().max_retry_delay(ms(13)),
         ),
+        ("INFLUXDB_MAX_AGE", "14", v1().max_age(ms(14))),
         (
             "INFLUXDB_CREATE_DATABASE",
             "YES",
@@ -192,6 +194,7 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         ("INFLUXDB_UNSIGNED", "2", switch),
         ("INFLUXDB_REQUEST_TIMEOUT", "-1", ms),
         ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
+        ("INFLUXDB_MAX_AGE", "1h", ms),
         ("INFLUXDB_CREATE_DATABASE", "y", switch),
         ("INFLUXDB_TAG_HOSTNAME", "tru", switch),
     ] {
