@@ -68,22 +68,19 @@
 #![warn(missing_debug_implementations)]
 
 mod actors;
-mod backlog;
 mod batch;
-mod breaker;
 mod cardinality;
 mod clock;
 mod config;
 mod database;
+mod delivery;
 mod endpoint;
 mod error;
 mod event;
 mod field;
-mod gate;
 mod gauge;
 mod influx;
 mod intake;
-mod isolate;
 mod known_series;
 mod ledger;
 mod line_protocol;
@@ -107,7 +104,6 @@ mod tag;
 pub mod testing;
 mod text;
 mod tray;
-mod verdict;
 
 pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub use clock::Timestamp;

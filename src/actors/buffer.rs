@@ -46,8 +46,8 @@ use self::{
 use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
     Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
-    backlog::{Backlog, LoanId},
     batch::BatchLimits,
+    delivery::backlog::{Backlog, LoanId},
     endpoint::Http,
     gauge::GaugeLimits,
     logging,

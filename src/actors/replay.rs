@@ -11,9 +11,9 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use super::{buffer::Isolated, log_limit::LogLimit, reply::Reply};
 use crate::{
     Database,
-    backlog::Fate,
     batch::Lines,
-    isolate::{Fault, isolate},
+    delivery::backlog::Fate,
+    delivery::isolation::{Fault, isolate},
     logging,
 };
 

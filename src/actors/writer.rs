@@ -11,9 +11,9 @@ use bytes::Bytes;
 use super::{buffer::Returned, reply::Reply};
 use crate::{
     Database,
+    delivery::verdict::verdict,
     endpoint::{Endpoint, Http},
     logging,
-    verdict::verdict,
 };
 
 /// POST this batch. The verdict goes to `reply`.

@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use super::{Endpoint, PingError, ServerInfo, body::PiecewiseBody, connecting::connecting};
 use crate::{
     Database,
-    verdict::{Answer, Outcome},
+    delivery::verdict::{Answer, Outcome},
 };
 
 /// `actix-influxdb/0.1.0`.

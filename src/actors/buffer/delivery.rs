@@ -11,11 +11,11 @@ use super::{BufferActor, Isolated, Returned, servers::ServerId};
 use crate::{
     Database, Delivery, DropReason,
     actors::{replay::Isolate, reply::Reply, writer::Write},
-    backlog::{Fate, Lent, LoanId, Settled},
-    breaker::Failure,
-    isolate::{Fault, Odd, suspect},
+    delivery::backlog::{Fate, Lent, LoanId, Settled},
+    delivery::breaker::Failure,
+    delivery::isolation::{Fault, Odd, suspect},
+    delivery::verdict::{Retry, Scope, Verdict},
     ledger::Settlement,
-    verdict::{Retry, Scope, Verdict},
 };
 
 /// How long a batch waits whose isolation has made the replay actor panic.

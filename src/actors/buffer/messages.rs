@@ -5,8 +5,8 @@ use actix::{Message, Recipient};
 use crate::{
     Config, ConfigError, Database, Delivery, Event, FlushReport, Measurement, PingError,
     ServerInfo, ShutdownReport, Stats,
-    backlog::{Fate, LoanId},
-    verdict::Verdict,
+    delivery::backlog::{Fate, LoanId},
+    delivery::verdict::Verdict,
 };
 
 /// Record this measurement, and say what became of it. See

@@ -8,8 +8,8 @@ use futures_channel::oneshot;
 use super::{BufferActor, messages::End};
 use crate::{
     Database, DropReason, FlushReport, ShutdownReport,
-    backlog::{Fate, Settled},
     batch::{Batch, Lines},
+    delivery::backlog::{Fate, Settled},
     ledger::Settlement,
     logging,
 };

@@ -2,9 +2,9 @@ use std::time::Instant;
 
 use crate::{
     Config, ConfigError, Database,
-    backlog::{Backlog, Lent},
+    delivery::backlog::{Backlog, Lent},
+    delivery::gate::{Gate, Pass},
     endpoint::Endpoint,
-    gate::{Gate, Pass},
 };
 
 /// The server at each of its base URLs: one is in use, the others stand by.

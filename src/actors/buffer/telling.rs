@@ -5,12 +5,12 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 use super::BufferActor;
 use crate::{
     Api, Database, Event,
-    backlog::{Fate, LoanId},
     batch::Lines,
-    breaker::Recovery,
-    gate::{Closed, Opened},
+    delivery::backlog::{Fate, LoanId},
+    delivery::breaker::Recovery,
+    delivery::gate::{Closed, Opened},
+    delivery::verdict::{Retry, Scope},
     logging,
-    verdict::{Retry, Scope},
 };
 
 impl BufferActor {

@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     FlushReport, RecordError, Stats,
     actors::{replay::ReplayActor, writer::Write},
-    verdict::{Retry, Scope, Verdict},
+    delivery::verdict::{Retry, Scope, Verdict},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

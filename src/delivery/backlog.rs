@@ -18,7 +18,7 @@ use self::{
 use crate::{
     Database, DropReason, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
-    verdict::Oddity,
+    delivery::verdict::Oddity,
 };
 
 /// Names a batch that is lent.

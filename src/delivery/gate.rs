@@ -11,9 +11,9 @@ use foldhash::{HashMap, HashSet};
 
 use crate::{
     Database,
-    backlog::{Backlog, Lent},
-    breaker::{Breaker, Effect, Epoch, Failure, Recovery},
-    verdict::Scope,
+    delivery::backlog::{Backlog, Lent},
+    delivery::breaker::{Breaker, Effect, Epoch, Failure, Recovery},
+    delivery::verdict::Scope,
 };
 
 #[derive(Debug, Default)]

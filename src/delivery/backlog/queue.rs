@@ -4,7 +4,7 @@ use super::turns::Turn;
 use crate::{
     Overflow,
     batch::{Batch, OpenBatch},
-    verdict::Oddity,
+    delivery::verdict::Oddity,
 };
 
 /// A sealed batch, or a slice of one.

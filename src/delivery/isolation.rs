@@ -5,7 +5,8 @@ mod quoted;
 use std::{collections::BTreeMap, ops::Range};
 
 use self::quoted::quoted_lines;
-use crate::{backlog::Fate, batch::Lines, verdict::Oddity};
+use super::{backlog::Fate, verdict::Oddity};
+use crate::batch::Lines;
 
 /// Why a batch is looked at line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,8 @@
+//! What is sent when, what an answer means, and what becomes of the lines: decisions only. Nothing
+//! in here knows actix, a clock or a socket: the time and the random number are arguments.
+
+pub(crate) mod backlog;
+pub(crate) mod breaker;
+pub(crate) mod gate;
+pub(crate) mod isolation;
+pub(crate) mod verdict;
