@@ -13,24 +13,27 @@ use std::{io, sync::Arc, thread};
 use actix::{Actor, Addr, System};
 
 pub(crate) use self::buffer::Reconfigure;
-use self::buffer::Servers;
 pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
-use crate::{endpoint::Http, logging, shared::Shared};
+use crate::{
+    endpoint::{Endpoint, Http},
+    logging,
+    shared::Shared,
+};
 
 /// Starts the thread `influx` with the actors on it.
 ///
 /// It outlives the program's own `System`, so what is pending when that one stops is still
 /// delivered.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::StartError> {
-    let servers = Servers::new(&shared.config())?;
+    let endpoints = Endpoint::all(&shared.config())?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("influx".to_owned())
         .spawn(move || {
             let system = System::new();
-            let address = system.block_on(async { wire(shared, servers) });
+            let address = system.block_on(async { wire(shared, endpoints) });
             // The receiver waits, or its thread is gone: then nobody needs the address.
             _ = sender.send(address);
             if let Err(error) = system.run() {
@@ -42,16 +45,16 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
         .map_err(|_| io::Error::other("it ended while it was starting").into())
 }
 
-fn wire(shared: Arc<Shared>, servers: Servers) -> Addr<BufferActor> {
+fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addr<BufferActor> {
     let http = Http::new();
-    let start_replay = Box::new(|| ReplayActor::default().start().recipient());
+    let start_replay = Box::new(|| ReplayActor.start().recipient());
     let pool = {
         let http = http.clone();
         Pool::new(shared.config().max_clients, move || {
             WriterActor::new(http.clone()).start().recipient()
         })
     };
-    let buffer = BufferActor::new(Arc::clone(&shared), servers, http, pool, start_replay);
+    let buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
     let address = buffer.start();
     let waker = address.clone();
     shared.intake.wake_with(move || waker.do_send(buffer::Wake));

@@ -198,6 +198,14 @@ impl Lines {
         &self.bytes[self.start_of(at)..self.start_of(at + 1)]
     }
 
+    /// How many of these lines one POST may hold, from the first on; at least one.
+    pub(crate) fn fitting(&self, limits: BatchLimits) -> usize {
+        let start = self.start_of(self.range.start);
+        let ends = &self.ends[self.range.clone()];
+        let within = ends.partition_point(|end| *end as usize - start <= limits.bytes);
+        within.min(limits.lines).clamp(1, self.len().max(1))
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.line(at))
     }
@@ -237,6 +245,11 @@ impl Lines {
 }
 
 impl Batch {
+    /// A batch without lines.
+    pub(crate) fn empty() -> Self {
+        OpenBatch::default().seal(false)
+    }
+
     /// Puts batches together again, in order. Copies the bytes, if there is more than one.
     pub(crate) fn join(parts: impl IntoIterator<Item = Batch>) -> Option<Batch> {
         let mut parts = parts.into_iter();

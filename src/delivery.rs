@@ -3,6 +3,11 @@
 
 pub(crate) mod backlog;
 pub(crate) mod breaker;
-pub(crate) mod gate;
+pub(crate) mod breakers;
+pub(crate) mod dispatcher;
 pub(crate) mod isolation;
+pub(crate) mod pacing;
+pub(crate) mod records;
+pub(crate) mod retry_history;
+pub(crate) mod round_robin;
 pub(crate) mod verdict;

@@ -46,6 +46,13 @@ impl Endpoint {
         format!("{self}{}", self.inner.dialect.write_path(database))
     }
 
+    /// Where writes go, without parameters: for messages.
+    pub(crate) fn write_path(&self) -> String {
+        let path = self.inner.dialect.write_path(&Database::new(""));
+        let path = path.split('?').next().unwrap_or_default();
+        format!("{self}{path}")
+    }
+
     pub(crate) fn create_database_url(&self, database: &Database) -> String {
         format!(
             "{self}{}",

@@ -59,6 +59,26 @@ pub enum Event {
         /// How many attempts failed.
         attempts: u32,
     },
+    /// The endpoint, or one of its databases, can't be written before somebody changes a setting
+    /// here or there: the credentials, the URL, a right, a database that is missing. What is pending
+    /// is kept.
+    ConfigurationFault {
+        /// Its base URL.
+        url: String,
+        /// The database, if the fault is its own.
+        database: Option<Database>,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A [`ConfigurationFault`](Self::ConfigurationFault) is over.
+    ConfigurationMended {
+        /// Its base URL.
+        url: String,
+        /// The database, if the fault was its own.
+        database: Option<Database>,
+        /// How long it lasted.
+        after: Duration,
+    },
     /// The subscriber was too slow: this many events were left out here.
     Missed {
         /// How many.

@@ -10,15 +10,18 @@
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
 //!
-//! No state lives in a future: a batch that is lent stays in the [`Backlog`].
+//! No state lives in a future: a batch that is lent stays in the [`Backlog`](crate::delivery::backlog::Backlog).
 
+mod advice;
 mod alarms;
 mod collecting;
 mod creation;
 mod delivery;
 mod messages;
+mod outages;
+mod rejections;
 mod reports;
-mod servers;
+mod sending;
 mod telling;
 
 use std::{
@@ -31,24 +34,23 @@ use actix::{
     Actor, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, SpawnHandle,
     System,
 };
-use foldhash::HashMap;
 
 pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
-use self::servers::Sent;
-pub(super) use self::servers::Servers;
 use self::{
     alarms::Alarms,
     collecting::Interval,
     messages::{Created, End},
+    outages::Outages,
+    rejections::Rejections,
     reports::Waiting,
 };
 use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
     Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
-    delivery::backlog::{Backlog, LoanId},
-    endpoint::Http,
+    delivery::dispatcher::Dispatcher,
+    endpoint::{Endpoint, Http},
     gauge::GaugeLimits,
     logging,
     report::Ticket,
@@ -67,22 +69,26 @@ pub struct BufferActor {
     /// What is in force here: [`Shared`] may be one message ahead.
     config: Arc<Config>,
     limits: GaugeLimits,
-    backlog: Backlog,
-    servers: Servers,
-    /// For each batch that is being sent; what is not in here any more was sent to a server that
-    /// has been replaced by an update, and says nothing of the present ones.
-    sent: HashMap<LoanId, Sent>,
+    dispatcher: Dispatcher,
+    /// By the numbers that the dispatcher has for them.
+    endpoints: Vec<Endpoint>,
     http: Http,
     writers: Pool,
     replay: Recipient<Isolate>,
     start_replay: StartReplay,
     /// Runs while something waits in a tray.
     interval: Option<Interval>,
-    /// Runs while a breaker keeps something from being sent.
-    reopening: Option<SpawnHandle>,
+    /// Runs while a breaker keeps something from being sent: until when.
+    reopening: Option<(Instant, SpawnHandle)>,
+    /// Runs while something pending may become too old.
+    expiry: Option<SpawnHandle>,
+    /// Runs while something is out of service.
+    reminder: Option<SpawnHandle>,
     waiting: Waiting,
     subscribers: Subscribers,
     alarms: Alarms,
+    outages: Outages,
+    rejections: Rejections,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -94,7 +100,7 @@ impl std::fmt::Debug for BufferActor {
 impl BufferActor {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        servers: Servers,
+        endpoints: Vec<Endpoint>,
         http: Http,
         writers: Pool,
         start_replay: StartReplay,
@@ -103,19 +109,22 @@ impl BufferActor {
         Self {
             shared,
             limits: GaugeLimits::new(&config),
-            backlog: Backlog::new(BatchLimits::new(&config)),
+            dispatcher: Dispatcher::new(endpoints.len(), BatchLimits::new(&config), config.max_age),
             config,
-            servers,
-            sent: HashMap::default(),
+            endpoints,
             http,
             writers,
             replay: start_replay(),
             start_replay,
             interval: None,
             reopening: None,
+            expiry: None,
+            reminder: None,
             waiting: Waiting::default(),
             subscribers: Subscribers::default(),
             alarms: Alarms::default(),
+            outages: Outages::default(),
+            rejections: Rejections::default(),
         }
     }
 
@@ -160,13 +169,16 @@ impl BufferActor {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
         self.limits = GaugeLimits::new(config);
-        self.backlog.set_limits(BatchLimits::new(config));
+        let limits = BatchLimits::new(config);
+        self.dispatcher.set_limits(limits, config.max_age);
         self.writers.resize(config.max_clients);
         if has_another_server(&old, config) {
-            match Servers::new(config) {
-                Ok(servers) => {
-                    self.servers = servers;
-                    self.sent.clear();
+            match Endpoint::all(config) {
+                Ok(endpoints) => {
+                    self.endpoints = endpoints;
+                    let now = actix_rt::time::Instant::now().into_std();
+                    self.dispatcher.set_endpoints(self.endpoints.len(), now);
+                    self.outages.forget_all();
                 }
                 Err(error) => logging::error!("the server stays as it was: {error}"),
             }
@@ -268,7 +280,10 @@ impl Handler<Ping> for BufferActor {
     type Result = ResponseFuture<Result<ServerInfo, PingError>>;
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
-        let (http, endpoint) = (self.http.clone(), self.servers.current().clone());
+        let (http, endpoint) = (
+            self.http.clone(),
+            self.endpoints[self.dispatcher.breakers().current()].clone(),
+        );
         let timeout = self.config.request_timeout;
         Box::pin(async move { http.ping(&endpoint, timeout).await })
     }

@@ -45,13 +45,14 @@ impl LogLimit {
         })
     }
 
+    /// Were lines held back that were not spoken of yet?
+    pub(crate) fn holds_back(&self) -> bool {
+        self.held_back > 0
+    }
+
     /// How many lines were held back and not spoken of yet.
     pub(crate) fn take_held_back(&mut self) -> u64 {
         std::mem::take(&mut self.held_back)
-    }
-
-    pub(crate) fn window(&self) -> Duration {
-        self.window
     }
 }
 

@@ -1,24 +1,24 @@
-//! All that has left the trays and is not settled: the buffer actor's books. Pure.
+//! All that has left the thread buffers and is not settled: the buffer actor's books. Pure.
 //!
-//! Per database: a batch that still grows, sealed batches, and slices of rejected batches. What is
-//! sent is *lent*: it stays here until its fate is known, line by line.
+//! Per database: a batch that still grows, sealed batches, parts of batches that are looked into, and
+//! suspects. What is sent is *lent*: it stays here until it is settled, line by line.
 
 mod queue;
-mod turns;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use foldhash::HashMap;
 
-use self::{
-    queue::{Job, Queue, Strikes},
-    turns::Turns,
-};
-
+pub(crate) use self::queue::Due;
+use self::queue::{Job, Queue, Source};
+use super::retry_history::RetryHistory;
 use crate::{
     Database, DropReason, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
-    delivery::verdict::Oddity,
 };
 
 /// Names a batch that is lent.
@@ -29,102 +29,187 @@ pub(crate) struct LoanId(u64);
 #[derive(Debug)]
 pub(crate) struct Lent {
     pub(crate) id: LoanId,
-    pub(crate) database: Database,
     pub(crate) lines: Lines,
     /// Was it never lent before?
     pub(crate) is_first: bool,
 }
 
-/// What is known of a run of lines of a batch that is given back.
+/// How a pending line ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     Written,
-    Rejected {
-        reason: String,
-    },
+    Rejected { reason: String },
     Dropped(DropReason),
-    /// To be sent again, apart from the other runs.
-    Unknown,
-    /// To be sent again, together with the other such runs.
-    Remains,
 }
 
-/// A run of lines whose fate is settled, out of the books.
+/// What is known of a run of lines of a batch that was lent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Ended(Disposition),
+    /// To be sent again, apart from the other runs.
+    Apart,
+    /// To be sent again, together with the other such runs.
+    Together,
+}
+
+/// Where parts that are to be sent again go among those of other batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartsPlace {
+    Behind,
+    /// Before them, the first part or the last one first.
+    Before {
+        last_first: bool,
+    },
+}
+
+/// A run of lines that has ended, out of the books.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     /// For [`Backlog::seal_all`]'s marks.
     pub(crate) number: u64,
-    pub(crate) fate: Fate,
+    pub(crate) disposition: Disposition,
+}
+
+/// A batch that is not settled as a whole.
+#[derive(Debug)]
+struct Unsettled {
+    lines: usize,
+    database: Database,
+    /// When the first line came, and the last one.
+    began: Instant,
+    newest: Instant,
 }
 
 #[derive(Debug)]
 pub(crate) struct Backlog {
     limits: BatchLimits,
+    /// How long lines may come into a batch that grows.
+    max_span: Option<Duration>,
     queues: HashMap<Database, Queue>,
-    /// Each database in `queues` once.
-    turns: Turns,
+    /// The queues by how much they have pending.
+    by_pending: BTreeMap<(usize, u64), Database>,
+    pending: usize,
     lent: HashMap<LoanId, (Database, Job)>,
+    next_queue: u64,
     next_loan: u64,
+    /// Counts the batches, in the order in which they began.
     next_number: u64,
-    /// By number, the lines that are not settled.
-    unsettled: BTreeMap<u64, usize>,
+    unsettled: BTreeMap<u64, Unsettled>,
 }
+
+/// So many batches, of all databases, are more than are about to be sent.
+const MANY: usize = 16;
+
+/// Among so many of the oldest batches one is looked for whose database holds more than its share.
+const OLDEST: usize = 64;
+
+/// Of the time after which measurements expire, the part that those of one batch may be apart: they
+/// expire together, with the newest.
+const AGE_PART: u32 = 8;
 
 impl Backlog {
     pub(crate) fn new(limits: BatchLimits) -> Self {
         Self {
             limits,
+            max_span: None,
             queues: HashMap::default(),
-            turns: Turns::default(),
+            by_pending: BTreeMap::new(),
+            pending: 0,
             lent: HashMap::default(),
+            next_queue: 0,
             next_loan: 0,
             next_number: 0,
             unsettled: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn set_limits(&mut self, limits: BatchLimits) {
+    /// What waits is cut anew when it is lent.
+    pub(crate) fn set_limits(&mut self, limits: BatchLimits, max_age: Option<Duration>) {
         self.limits = limits;
+        self.max_span = max_age.map(|age| age / AGE_PART);
     }
 
-    /// Takes in what came from a tray.
-    pub(crate) fn add(&mut self, database: Database, batch: OpenBatch) {
+    /// Takes in what came from a thread buffer.
+    pub(crate) fn add(&mut self, database: Database, batch: OpenBatch, now: Instant) {
         if batch.is_empty() {
             return;
         }
-        let queue = self
-            .queues
-            .entry(database)
-            .or_insert_with_key(|database| Queue::new(self.turns.add(database.clone())));
-        if !queue
-            .open
-            .has_room(batch.len(), batch.byte_len(), self.limits)
-        {
-            queue.seal(&mut self.next_number, &mut self.unsettled);
+        let many_wait = self.unsettled.len() >= MANY;
+        let queue = self.queues.entry(database.clone()).or_insert_with(|| {
+            self.next_queue += 1;
+            Queue::new(self.next_queue)
+        });
+        let (lines, bytes) = (batch.len(), batch.byte_len());
+        if !queue.open.is_empty() {
+            let began = self
+                .unsettled
+                .get(&queue.open_number)
+                .map(|open| open.began);
+            let is_long_ago = began.is_some_and(|began| {
+                let span = now.saturating_duration_since(began);
+                self.max_span.is_some_and(|max| span > max)
+            });
+            if is_long_ago || !queue.open.has_room(lines, bytes, self.limits) {
+                queue.seal(many_wait);
+            }
         }
-        queue.pending += batch.len();
+        if queue.open.is_empty() {
+            queue.open_number = self.next_number;
+            self.next_number += 1;
+        }
+        let unsettled = self
+            .unsettled
+            .entry(queue.open_number)
+            .or_insert_with(|| Unsettled {
+                lines: 0,
+                database: database.clone(),
+                began: now,
+                newest: now,
+            });
+        unsettled.lines += lines;
+        unsettled.newest = now;
         queue.open.append(batch);
+        self.change_pending(&database, |pending| pending + lines);
     }
 
-    /// Lends the next batch: of the databases that `may` be sent to, in turn. One that has lent
-    /// its share of `max_loans` waits, so that none can take all writers from the others.
+    fn change_pending(&mut self, database: &Database, change: impl Fn(usize) -> usize) {
+        let Some(queue) = self.queues.get_mut(database) else {
+            return;
+        };
+        let name = self.by_pending.remove(&(queue.pending, queue.id));
+        self.pending -= queue.pending;
+        queue.pending = change(queue.pending);
+        self.pending += queue.pending;
+        let name = name.unwrap_or_else(|| database.clone());
+        self.by_pending.insert((queue.pending, queue.id), name);
+    }
+
+    /// When the database has something to send, if it has anything that is not lent.
+    pub(crate) fn due(&self, database: &Database, now: Instant) -> Option<Due> {
+        self.queues.get(database)?.due(now)
+    }
+
+    /// Lends the next batch of a database, of at most `max_bytes`. `written` says how many POSTs of
+    /// it were written so far.
     pub(crate) fn lend(
         &mut self,
-        max_loans: usize,
-        may: impl Fn(&Database) -> bool,
+        database: &Database,
+        max_bytes: usize,
+        written: u64,
+        now: Instant,
     ) -> Option<Lent> {
-        let share = self.share(max_loans, &may);
-        let (turn, _) = self.turns.iter().find(|(_, database)| {
-            let queue = &self.queues[*database];
-            queue.has_work() && queue.lent < share && may(database)
-        })?;
-        let database = self.turns.remove(turn)?;
-        let queue = self.queues.get_mut(&database)?;
-        queue.turn = self.turns.add(database.clone());
-        let mut job = queue.next(&mut self.next_number, &mut self.unsettled)?;
-        queue.lent += 1;
+        let limits = BatchLimits {
+            bytes: self.limits.bytes.min(max_bytes),
+            ..self.limits
+        };
+        let many_wait = self.unsettled.len() >= MANY;
+        let mut job = self
+            .queues
+            .get_mut(database)?
+            .next(limits, many_wait, now)?;
+        job.history.sent(written);
         let is_first = !std::mem::replace(&mut job.was_lent, true);
         let id = LoanId(self.next_loan);
         self.next_loan += 1;
@@ -132,22 +217,9 @@ impl Backlog {
         self.lent.insert(id, (database.clone(), job));
         Some(Lent {
             id,
-            database,
             lines,
             is_first,
         })
-    }
-
-    /// How many of `max_loans` a database may have: those that can make use of writers share them.
-    fn share(&self, max_loans: usize, may: impl Fn(&Database) -> bool) -> usize {
-        // More than these make no difference, it is one for each.
-        let enough = max_loans / 2 + 1;
-        let takes_part = |(_, database): &(_, &Database)| {
-            let queue = &self.queues[*database];
-            queue.lent > 0 || (queue.has_work() && may(database))
-        };
-        let sharing = self.turns.iter().filter(takes_part).take(enough).count();
-        (max_loans / sharing.max(1)).max(1)
     }
 
     /// Whose batch is lent, if it still is.
@@ -160,55 +232,50 @@ impl Backlog {
         self.lent.get(&id).map(|(_, job)| &job.batch.lines)
     }
 
-    /// A batch that is lent came back unsettled, perhaps in an odd way: how many times running has
-    /// it been this one?
-    ///
-    /// `answers` counts what the server has answered readably, ever: also returned is whether that
-    /// has become more since the first of these times.
-    pub(crate) fn strike(
-        &mut self,
-        id: LoanId,
-        oddity: Option<Oddity>,
-        answers: u64,
-    ) -> (u32, bool) {
-        let Some((_, job)) = self.lent.get_mut(&id) else {
-            return (0, false);
-        };
-        if job.strikes.oddity != oddity {
-            job.strikes = Strikes {
-                oddity,
-                times: 0,
-                answers,
-            };
-        }
-        job.strikes.times += 1;
-        (job.strikes.times, answers > job.strikes.answers)
+    /// What has happened to a batch that is lent.
+    pub(crate) fn history(&mut self, id: LoanId) -> Option<&mut RetryHistory> {
+        self.lent.get_mut(&id).map(|(_, job)| &mut job.history)
     }
 
-    /// Nothing became of it: it goes back to the head of its queue; or to the end, if it is odd and
-    /// should not keep the others from being sent.
+    /// Are there parts of batches of this database that were not sent yet?
+    pub(crate) fn has_parts(&self, database: &Database) -> bool {
+        self.queues.get(database).is_some_and(Queue::has_parts)
+    }
+
+    /// Nothing became of it: it goes back to the head of its queue.
     pub(crate) fn give_back(&mut self, id: LoanId) {
-        let Some((database, job)) = self.lent.remove(&id) else {
-            return;
-        };
-        if let Some(queue) = self.queues.get_mut(&database) {
-            queue.lent -= 1;
-            let jobs = match job.is_slice {
-                true => &mut queue.slices,
-                false => &mut queue.sealed,
-            };
-            match job.strikes.oddity {
-                Some(Oddity::NotReadable) => jobs.push_back(job),
-                _ => jobs.push_front(job),
-            }
+        if let Some((queue, job)) = self.take_back(id) {
+            queue.push_front(job);
         }
     }
 
-    /// The lines `runs` of a batch that was lent have these fates. The runs cover it in order.
+    /// Nothing became of it, and others of its database are not to wait for it.
+    pub(crate) fn set_apart(&mut self, id: LoanId) {
+        if let Some((queue, job)) = self.take_back(id) {
+            queue.push_suspect(job);
+        }
+    }
+
+    fn take_back(&mut self, id: LoanId) -> Option<(&mut Queue, Job)> {
+        let (database, job) = self.lent.remove(&id)?;
+        let queue = self.queues.get_mut(&database)?;
+        queue.returned(&job);
+        Some((queue, job))
+    }
+
+    /// The part that was made first is the next one: that on hand leads nowhere.
+    pub(crate) fn turn_parts(&mut self, database: &Database) {
+        if let Some(queue) = self.queues.get_mut(database) {
+            queue.turn_parts();
+        }
+    }
+
+    /// What is known of the lines of a batch that was lent: the runs cover it in order.
     pub(crate) fn conclude(
         &mut self,
         id: LoanId,
-        runs: impl IntoIterator<Item = (Range<usize>, Fate)>,
+        runs: impl IntoIterator<Item = (Range<usize>, Part)>,
+        place: PartsPlace,
     ) -> Vec<Settled> {
         let Some((database, job)) = self.lent.remove(&id) else {
             return Vec::new();
@@ -216,30 +283,34 @@ impl Backlog {
         let Some(queue) = self.queues.get_mut(&database) else {
             return Vec::new();
         };
-        let (ranges, fates): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
-        let number = job.number;
-        // What the server answers of the other parts tells of each.
-        let strikes = Strikes {
-            times: 0,
-            ..job.strikes
-        };
-        let (mut settled, mut remains) = (Vec::new(), Vec::new());
-        queue.lent -= 1;
-        for (batch, fate) in job.batch.split(&ranges).into_iter().zip(fates) {
-            match fate {
-                Fate::Unknown => queue.slices.push_back(Job::slice(number, batch, strikes)),
-                Fate::Remains => remains.push(batch),
-                fate => settled.push(Settled {
+        queue.returned(&job);
+        let Job {
+            number,
+            history,
+            batch,
+            ..
+        } = job;
+        let (ranges, parts): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        let (mut settled, mut apart, mut together) = (Vec::new(), Vec::new(), Vec::new());
+        for (batch, part) in batch.split(&ranges).into_iter().zip(parts) {
+            match part {
+                Part::Apart => apart.push(batch),
+                Part::Together => together.push(batch),
+                Part::Ended(disposition) => settled.push(Settled {
                     database: database.clone(),
                     batch,
                     number,
-                    fate,
+                    disposition,
                 }),
             }
         }
-        if let Some(batch) = Batch::join(remains) {
-            queue.slices.push_back(Job::slice(number, batch, strikes));
-        }
+        let joined = Batch::join(together);
+        let part =
+            |batch: Batch, history| Job::new(number, Source::Parts, batch.compacted(), history);
+        let inherited = history.inherited();
+        let jobs = apart.into_iter().map(|batch| part(batch, inherited));
+        // What is left together is the batch as it was: its history goes on.
+        queue.push_parts(jobs.chain(joined.map(|batch| part(batch, history))), place);
         let lines = settled.iter().map(|run| run.batch.lines.len()).sum();
         self.leave(&database, number, lines);
         settled
@@ -248,31 +319,78 @@ impl Backlog {
     /// Gives up a batch that is not lent, because there is too much: the oldest or the newest one
     /// of those databases that hold more than their share.
     pub(crate) fn evict(&mut self, overflow: Overflow) -> Option<Settled> {
-        let pending: usize = self.queues.values().map(|queue| queue.pending).sum();
         let databases = self.queues.len();
         if overflow == Overflow::DropNewest && databases < 2 {
             return None;
         }
-        let candidates = self
-            .queues
-            .iter()
-            .filter(|(_, queue)| queue.has_work() && (queue.pending * databases >= pending));
         let database = match overflow {
-            Overflow::DropOldest => candidates.min_by_key(|(_, queue)| queue.oldest()),
-            Overflow::DropNewest => candidates.max_by_key(|(_, queue)| queue.pending),
-        };
-        let database = database?.0.clone();
+            Overflow::DropOldest => self.oldest_above_share().or_else(|| self.largest()),
+            Overflow::DropNewest => self.largest(),
+        }?;
+        let many_wait = self.unsettled.len() >= MANY;
         let queue = self.queues.get_mut(&database)?;
-        queue.seal(&mut self.next_number, &mut self.unsettled);
+        queue.seal(many_wait);
         let job = queue.take(overflow)?;
-        let number = job.number;
-        self.leave(&database, number, job.batch.lines.len());
-        Some(Settled {
+        Some(self.drop_job(database, job, DropReason::Overflow))
+    }
+
+    fn oldest_above_share(&self) -> Option<Database> {
+        let oldest = self.unsettled.values().take(OLDEST);
+        let holds_much = |database: &&Database| {
+            let queue = self.queues.get(*database);
+            queue.is_some_and(|queue| {
+                queue.has_work() && queue.pending * self.queues.len() >= self.pending
+            })
+        };
+        oldest
+            .map(|batch| &batch.database)
+            .find(holds_much)
+            .cloned()
+    }
+
+    fn largest(&self) -> Option<Database> {
+        let mut largest = self.by_pending.values().rev();
+        largest
+            .find(|database| self.queues[*database].has_work())
+            .cloned()
+    }
+
+    fn drop_job(&mut self, database: Database, job: Job, reason: DropReason) -> Settled {
+        self.leave(&database, job.number, job.batch.lines.len());
+        Settled {
             database,
             batch: job.batch,
-            number,
-            fate: Fate::Dropped(DropReason::Overflow),
-        })
+            number: job.number,
+            disposition: Disposition::Dropped(reason),
+        }
+    }
+
+    /// Gives up what is not lent of the batches whose lines all came before `limit`.
+    pub(crate) fn expire(&mut self, limit: Instant) -> Vec<Settled> {
+        let began_before = self
+            .unsettled
+            .iter()
+            .take_while(|(_, batch)| batch.began < limit);
+        let expired = began_before.filter(|(_, batch)| batch.newest < limit);
+        let expired = expired.map(|(number, batch)| (*number, batch.database.clone()));
+        let expired: Vec<_> = expired.collect();
+        let mut settled = Vec::new();
+        for (number, database) in expired {
+            let Some(queue) = self.queues.get_mut(&database) else {
+                continue;
+            };
+            for job in queue.take_number(number, true) {
+                settled.push(self.drop_job(database.clone(), job, DropReason::Expired));
+            }
+        }
+        settled
+    }
+
+    /// When the oldest batch got its last line.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.unsettled
+            .first_key_value()
+            .map(|(_, batch)| batch.newest)
     }
 
     /// How many lines of the database are not settled.
@@ -282,20 +400,16 @@ impl Backlog {
 
     /// Lines of a database, from the batch `number`, have left the books.
     fn leave(&mut self, database: &Database, number: u64, lines: usize) {
-        if let Some(queue) = self.queues.get_mut(database) {
-            queue.pending -= lines;
-            if queue.is_idle() {
-                self.turns.remove(queue.turn);
-                self.queues.remove(database);
-            }
+        self.change_pending(database, |pending| pending - lines);
+        if let Some(queue) = self.queues.get(database)
+            && queue.is_idle()
+        {
+            self.by_pending.remove(&(queue.pending, queue.id));
+            self.queues.remove(database);
         }
-        self.settle(number, lines);
-    }
-
-    fn settle(&mut self, number: u64, lines: usize) {
-        if let Some(unsettled) = self.unsettled.get_mut(&number) {
-            *unsettled -= lines;
-            if *unsettled == 0 {
+        if let Some(batch) = self.unsettled.get_mut(&number) {
+            batch.lines -= lines;
+            if batch.lines == 0 {
                 self.unsettled.remove(&number);
             }
         }
@@ -303,15 +417,19 @@ impl Backlog {
 
     /// Seals what still grows. Returns a mark: all that is here now is numbered below it.
     pub(crate) fn seal_all(&mut self) -> u64 {
+        let many_wait = self.unsettled.len() >= MANY;
         for queue in self.queues.values_mut() {
-            queue.seal(&mut self.next_number, &mut self.unsettled);
+            queue.seal(many_wait);
         }
         self.next_number
     }
 
     /// The lines below a mark that are not settled.
     pub(crate) fn unsettled_below(&self, mark: u64) -> usize {
-        self.unsettled.range(..mark).map(|(_, lines)| lines).sum()
+        self.unsettled
+            .range(..mark)
+            .map(|(_, batch)| batch.lines)
+            .sum()
     }
 
     /// Is nothing below the mark unsettled?
@@ -319,30 +437,35 @@ impl Backlog {
         self.unsettled.range(..mark).next().is_none()
     }
 
-    /// The databases that have something to send.
-    pub(crate) fn with_work(&self) -> impl Iterator<Item = &Database> + Clone {
-        let with_work = self.queues.iter().filter(|(_, queue)| queue.has_work());
-        with_work.map(|(database, _)| database)
-    }
-
     /// Has the database anything that is not settled?
     pub(crate) fn has(&self, database: &Database) -> bool {
         self.queues.contains_key(database)
     }
 
+    /// The databases that have something pending, those with the most first.
+    pub(crate) fn databases(&self) -> impl Iterator<Item = (&Database, usize)> {
+        let all = self.by_pending.iter().rev();
+        all.map(|((pending, _), database)| (database, *pending))
+    }
+
+    /// Nothing that is kept apart waits any longer.
+    pub(crate) fn release_suspects(&mut self) {
+        self.queues.values_mut().for_each(Queue::release_suspects);
+    }
+
     /// All that is not settled, also what is lent, out of the books: with the numbers of the
     /// batches.
     pub(crate) fn take_all(&mut self) -> Vec<(Database, u64, Batch)> {
-        self.seal_all();
         let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
         for (database, queue) in self.queues.drain() {
-            let jobs = queue.sealed.into_iter().chain(queue.slices);
-            all.extend(jobs.map(|job| (database.clone(), job)));
+            all.extend(queue.into_jobs().map(|job| (database.clone(), job)));
         }
-        self.turns.clear();
+        self.by_pending.clear();
+        self.pending = 0;
         self.unsettled.clear();
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
-        all.into_iter()
+        let parts = all.into_iter();
+        parts
             .map(|(database, job)| (database, job.number, job.batch))
             .collect()
     }

@@ -75,11 +75,6 @@ impl Breaker {
         matches!(self.state, State::Closed)
     }
 
-    /// Is a probe out?
-    pub(crate) fn is_half_open(&self) -> bool {
-        matches!(self.state, State::HalfOpen { .. })
-    }
-
     /// May something be sent?
     pub(crate) fn allows(&self, now: Instant) -> bool {
         match &self.state {
@@ -158,6 +153,32 @@ impl Breaker {
                 after: now.saturating_duration_since(outage.since),
                 attempts: outage.attempts,
             }),
+        }
+    }
+
+    /// The probe came to nothing for another reason: try again at once.
+    pub(crate) fn abandon(&mut self, epoch: Epoch, now: Instant) {
+        if epoch.0 != self.epoch {
+            return;
+        }
+        self.state = match std::mem::take(&mut self.state) {
+            State::HalfOpen { outage } => State::Open { until: now, outage },
+            other => other,
+        };
+    }
+
+    /// Which epoch it is, for what is sent without being its probe.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch)
+    }
+
+    /// Since when it has been open or half-open, and how many tries have failed.
+    pub(crate) fn outage(&self) -> Option<(Instant, u32)> {
+        match &self.state {
+            State::Closed => None,
+            State::Open { outage, .. } | State::HalfOpen { outage } => {
+                Some((outage.since, outage.attempts))
+            }
         }
     }
 

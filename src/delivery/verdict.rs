@@ -1,10 +1,21 @@
 //! What a response, or the lack of one, means for the batch that was sent. Pure: acting on it is
 //! elsewhere.
 //!
-//! Sources: RFC 9110 §15 (status codes) and §10.2.3 (`Retry-After`); the bodies as seen on
-//! InfluxDB 1.6.7.
+//! Written and rejected can't be taken back, so both need evidence; everything else is kept and sent
+//! again.
+//!
+//! Sources: RFC 9110 §15 (status codes) and §10.2.3 (`Retry-After`); the bodies as named in
+//! [`subject`].
+
+mod body;
+mod subject;
+mod words;
 
 use std::time::{Duration, SystemTime};
+
+pub(crate) use self::words::own_words;
+use self::{body::Body, subject::Subject};
+use crate::printable::{LIMIT, printable};
 
 /// What came of a POST.
 #[derive(Clone, Debug, derive_more::Display)]
@@ -50,13 +61,31 @@ pub(crate) struct Answer {
     pub(crate) is_whole: bool,
 }
 
-/// Whose fault a failure is.
+/// What a failure says something of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
+    /// The endpoint: no database can be written there.
     Endpoint,
+    /// The endpoint, as far as this database tells; others are tried all the same.
+    Path,
+    /// The database; the endpoint works.
     Database,
-    /// The endpoint's if others fail as well.
+    /// The database, or the endpoint if others fail as well.
     Unclear,
+}
+
+/// What may have caused a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Nothing that was sent: no connection, too many requests, maintenance.
+    Unavailable,
+    /// The server's own trouble, for which much at once may be too much; but never what stands in
+    /// a line.
+    Trouble,
+    /// Anything, the batch too: it took too long, the connection was reset, a bare 500.
+    Unknown,
+    /// A setting here or there: somebody has to change something before it can succeed.
+    Configuration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,143 +94,183 @@ pub(crate) enum Verdict {
     Written,
     /// Try again, later.
     Retry(Retry),
-    /// At least one line is bad: find it.
-    Rejected { reason: String },
+    /// At least one line is bad, or so it seems: find it.
+    Refused(Refusal),
     /// Send less at once.
     TooLarge { reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
+    /// On one line, bounded.
     pub(crate) reason: String,
     pub(crate) scope: Scope,
-    /// Somebody has to change something before it can succeed: the credential, the database.
-    pub(crate) is_misconfigured: bool,
+    pub(crate) cause: Cause,
     pub(crate) not_before: Option<Duration>,
     /// The server says that there is no such database.
     pub(crate) misses_database: bool,
-    /// What may be the batch's own fault, if it happens again and again.
-    pub(crate) oddity: Option<Oddity>,
+    /// Nobody listens at the other end.
+    pub(crate) is_refused: bool,
+    /// The time for the request has passed.
+    pub(crate) is_timeout: bool,
+    /// The reason without names and numbers.
+    pub(crate) words: String,
 }
 
-/// A failure that a batch may cause by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Oddity {
-    /// A server that finds a body too large may cut the connection before it says so.
-    CutOff,
-    /// InfluxDB 1.6.7 repeats what it could not parse in a header, raw: with a control character in
-    /// it the response is no HTTP.
-    NotReadable,
+/// A request that the server refused, perhaps for what stands in some of its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// On one line, bounded.
+    pub(crate) reason: String,
+    /// The server's text, whole.
+    pub(crate) text: String,
+    /// The body, if it is JSON.
+    pub(crate) json: Option<serde_json::Value>,
+    /// Is it a text that servers use for lines?
+    pub(crate) is_about_lines: bool,
+    /// The text without names and numbers.
+    pub(crate) words: String,
 }
 
 impl Retry {
-    pub(crate) fn new(scope: Scope, reason: String) -> Self {
+    pub(crate) fn new(scope: Scope, cause: Cause, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
         Self {
-            reason,
+            words: words::skeleton(&words::own_words(&reason)),
+            reason: printable(&reason, LIMIT).into_owned(),
             scope,
-            is_misconfigured: false,
+            cause,
             not_before: None,
             misses_database: false,
-            oddity: None,
+            is_refused: false,
+            is_timeout: false,
         }
+    }
+
+    /// A refusal in words that no server is known to use for lines.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        Self {
+            words: refusal.words.clone(),
+            ..Self::new(
+                Scope::Database,
+                Cause::Configuration,
+                refusal.reason.clone(),
+            )
+        }
+    }
+
+    /// A small line that is said to be too large.
+    pub(crate) fn too_large(reason: &str) -> Self {
+        Self::new(Scope::Database, Cause::Configuration, reason)
+    }
+
+    /// Has somebody to change something before it can succeed?
+    pub(crate) fn is_misconfigured(&self) -> bool {
+        self.cause == Cause::Configuration
     }
 }
 
-/// What a server says in the body of a 500 that no retry will change.
-const PERMANENT: [&str; 4] = [
-    "partial write",
-    "field type conflict",
-    "unable to parse",
-    "points beyond retention policy",
-];
+/// Is this text about the server or the request, and so about no line?
+pub(crate) fn is_about_the_server(text: &str) -> bool {
+    let subject = subject::subject(&own_words(text));
+    subject.is_some_and(|subject| subject != Subject::Lines)
+}
 
 /// The longest that `Retry-After` is followed.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// The verdict on a batch, `now` being the time that an HTTP date in `Retry-After` is held against.
 pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
-    let answer = match outcome {
-        Outcome::Answered(answer) => answer,
-        Outcome::NotConnected { reason, .. } => {
-            return Verdict::Retry(Retry::new(Scope::Endpoint, reason));
-        }
-        Outcome::TimedOut { reason } | Outcome::NotAnswered { reason } => {
-            return Verdict::Retry(Retry::new(Scope::Unclear, reason));
-        }
-        Outcome::CutOff { reason } => return odd(Oddity::CutOff, reason),
-        Outcome::NotReadable { reason } => return odd(Oddity::NotReadable, reason),
+    use Cause::{Unavailable, Unknown};
+    use Scope::{Endpoint, Unclear};
+    let retry = match outcome {
+        Outcome::Answered(answer) => return answered(answer, now),
+        Outcome::NotConnected { reason, is_refused } => Retry {
+            is_refused,
+            ..Retry::new(Endpoint, Unavailable, reason)
+        },
+        Outcome::TimedOut { reason } => Retry {
+            is_timeout: true,
+            ..Retry::new(Unclear, Unknown, reason)
+        },
+        Outcome::NotAnswered { reason }
+        | Outcome::CutOff { reason }
+        | Outcome::NotReadable { reason } => Retry::new(Unclear, Unknown, reason),
     };
-    let reason = reason(&answer);
-    let not_before = answer
-        .retry_after
-        .as_deref()
-        .and_then(|value| retry_after(value, now));
-    match answer.status {
-        200..=299 => Verdict::Written,
-        400 | 422 => Verdict::Rejected { reason },
-        500 if PERMANENT.iter().any(|fault| reason.contains(fault)) => Verdict::Rejected { reason },
-        413 => Verdict::TooLarge { reason },
-        404 | 500 if is_missing(&reason) => Verdict::Retry(Retry {
-            is_misconfigured: true,
-            misses_database: reason.contains("database not found"),
-            ..Retry::new(Scope::Database, reason)
-        }),
-        429 | 503 if not_before.is_some() => Verdict::Retry(Retry {
-            not_before,
-            ..Retry::new(Scope::Endpoint, reason)
-        }),
-        429 => Verdict::Retry(Retry::new(Scope::Endpoint, reason)),
-        500..=599 => Verdict::Retry(Retry::new(Scope::Unclear, reason)),
-        _ => Verdict::Retry(Retry {
-            is_misconfigured: true,
-            ..Retry::new(Scope::Endpoint, reason)
-        }),
-    }
+    Verdict::Retry(retry)
 }
 
-fn odd(oddity: Oddity, reason: String) -> Verdict {
-    Verdict::Retry(Retry {
-        oddity: Some(oddity),
-        ..Retry::new(Scope::Unclear, reason)
-    })
-}
-
-/// The status, and the server's own words: `error` of v1, `message` of v2 and v3, or the body.
-fn reason(answer: &Answer) -> String {
-    let body = match (answer.body.trim(), &answer.error) {
-        ("", Some(error)) => error,
-        (body, _) => body,
+fn answered(answer: Answer, now: SystemTime) -> Verdict {
+    let json = body::json(&answer.body);
+    let body = Body::new(&answer, json.as_ref());
+    let (status, words) = (answer.status, body.own_words());
+    let (reason, subject) = (body.reason(status), body.subject(&words));
+    let not_before = || {
+        let value = answer.retry_after.as_deref()?;
+        retry_after(value, now)
     };
-    let json = json(body);
-    let text = json.as_ref().and_then(|json| {
-        let texts = ["error", "message"].map(|key| json.get(key).and_then(|text| text.as_str()));
-        texts.into_iter().flatten().next()
-    });
-    match text.unwrap_or(body) {
-        "" => format!("status {}", answer.status),
-        text => format!("status {}: {text}", answer.status),
+    let retry = |scope, cause| Retry {
+        words: words::skeleton(&format!("{status} {words}")),
+        not_before: not_before(),
+        ..Retry::new(scope, cause, reason.clone())
+    };
+    let misconfigured = |scope| Verdict::Retry(retry(scope, Cause::Configuration));
+    let missing_database = || {
+        Verdict::Retry(Retry {
+            misses_database: true,
+            ..retry(Scope::Database, Cause::Configuration)
+        })
+    };
+    let unavailable = || Verdict::Retry(retry(Scope::Unclear, Cause::Unavailable));
+    let trouble = || Verdict::Retry(retry(Scope::Unclear, Cause::Trouble));
+    let unknown = || Verdict::Retry(retry(Scope::Unclear, Cause::Unknown));
+    let refused = |is_about_lines| {
+        Verdict::Refused(Refusal {
+            reason: reason.clone(),
+            text: body.text().to_owned(),
+            json: body.json.cloned(),
+            is_about_lines,
+            words: words::skeleton(&format!("{status} {words}")),
+        })
+    };
+    match (status, subject) {
+        (200..=299, _) if !body.is_empty() => Verdict::Retry(Retry {
+            reason: format!("{reason} (a write is answered without a body)"),
+            ..retry(Scope::Path, Cause::Configuration)
+        }),
+        // A page without a byte; but 204 has no content, whatever its type is said to be.
+        (200..=203 | 205..=299, _) if body.is_web_page() => misconfigured(Scope::Path),
+        (200..=299, _) if !answer.is_whole => unknown(),
+        (200..=299, _) => Verdict::Written,
+        (300..=399, _) => Verdict::Retry(Retry {
+            reason: match &answer.location {
+                Some(to) => {
+                    let to = printable(to, LIMIT);
+                    format!("{reason}, a redirect to {to}, which is not followed")
+                }
+                None => reason.clone(),
+            },
+            ..retry(Scope::Path, Cause::Configuration)
+        }),
+        (413, _) => Verdict::TooLarge { reason },
+        (400 | 422 | 500, Some(Subject::Size)) => Verdict::TooLarge { reason },
+        // GreptimeDB: 401 for a region that is read-only for now.
+        (400 | 401 | 403 | 422 | 500, Some(Subject::Server)) => trouble(),
+        (401, _) => misconfigured(Scope::Endpoint),
+        (400 | 404 | 422 | 500, Some(Subject::MissingDatabase)) => missing_database(),
+        (400 | 404 | 422 | 500, Some(Subject::Database)) => misconfigured(Scope::Database),
+        (403 | 414, _) => misconfigured(Scope::Database),
+        (408 | 499 | 502 | 504, _) => unknown(),
+        (425 | 429 | 503, _) => unavailable(),
+        (400 | 422 | 500, Some(Subject::Request)) => misconfigured(Scope::Path),
+        // A page is made by something between, or by no database at all.
+        (400 | 422, _) if body.is_web_page() => misconfigured(Scope::Path),
+        (400 | 422 | 500, Some(Subject::Lines)) => refused(true),
+        (400 | 422, None) => refused(false),
+        (500..=599, _) => unknown(),
+        (400..=499, _) => misconfigured(Scope::Path),
+        _ => unknown(),
     }
-}
-
-/// The body as JSON, also if only the first part of it was read.
-fn json(body: &str) -> Option<serde_json::Value> {
-    if !body.starts_with('{') {
-        return None;
-    }
-    let whole = serde_json::from_str(body).ok();
-    // Cut inside of its last string, perhaps inside of an escape there.
-    whole.or_else(|| {
-        let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
-        let closed = |start: &str| serde_json::from_str(&format!("{start}\"}}")).ok();
-        ends.map(closed).find_map(|json| json)
-    })
-}
-
-/// v1: `database not found: "x"`, and with status 500 `retention policy not found: x`; v2:
-/// `bucket "x" not found`; v3: `database x not found`.
-fn is_missing(reason: &str) -> bool {
-    let places = ["database", "retention policy", "bucket"];
-    reason.contains("not found") && places.iter().any(|place| reason.contains(place))
 }
 
 /// Seconds or an HTTP date (RFC 9110 §10.2.3), at most [`MAX_RETRY_AFTER`].

@@ -19,8 +19,6 @@ pub(super) struct Alarms {
     /// Measurements that had been refused when that was last reported.
     reported: u64,
     reports_losses: bool,
-    /// An outage that is somebody's to mend has been told of.
-    pub(super) misconfigured: bool,
     invalid: LogLimit,
 }
 
@@ -30,7 +28,6 @@ impl Default for Alarms {
             warned: None,
             reported: 0,
             reports_losses: false,
-            misconfigured: false,
             invalid: LogLimit::new(5, LOSSES_EVERY),
         }
     }

@@ -36,9 +36,10 @@ impl BufferActor {
     /// Empties the trays. What comes out is due.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);
+        let now = self.now();
         let drained = self.shared.intake.drain();
         for (database, batch) in drained {
-            self.backlog.add(database, batch);
+            self.dispatcher.add(database, batch, now);
         }
         self.make_room();
         // What came meanwhile may have passed the trigger size, and nobody else would look.
@@ -51,14 +52,15 @@ impl BufferActor {
     /// Gives up what is more than may be pending, and tells callers who may go on when it is full.
     fn make_room(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let intake = &shared.intake;
+        let (intake, now) = (&shared.intake, self.now());
         while intake.gauge.is_over(&self.limits) {
-            let Some(evicted) = self.backlog.evict(self.config.overflow) else {
+            let Some(evicted) = self.dispatcher.evict(self.config.overflow, now) else {
                 break;
             };
             self.settle(evicted);
         }
-        let pending = |database: &Database| self.backlog.pending(database);
+        let backlog = self.dispatcher.backlog();
+        let pending = |database: &Database| backlog.pending(database);
         intake.shares.update(self.config.max_buffer_size, pending);
     }
 

@@ -38,10 +38,7 @@ impl BufferActor {
                 logging::info!("the server says that it has created database {database}");
                 // Not each time: a server may say so, and still have no such database.
                 if is_first {
-                    let now = self.now();
-                    for gate in self.servers.each() {
-                        gate.retry_database_now(&database, now);
-                    }
+                    self.dispatcher.retry_database_now(&database, self.now());
                     self.pump(context);
                 }
             }

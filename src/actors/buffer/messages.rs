@@ -1,12 +1,15 @@
-use std::{fmt, ops::Range, time::Duration};
+use std::{fmt, time::Duration};
 
 use actix::{Message, Recipient};
 
 use crate::{
     Config, ConfigError, Database, Delivery, Event, FlushReport, Measurement, PingError,
     ServerInfo, ShutdownReport, Stats,
-    delivery::backlog::{Fate, LoanId},
-    delivery::verdict::Verdict,
+    delivery::{
+        backlog::LoanId,
+        isolation::Named,
+        verdict::{Refusal, Verdict},
+    },
 };
 
 /// Record this measurement, and say what became of it. See
@@ -85,12 +88,12 @@ pub(crate) struct Returned {
     pub(crate) verdict: Verdict,
 }
 
-/// From the replay actor: what is known of a rejected batch. Nothing, if it died over it.
+/// From the replay actor: what a refusal names of its batch. Nothing, if it died over it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Isolated {
     pub(crate) loan: LoanId,
-    pub(crate) runs: Option<Vec<(Range<usize>, Fate)>>,
+    pub(crate) found: Option<(Named, Refusal)>,
 }
 
 /// To itself: what came of creating a database.

@@ -9,7 +9,7 @@ use super::{BufferActor, messages::End};
 use crate::{
     Database, DropReason, FlushReport, ShutdownReport,
     batch::{Batch, Lines},
-    delivery::backlog::{Fate, Settled},
+    delivery::backlog::{Disposition, Settled},
     ledger::Settlement,
     logging,
 };
@@ -134,7 +134,7 @@ impl BufferActor {
             deadline,
             answers: vec![answer],
         });
-        let pending = self.backlog.unsettled_below(u64::MAX);
+        let pending = self.dispatcher.backlog().unsettled_below(u64::MAX);
         if pending > 0 {
             logging::info!(
                 "delivering what is pending ({pending} measurements), for {timeout:?} at most"
@@ -142,19 +142,19 @@ impl BufferActor {
         }
         // There may be no later chance.
         let now = self.now();
-        self.servers.each().for_each(|gate| gate.retry_now(now));
+        self.dispatcher.retry_now(now);
         self.pump(context);
         report
     }
 
     fn begin(&mut self, context: &mut Context<Self>) -> Progress {
         self.drain(context);
-        Progress::new(self.backlog.seal_all(), self.now())
+        Progress::new(self.dispatcher.seal_all(), self.now())
     }
 
     /// Those for whom everything is settled.
     pub(super) fn answer_those_who_wait(&mut self, context: &mut Context<Self>) {
-        let backlog = &self.backlog;
+        let backlog = self.dispatcher.backlog();
         let is_done = |progress: &Progress| backlog.is_settled_below(progress.mark);
         let flushes = &mut self.waiting.flushes;
         let done: Vec<_> = flushes
@@ -180,7 +180,7 @@ impl BufferActor {
             written: progress.written,
             rejected: progress.rejected,
             dropped: progress.dropped,
-            undelivered: self.backlog.unsettled_below(progress.mark) as u64,
+            undelivered: self.dispatcher.backlog().unsettled_below(progress.mark) as u64,
             elapsed: self.now().saturating_duration_since(progress.began),
         });
     }
@@ -210,7 +210,7 @@ impl BufferActor {
     pub(super) fn end_unexpectedly(&mut self) {
         self.shared.close();
         for (database, batch) in self.shared.intake.drain() {
-            self.backlog.add(database, batch);
+            self.dispatcher.add(database, batch, self.now());
         }
         for flush in std::mem::take(&mut self.waiting.flushes) {
             self.answer_flush(flush);
@@ -251,15 +251,14 @@ impl BufferActor {
 
     /// All that is pending is undelivered.
     fn give_up(&mut self) -> Vec<(Database, Lines)> {
-        self.sent.clear();
-        let all = self.backlog.take_all();
+        let all = self.dispatcher.take_all();
         let give_up = |(database, number, batch): (Database, u64, Batch)| {
             let lines = batch.lines.clone();
             self.settle(Settled {
                 database: database.clone(),
                 batch,
                 number,
-                fate: Fate::Dropped(DropReason::Undelivered),
+                disposition: Disposition::Dropped(DropReason::Undelivered),
             });
             (database, lines)
         };

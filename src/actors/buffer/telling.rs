@@ -1,104 +1,222 @@
 //! Tells the log and the subscribers: the log once per change, the subscribers everything.
 
+use std::time::Instant;
+
 use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 
-use super::BufferActor;
+use super::{
+    BufferActor,
+    advice::advice,
+    outages::{End, News, REMIND_EVERY},
+};
 use crate::{
-    Api, Database, Event,
+    Database, Event,
     batch::Lines,
-    delivery::backlog::{Fate, LoanId},
-    delivery::breaker::Recovery,
-    delivery::gate::{Closed, Opened},
-    delivery::verdict::{Retry, Scope},
+    delivery::{
+        backlog::Disposition,
+        breaker::Recovery,
+        breakers::{Closed, Opened},
+        verdict::Retry,
+    },
     logging,
+    printable::{LIMIT, printable},
 };
 
 impl BufferActor {
-    /// A breaker has closed.
-    pub(super) fn tell_recovery(&mut self, url: String, database: &Database, closed: Closed) {
-        if let Some(Recovery { after, attempts }) = closed.endpoint {
-            logging::info!(
-                "{url} takes measurements again, after {after:.1?} and {attempts} failed attempts"
-            );
+    /// The endpoint has answered for this database; what was out of service is back.
+    pub(super) fn tell_recovery(
+        &mut self,
+        endpoint: usize,
+        database: &Database,
+        closed: &Closed,
+        context: &mut Context<Self>,
+    ) {
+        let now = self.now();
+        if let Some(Recovery { attempts, .. }) = closed.endpoint
+            && let Some(end) = self.outages.endpoint_works(endpoint, now)
+        {
+            let url = self.endpoints[endpoint].to_string();
+            if end.is_told {
+                logging::info!(
+                    "{url} takes measurements again, after {:.1?} and {attempts} failed attempts",
+                    end.after
+                );
+            }
             self.subscribers.push(Event::EndpointUp {
                 url: url.clone(),
-                after,
+                after: end.after,
                 attempts,
             });
+            self.tell_mended(url, None, &end);
         }
-        if let Some(Recovery { after, attempts }) = closed.database {
-            logging::info!(
-                "{url} takes measurements of database {database} again, after {after:.1?} and \
-                 {attempts} failed attempts"
-            );
+        if let Some(Recovery { attempts, .. }) = closed.database
+            && let Some(end) = self.outages.database_works(database, now)
+        {
+            let url = self.endpoints[endpoint].to_string();
+            if end.is_told {
+                logging::info!(
+                    "{url} takes measurements of database {} again, after {:.1?} and {attempts} \
+                     failed attempts",
+                    shown(database),
+                    end.after
+                );
+            }
+            self.tell_mended(url, Some(database.clone()), &end);
         }
-        self.alarms.misconfigured = false;
+        self.arm_reminder(context);
     }
 
+    fn tell_mended(&mut self, url: String, database: Option<Database>, end: &End) {
+        if end.was_misconfigured {
+            self.subscribers.push(Event::ConfigurationMended {
+                url,
+                database,
+                after: end.after,
+            });
+        }
+    }
+
+    /// A failure that says something of the endpoint or the database.
     pub(super) fn tell_failure(
         &mut self,
-        url: String,
+        endpoint: usize,
         database: &Database,
-        loan: LoanId,
         retry: &Retry,
         opened: Opened,
+        context: &mut Context<Self>,
     ) {
-        let reason = shortened(&retry.reason);
-        // A configuration fault waits for somebody to mend it: that is worth more than a warning,
-        // also if it follows on another fault.
-        let is_news = retry.is_misconfigured && !self.alarms.misconfigured;
-        self.alarms.misconfigured |= retry.is_misconfigured;
-        let level = match retry.is_misconfigured {
-            true => log::Level::Error,
-            false => log::Level::Warn,
+        let (now, reason) = (self.now(), &retry.reason);
+        let is_misconfigured = retry.is_misconfigured();
+        let is_new = match opened.is_endpoints {
+            true => opened.endpoint,
+            false => opened.database,
         };
-        if opened.endpoint || (is_news && retry.scope == Scope::Endpoint) {
+        let is_down = match opened.is_endpoints {
+            true => self
+                .dispatcher
+                .breakers()
+                .endpoint_outage(endpoint)
+                .is_some(),
+            false => opened.counts,
+        };
+        let news = match (is_down, opened.is_endpoints) {
+            (false, _) => News::None,
+            (_, true) => self
+                .outages
+                .endpoint_failed(endpoint, reason, is_misconfigured, now),
+            (_, false) => self
+                .outages
+                .database_failed(database, reason, is_misconfigured, now),
+        };
+        let there = &self.endpoints[endpoint];
+        if news != News::None {
+            let what = match opened.is_endpoints {
+                true => String::new(),
+                false => format!(" of database {}", shown(database)),
+            };
+            let held_back = match news {
+                News::Began { held_back: 1.. } => " (this came and went more often than is logged)",
+                _ => "",
+            };
+            let advice = advice(retry, there, &self.config);
+            let level = match is_misconfigured {
+                true => log::Level::Error,
+                false => log::Level::Warn,
+            };
             logging::log_at!(
                 level,
-                "{url} does not take measurements, they are kept: {reason}"
-            );
-        } else if opened.database || is_news {
-            logging::log_at!(
-                level,
-                "{url} does not take measurements of database {database}, they are kept: \
-                 {reason}{}",
-                self.remedy(retry)
+                "{there} does not take measurements{what}, they are kept: {reason}{advice}{held_back}"
             );
         }
-        if opened.endpoint {
+        let url = there.to_string();
+        if opened.is_endpoints && is_new {
             self.subscribers.push(Event::EndpointDown {
-                url,
+                url: url.clone(),
                 reason: reason.clone(),
             });
         }
-        let measurements = self.backlog.lines(loan).map_or(0, Lines::len);
+        if is_misconfigured && (is_new || news == News::Worse) {
+            self.subscribers.push(Event::ConfigurationFault {
+                url,
+                database: (!opened.is_endpoints).then(|| database.clone()),
+                reason: reason.clone(),
+            });
+        }
+        self.arm_reminder(context);
+    }
+
+    pub(super) fn tell_retry(&mut self, database: &Database, measurements: usize, retry: &Retry) {
+        if self.subscribers.is_empty() {
+            return;
+        }
         self.subscribers.push(Event::Retrying {
             database: database.clone(),
             measurements,
-            reason,
+            reason: retry.reason.clone(),
         });
     }
 
-    fn remedy(&self, retry: &Retry) -> &'static str {
-        let is_missing = retry.is_misconfigured && retry.scope == Scope::Database;
-        match (is_missing, self.config.api, self.config.create_database) {
-            (true, Api::V1, false) => " (create it, or set create_database)",
-            (true, Api::V2 | Api::V3, _) => " (create it)",
-            _ => "",
+    /// While an outage lasts, it is told of again now and then.
+    fn arm_reminder(&mut self, context: &mut Context<Self>) {
+        match (self.outages.any(), self.reminder) {
+            (true, None) => {
+                self.reminder = Some(context.run_later(REMIND_EVERY, |buffer, context| {
+                    buffer.reminder = None;
+                    buffer.remind();
+                    buffer.arm_reminder(context);
+                }));
+            }
+            (false, Some(reminder)) => {
+                context.cancel_future(reminder);
+                self.reminder = None;
+            }
+            _ => {}
         }
     }
 
-    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, fate: Fate) {
+    fn remind(&mut self) {
+        let now = self.now();
+        let pending = self.shared.intake.gauge.lines();
+        let for_long = |since: Instant| now.saturating_duration_since(since);
+        for (endpoint, outage) in self.outages.endpoints() {
+            logging::log_at!(
+                level_of(outage.is_misconfigured),
+                "{} has not taken measurements for {:.0?}; {pending} are pending: {}",
+                self.endpoints[endpoint],
+                for_long(outage.since),
+                outage.reason
+            );
+        }
+        let backlog = self.dispatcher.backlog();
+        let weighs = |database: &Database| backlog.pending(database);
+        if let Some((count, database, outage)) = self.outages.databases(weighs) {
+            let others = match count - 1 {
+                0 => String::new(),
+                others => format!(", and {others} other databases can't be written either"),
+            };
+            logging::log_at!(
+                level_of(outage.is_misconfigured),
+                "database {} has not been written for {:.0?}; {} of its measurements are pending: \
+                 {}{others}",
+                shown(database),
+                for_long(outage.since),
+                weighs(database),
+                outage.reason
+            );
+        }
+    }
+
+    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, disposition: Disposition) {
         if self.subscribers.is_empty() {
             return;
         }
         let measurements = lines.len();
-        match fate {
-            Fate::Written => self.subscribers.push(Event::Written {
+        match disposition {
+            Disposition::Written => self.subscribers.push(Event::Written {
                 database,
                 measurements,
             }),
-            Fate::Rejected { reason } => {
+            Disposition::Rejected { reason } => {
                 for line in lines.iter() {
                     let line = String::from_utf8_lossy(line);
                     self.subscribers.push(Event::Rejected {
@@ -108,12 +226,11 @@ impl BufferActor {
                     });
                 }
             }
-            Fate::Dropped(reason) => self.subscribers.push(Event::Dropped {
+            Disposition::Dropped(reason) => self.subscribers.push(Event::Dropped {
                 database,
                 measurements,
                 reason,
             }),
-            Fate::Unknown | Fate::Remains => {}
         }
     }
 
@@ -129,13 +246,14 @@ impl BufferActor {
     }
 }
 
-/// A reason for the log, on one line: some servers answer with whole pages.
-fn shortened(reason: &str) -> String {
-    const MOST: usize = 500;
-    let one_line = |char: char| if char.is_control() { ' ' } else { char };
-    let mut short: String = reason.chars().take(MOST).map(one_line).collect();
-    if short.len() < reason.len() {
-        short.push('…');
+fn level_of(is_misconfigured: bool) -> log::Level {
+    match is_misconfigured {
+        true => log::Level::Error,
+        false => log::Level::Warn,
     }
-    short
+}
+
+/// A database's name for the log.
+pub(super) fn shown(database: &Database) -> String {
+    printable(&database.to_string(), LIMIT).into_owned()
 }

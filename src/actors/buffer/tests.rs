@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     FlushReport, RecordError, Stats,
     actors::{replay::ReplayActor, writer::Write},
-    delivery::verdict::{Retry, Scope, Verdict},
+    delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -60,19 +60,16 @@ fn config() -> Config {
 
 impl Rig {
     fn new(config: Config) -> Self {
-        Self::with_replay(
-            config,
-            Box::new(|| ReplayActor::default().start().recipient()),
-        )
+        Self::with_replay(config, Box::new(|| ReplayActor.start().recipient()))
     }
 
     fn with_replay(config: Config, replay: StartReplay) -> Self {
         tokio::time::pause();
-        let servers = Servers::new(&config).unwrap();
+        let endpoints = Endpoint::all(&config).unwrap();
         let shared = Arc::new(Shared::new(config));
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
-        let actor = BufferActor::new(Arc::clone(&shared), servers, Http::new(), pool, replay);
+        let actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
         let buffer = actor.start();
         let waker = buffer.clone();
         shared.intake.wake_with(move || waker.do_send(Wake));
@@ -140,11 +137,15 @@ fn answer(write: Write, verdict: Verdict) {
 }
 
 fn retry(scope: Scope) -> Verdict {
-    Verdict::Retry(Retry::new(scope, "on purpose".to_owned()))
+    Verdict::Retry(Retry::new(scope, Cause::Unavailable, "on purpose"))
 }
 
 fn rejected() -> Verdict {
-    Verdict::Rejected {
+    Verdict::Refused(Refusal {
         reason: "on purpose".to_owned(),
-    }
+        text: "on purpose".to_owned(),
+        json: None,
+        is_about_lines: true,
+        words: String::new(),
+    })
 }

@@ -1,136 +1,302 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::{collections::VecDeque, time::Instant};
 
-use super::turns::Turn;
+use super::PartsPlace;
 use crate::{
     Overflow,
-    batch::{Batch, OpenBatch},
-    delivery::verdict::Oddity,
+    batch::{Batch, BatchLimits, OpenBatch},
+    delivery::retry_history::RetryHistory,
 };
 
-/// A sealed batch, or a slice of one.
+/// A sealed batch, or a part of one.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// Counts the sealed batches; a slice has its batch's number.
+    /// That of the batch it is, or is a part of: see [`Backlog`](super::Backlog).
     pub(super) number: u64,
-    pub(super) is_slice: bool,
+    pub(super) source: Source,
     pub(super) was_lent: bool,
-    pub(super) strikes: Strikes,
+    pub(super) history: RetryHistory,
     pub(super) batch: Batch,
 }
 
-/// How a batch came back last, and how many times running.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Strikes {
-    pub(super) oddity: Option<Oddity>,
-    pub(super) times: u32,
-    /// How many readable answers the server had given the first time.
-    pub(super) answers: u64,
+/// Where a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Sealed batches, as they came.
+    Fresh,
+    /// Parts of batches that are looked into.
+    Parts,
+    /// What fails while others pass: one of them is out at a time.
+    Suspects,
 }
 
 impl Job {
-    /// A part of the batch `number`.
-    pub(super) fn slice(number: u64, batch: Batch, strikes: Strikes) -> Self {
-        Self {
-            is_slice: true,
-            was_lent: true,
-            strikes,
-            ..Self::sealed(number, batch.compacted())
-        }
-    }
-
-    fn sealed(number: u64, batch: Batch) -> Self {
+    pub(super) fn new(number: u64, source: Source, batch: Batch, history: RetryHistory) -> Self {
         Self {
             number,
-            is_slice: false,
-            was_lent: false,
-            strikes: Strikes::default(),
+            source,
+            was_lent: source != Source::Fresh,
+            history,
             batch,
         }
     }
 }
 
-/// So many batches, of all databases, are more than are about to be sent.
-const MANY: usize = 16;
+/// When a queue has something to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Now,
+    At(Instant),
+}
 
 /// What one database has pending.
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub(super) turn: Turn,
+    /// Names it in the order by what is pending.
+    pub(super) id: u64,
+    /// Still grows; with its number, if it is not empty.
     pub(super) open: OpenBatch,
-    pub(super) sealed: VecDeque<Job>,
-    /// Of rejected batches.
-    pub(super) slices: VecDeque<Job>,
-    /// So that isolation and fresh batches take turns.
-    slice_was_last: bool,
+    pub(super) open_number: u64,
+    fresh: VecDeque<Job>,
+    parts: VecDeque<Job>,
+    /// Those that may be sent first come first.
+    suspects: VecDeque<Job>,
+    is_suspect_out: bool,
+    last: Source,
     /// How many batches are lent.
-    pub(super) lent: usize,
+    lent: usize,
     /// How many lines are not settled, lent or not.
     pub(super) pending: usize,
 }
 
 impl Queue {
-    pub(super) fn new(turn: Turn) -> Self {
+    pub(super) fn new(id: u64) -> Self {
         Self {
-            turn,
+            id,
             open: OpenBatch::default(),
-            sealed: VecDeque::new(),
-            slices: VecDeque::new(),
-            slice_was_last: false,
+            open_number: 0,
+            fresh: VecDeque::new(),
+            parts: VecDeque::new(),
+            suspects: VecDeque::new(),
+            is_suspect_out: false,
+            last: Source::Suspects,
             lent: 0,
             pending: 0,
         }
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !(self.open.is_empty() && self.sealed.is_empty() && self.slices.is_empty())
+        !self.open.is_empty() || self.jobs().next().is_some()
+    }
+
+    /// Are there parts that were not sent yet?
+    pub(super) fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.fresh.iter().chain(&self.parts).chain(&self.suspects)
     }
 
     pub(super) fn is_idle(&self) -> bool {
         !self.has_work() && self.lent == 0
     }
 
-    pub(super) fn seal(&mut self, next_number: &mut u64, unsettled: &mut BTreeMap<u64, usize>) {
+    /// When there is something to send, if there is anything that is not lent.
+    pub(super) fn due(&self, now: Instant) -> Option<Due> {
+        if !(self.open.is_empty() && self.fresh.is_empty() && self.parts.is_empty()) {
+            return Some(Due::Now);
+        }
+        // While one is out, its return tells.
+        let suspect = self.suspects.front().filter(|_| !self.is_suspect_out)?;
+        Some(match suspect.history.not_before {
+            Some(at) if at > now => Due::At(at),
+            _ => Due::Now,
+        })
+    }
+
+    /// What grew is a batch from here on. `waits` says that it will not be sent at once.
+    pub(super) fn seal(&mut self, many_wait: bool) {
         if self.open.is_empty() {
             return;
         }
         // What is about to be sent will be gone soon, and then its memory is of use.
-        let waits = !self.sealed.is_empty() || unsettled.len() >= MANY;
+        let waits = !self.fresh.is_empty() || many_wait;
         let batch = std::mem::take(&mut self.open).seal(waits);
-        let number = *next_number;
-        *next_number += 1;
-        unsettled.insert(number, batch.lines.len());
-        self.sealed.push_back(Job::sealed(number, batch));
+        let history = RetryHistory::default();
+        let job = Job::new(self.open_number, Source::Fresh, batch, history);
+        self.fresh.push_back(job);
     }
 
+    /// The next job, of a size within the limits: of each kind in turn, so that none holds up
+    /// another.
     pub(super) fn next(
         &mut self,
-        next_number: &mut u64,
-        unsettled: &mut BTreeMap<u64, usize>,
+        limits: BatchLimits,
+        many_wait: bool,
+        now: Instant,
     ) -> Option<Job> {
-        let fresh_waits = !(self.sealed.is_empty() && self.open.is_empty());
-        let is_fresh_ones_turn = self.slice_was_last && fresh_waits;
-        self.slice_was_last = !self.slices.is_empty() && !is_fresh_ones_turn;
-        if self.slice_was_last {
-            return self.slices.pop_front();
+        let order = match self.last {
+            Source::Fresh => [Source::Parts, Source::Suspects, Source::Fresh],
+            Source::Parts => [Source::Suspects, Source::Fresh, Source::Parts],
+            Source::Suspects => [Source::Fresh, Source::Parts, Source::Suspects],
+        };
+        let mut job = order
+            .into_iter()
+            .find_map(|source| self.pop(source, many_wait, now))?;
+        self.last = job.source;
+        let fitting = job.batch.lines.fitting(limits);
+        let lines = job.batch.lines.len();
+        if fitting < lines {
+            let mut parts = job.batch.split(&[0..fitting, fitting..lines]).into_iter();
+            // There are two.
+            let (first, rest) = (parts.next()?, parts.next()?);
+            job.batch = first;
+            let rest = Job {
+                batch: rest,
+                ..job_like(&job)
+            };
+            self.jobs_of(rest.source).push_front(rest);
         }
-        if self.sealed.is_empty() {
-            self.seal(next_number, unsettled);
-        }
-        self.sealed.pop_front()
+        self.is_suspect_out |= job.source == Source::Suspects;
+        self.lent += 1;
+        Some(job)
     }
 
-    /// The number of the oldest batch that is not lent; none yet, if it still grows.
-    pub(super) fn oldest(&self) -> u64 {
-        let jobs = [self.slices.front(), self.sealed.front()];
-        let numbers = jobs.into_iter().flatten().map(|job| job.number);
-        numbers.min().unwrap_or(u64::MAX)
+    fn pop(&mut self, source: Source, many_wait: bool, now: Instant) -> Option<Job> {
+        match source {
+            Source::Fresh => {
+                if self.fresh.is_empty() {
+                    self.seal(many_wait);
+                }
+                self.fresh.pop_front()
+            }
+            Source::Parts => self.parts.pop_front(),
+            Source::Suspects => {
+                let may_go = |job: &Job| job.history.not_before.is_none_or(|at| at <= now);
+                let may_go = !self.is_suspect_out && self.suspects.front().is_some_and(may_go);
+                may_go.then(|| self.suspects.pop_front()).flatten()
+            }
+        }
     }
 
-    /// Takes the oldest or the newest batch out.
+    fn jobs_of(&mut self, source: Source) -> &mut VecDeque<Job> {
+        match source {
+            Source::Fresh => &mut self.fresh,
+            Source::Parts => &mut self.parts,
+            Source::Suspects => &mut self.suspects,
+        }
+    }
+
+    /// A job that was lent is lent no longer.
+    pub(super) fn returned(&mut self, job: &Job) {
+        self.lent -= 1;
+        if job.source == Source::Suspects {
+            self.is_suspect_out = false;
+        }
+    }
+
+    /// Back to the head of its queue.
+    pub(super) fn push_front(&mut self, job: Job) {
+        self.jobs_of(job.source).push_front(job);
+    }
+
+    /// To the suspects, behind those that may be sent before it.
+    pub(super) fn push_suspect(&mut self, mut job: Job) {
+        job.source = Source::Suspects;
+        let at = job.history.not_before;
+        let place = self
+            .suspects
+            .partition_point(|other| other.history.not_before <= at);
+        self.suspects.insert(place, job);
+    }
+
+    /// Parts to be sent.
+    pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartsPlace) {
+        match place {
+            PartsPlace::Behind => self.parts.extend(parts),
+            PartsPlace::Before { last_first } => {
+                let parts: Vec<_> = parts.collect();
+                let mut push = |part| self.parts.push_front(part);
+                match last_first {
+                    true => parts.into_iter().for_each(&mut push),
+                    false => parts.into_iter().rev().for_each(&mut push),
+                }
+            }
+        }
+    }
+
+    /// The part that came first is the next one.
+    pub(super) fn turn_parts(&mut self) {
+        if let Some(part) = self.parts.pop_back() {
+            self.parts.push_front(part);
+        }
+    }
+
+    /// Nothing that is kept apart waits any longer.
+    pub(super) fn release_suspects(&mut self) {
+        for job in &mut self.suspects {
+            job.history.not_before = None;
+        }
+    }
+
+    /// Takes the oldest or the newest batch out, of those that are not lent.
     pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
+        let sources = [Source::Suspects, Source::Parts, Source::Fresh];
+        let ends = sources.into_iter().filter_map(|source| {
+            let jobs = self.jobs_of(source);
+            let end = match overflow {
+                Overflow::DropOldest => jobs.front(),
+                Overflow::DropNewest => jobs.back(),
+            };
+            end.map(|job| (job.number, source))
+        });
+        let ends: Vec<_> = ends.collect();
         match overflow {
-            Overflow::DropOldest => self.slices.pop_front().or_else(|| self.sealed.pop_front()),
-            Overflow::DropNewest => self.sealed.pop_back().or_else(|| self.slices.pop_back()),
+            Overflow::DropOldest => {
+                let (_, source) = ends.into_iter().min_by_key(|(number, _)| *number)?;
+                self.jobs_of(source).pop_front()
+            }
+            Overflow::DropNewest => {
+                let (_, source) = ends.into_iter().max_by_key(|(number, _)| *number)?;
+                self.jobs_of(source).pop_back()
+            }
         }
+    }
+
+    /// Takes out what is not lent of the batch `number`.
+    pub(super) fn take_number(&mut self, number: u64, many_wait: bool) -> Vec<Job> {
+        if self.open_number == number {
+            self.seal(many_wait);
+        }
+        let mut taken = Vec::new();
+        for jobs in [&mut self.fresh, &mut self.parts, &mut self.suspects] {
+            // Fresh ones are in order, and an old one is among the first.
+            if jobs.iter().any(|job| job.number == number) {
+                let (old, others) = jobs.drain(..).partition(|job| job.number == number);
+                *jobs = others;
+                let old: VecDeque<_> = old;
+                taken.extend(old);
+            }
+        }
+        taken
+    }
+
+    pub(super) fn into_jobs(mut self) -> impl Iterator<Item = Job> {
+        self.seal(true);
+        self.fresh
+            .into_iter()
+            .chain(self.parts)
+            .chain(self.suspects)
+    }
+}
+
+/// All of a job but its lines.
+fn job_like(job: &Job) -> Job {
+    Job {
+        number: job.number,
+        source: job.source,
+        was_lent: job.was_lent,
+        history: job.history,
+        batch: Batch::empty(),
     }
 }

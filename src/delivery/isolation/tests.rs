@@ -13,18 +13,38 @@ fn lines(texts: &[&str]) -> Lines {
     batch.seal(true).lines
 }
 
-fn lines_of(count: usize) -> Lines {
-    lines(&vec!["m f=1"; count])
+fn rejected(reason: &str) -> Part {
+    let reason = reason.to_owned();
+    Part::Ended(Disposition::Rejected { reason })
 }
 
-fn rejected(reason: &str) -> Fate {
-    let reason = reason.to_owned();
-    Fate::Rejected { reason }
+fn refusal(text: &str, json: Option<serde_json::Value>) -> Refusal {
+    Refusal {
+        reason: format!("status 400: {text}"),
+        text: text.to_owned(),
+        json,
+        is_about_lines: true,
+        words: String::new(),
+    }
 }
 
-fn isolated(texts: &[&str], reason: &str) -> Vec<(Range<usize>, Fate)> {
-    let reason = reason.to_owned();
-    isolate(&lines(texts), Fault::Rejected { reason })
+fn named_in(texts: &[&str], refusal: &Refusal) -> Named {
+    named(&lines(texts), refusal)
+}
+
+fn isolated(texts: &[&str], text: &str) -> Vec<(Range<usize>, Part)> {
+    match named_in(texts, &refusal(text, None)) {
+        Named::Some(bad) => runs_between(texts.len(), bad, false),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn some(bad: &[(usize, &str)]) -> Named {
+    let bad = bad.iter();
+    Named::Some(
+        bad.map(|(line, reason)| (*line, (*reason).to_owned()))
+            .collect(),
+    )
 }
 
 #[test]
@@ -38,11 +58,11 @@ fn the_lines_that_the_server_quotes_are_bad_and_the_rest_is_sent_together() {
     assert_eq!(
         isolated(&texts, reason),
         [
-            (0..1, Fate::Remains),
+            (0..1, Part::Together),
             (1..2, rejected("unable to parse: missing fields")),
-            (2..4, Fate::Remains),
+            (2..4, Part::Together),
             (4..5, rejected("unable to parse: invalid field format")),
-            (5..6, Fate::Remains),
+            (5..6, Part::Together),
         ]
     );
 }
@@ -55,22 +75,21 @@ fn a_quoted_line_may_hold_newlines_quotes_and_the_words_around_it() {
     assert_eq!(
         isolated(&texts, &reason),
         [
-            (0..1, Fate::Remains),
+            (0..1, Part::Together),
             (1..2, rejected("unable to parse: bad timestamp"))
         ]
     );
 }
 
 #[test]
-fn a_quote_that_is_no_line_of_the_batch_rejects_nothing() {
-    let texts = ["good f=1", "bad"];
-    for reason in [
-        "status 400: unable to parse 'other': missing fields",
-        "status 400: unable to parse 'bad",
-        "status 400: partial write: field type conflict: input field \"f\" dropped=1",
+fn a_quote_that_is_no_line_of_the_batch_names_nothing() {
+    for text in [
+        "unable to parse 'other': missing fields",
+        "unable to parse 'bad",
+        "partial write: field type conflict: input field \"f\" dropped=1",
     ] {
-        let halves = [(0..1, Fate::Unknown), (1..2, Fate::Unknown)];
-        assert_eq!(isolated(&texts, reason), halves);
+        let named = named_in(&["good f=1", "bad"], &refusal(text, None));
+        assert_eq!(named, Named::None, "{text}");
     }
 }
 
@@ -82,7 +101,7 @@ fn of_a_text_that_is_cut_short_the_quotes_that_are_whole_count() {
         isolated(&texts, reason),
         [
             (0..1, rejected("unable to parse: missing fields")),
-            (1..3, Fate::Remains)
+            (1..3, Part::Together)
         ]
     );
 }
@@ -98,35 +117,124 @@ fn a_line_that_stands_twice_is_bad_twice() {
 }
 
 #[test]
-fn what_is_odd_again_and_again_may_be_the_batchs_own_fault() {
-    let suspect = |oddity, times, lines, bytes| {
-        suspect(Odd {
-            oddity,
-            times,
-            server_answers: true,
-            lines,
-            bytes,
-            reason: "r",
-        })
+fn the_lines_that_the_server_numbers_are_bad_if_the_numbers_can_be_trusted() {
+    let item = |line: u64, why: &str| serde_json::json!({ "line_number": line, "error_message": why, "original_line": "x" });
+    let list = |items: Vec<serde_json::Value>| {
+        let json = serde_json::json!({ "error": "partial write of line protocol occurred", "data": items });
+        refusal("partial write of line protocol occurred", Some(json))
     };
-    let mib = 1 << 20;
-    assert_eq!(suspect(Oddity::CutOff, 1, 9, mib + 1), None);
-    let reason = || "r".to_owned();
+    let texts = ["a", "b", "c", "d", "e"];
+    let bad = list(vec![item(2, "invalid x"), item(5, "invalid y")]);
     assert_eq!(
-        suspect(Oddity::CutOff, 2, 9, mib + 1),
-        Some(Fault::TooLarge { reason: reason() })
+        named_in(&texts, &bad),
+        some(&[(1, "invalid x"), (4, "invalid y")])
     );
-    assert_eq!(suspect(Oddity::CutOff, 4, 9, mib), None);
-    assert!(suspect(Oddity::CutOff, 5, 9, mib).is_some());
-    assert_eq!(suspect(Oddity::CutOff, 9, 1, mib), None);
-    assert_eq!(suspect(Oddity::CutOff, 9, 9, 64 << 10), None);
-    let rejected = Some(Fault::Rejected { reason: reason() });
-    assert_eq!(suspect(Oddity::NotReadable, 1, 9, 9), None);
-    assert_eq!(suspect(Oddity::NotReadable, 2, 9, 9), rejected);
-    assert_eq!(suspect(Oddity::NotReadable, 2, 1, 9), None);
-    assert_eq!(suspect(Oddity::NotReadable, 3, 1, 9), rejected);
-    assert_eq!(suspect(Oddity::CutOff, 2, 1, mib + 1), None);
-    assert!(suspect(Oddity::CutOff, 3, 1, mib + 1).is_some());
+    // One of them is no line of this batch: all are counted in another way.
+    for strange in [0, 6] {
+        let strange = list(vec![item(2, "invalid x"), item(strange, "invalid y")]);
+        assert_eq!(named_in(&texts, &strange), Named::None);
+    }
+    let with_newline = ["a s=\"1\n2\"", "b"];
+    let second = list(vec![item(2, "invalid x")]);
+    assert_eq!(named_in(&with_newline, &second), Named::None);
+    let trouble = list(vec![item(1, "error from wal: x"), item(2, "invalid x")]);
+    assert_eq!(named_in(&texts, &trouble), some(&[(1, "invalid x")]));
+    let object = serde_json::json!({ "data": item(3, "invalid z") });
+    let object = refusal("parsing failed for write_lp endpoint", Some(object));
+    assert_eq!(named_in(&texts, &object), some(&[(2, "invalid z")]));
+}
+
+#[test]
+fn numbers_in_a_text_count_at_the_start_of_its_lines() {
+    let texts = ["a", "b", "c", "d"];
+    let cloud = "failed to parse line protocol:\n  errors encountered on line(s):\n  error parsing line 2 (1-based): no field in 'error parsing line 1 (1-based): x'\n  error parsing line 4 (1-based): bad";
+    assert_eq!(
+        named_in(&texts, &refusal(cloud, None)),
+        some(&[
+            (1, "no field in 'error parsing line 1 (1-based): x'"),
+            (3, "bad")
+        ])
+    );
+    let quest = "failed to parse line protocol:errors encountered on line(s):\nerror in line 3: table: m; column: f; cast error";
+    let json = serde_json::json!({ "code": "invalid", "message": quest, "line": 3 });
+    assert_eq!(
+        named_in(&texts, &refusal(quest, Some(json))),
+        some(&[(2, "table: m; column: f; cast error")])
+    );
+    let only_the_number = serde_json::json!({ "message": "cast error", "line": 1 });
+    let named = named_in(&texts, &refusal("cast error", Some(only_the_number)));
+    assert_eq!(named, some(&[(0, "cast error")]));
+}
+
+#[test]
+fn the_rest_of_a_body_begins_with_its_first_bad_line() {
+    let texts = ["a f=1", "b\\ \"é\u{1}", "c", "c"];
+    let whole = "cannot process influx line protocol data: incorrect influx line \"b\\\\ \\\"é\\x01\\nc\\nc\\n\": missing field value; see https://docs";
+    assert_eq!(
+        named_in(&texts, &refusal(whole, None)),
+        some(&[(1, "incorrect influx line: missing field value")])
+    );
+    let cut = "incorrect influx line \"c\\nc\\nand mo";
+    let named = named_in(&texts, &refusal(cut, None));
+    assert_eq!(
+        named,
+        some(&[(2, "incorrect influx line"), (3, "incorrect influx line")])
+    );
+    for nothing in [
+        "incorrect influx line \"c",
+        "incorrect influx line \"other\\n\": x",
+    ] {
+        assert_eq!(
+            named_in(&texts, &refusal(nothing, None)),
+            Named::None,
+            "{nothing}"
+        );
+    }
+}
+
+#[test]
+fn if_as_many_were_dropped_as_there_are_all_are_bad() {
+    let texts = ["a", "b", "c"];
+    let dropped = |text: &str| named_in(&texts, &refusal(text, None));
+    for text in [
+        "partial write: points beyond retention policy dropped=3",
+        "partial write: dropped 3 points outside retention policy of duration 1h0m0s dropped=3 for database: x dropped=1",
+    ] {
+        let reason = format!("status 400: {text}");
+        assert_eq!(dropped(text), Named::All { reason }, "{text}");
+    }
+    for text in [
+        "partial write: points beyond retention policy dropped=2",
+        "partial write: points beyond retention policy",
+        "partial write: input field \" dropped=3 \" on measurement \"m\" dropped=1",
+    ] {
+        assert_eq!(dropped(text), Named::None, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_about_lines_names_none() {
+    let text = "unable to parse 'bad': missing fields dropped=1";
+    let other = Refusal {
+        is_about_lines: false,
+        ..refusal(text, None)
+    };
+    assert_eq!(named_in(&["bad"], &other), Named::None);
+}
+
+#[test]
+fn where_bad_lines_are_named_one_by_one_what_is_left_is_halved() {
+    let bad = BTreeMap::from([(2, "r".to_owned())]);
+    assert_eq!(
+        runs_between(8, bad, true),
+        [
+            (0..1, Part::Apart),
+            (1..2, Part::Apart),
+            (2..3, rejected("r")),
+            (3..7, Part::Apart),
+            (7..8, Part::Apart),
+        ]
+    );
 }
 
 /// Plays a server that refuses every slice with a bad line: what is rejected, after how many
@@ -141,15 +249,12 @@ fn play(lines: usize, bad: &BTreeSet<usize>) -> (BTreeSet<usize>, usize) {
         if bad.range(slice.clone()).next().is_none() {
             continue;
         }
-        let reason = "bad".to_owned();
-        for (run, fate) in isolate(&lines_of(slice.len()), Fault::Rejected { reason }) {
-            let run = slice.start + run.start..slice.start + run.end;
-            match fate {
-                Fate::Unknown => to_send.push_back(run),
-                Fate::Rejected { .. } => rejected.extend(run),
-                other => unreachable!("{other:?}"),
-            }
+        if slice.len() == 1 {
+            rejected.extend(slice);
+            continue;
         }
+        let halves = halves(slice.len()).into_iter();
+        to_send.extend(halves.map(|(run, _)| slice.start + run.start..slice.start + run.end));
     }
     (rejected, posts)
 }
@@ -180,8 +285,7 @@ fn worst(lines: usize, bad: usize, known: &mut HashMap<(usize, usize), usize>) -
     if let Some(posts) = known.get(&(lines, bad)) {
         return *posts;
     }
-    let reason = String::new();
-    let halves = isolate(&lines_of(lines), Fault::Rejected { reason });
+    let halves = halves(lines);
     let (first, second) = (halves[0].0.len(), halves[1].0.len());
     let in_first = bad.saturating_sub(second)..=bad.min(first);
     let posts = in_first
@@ -206,31 +310,4 @@ fn the_bound_holds_wherever_the_bad_lines_are() {
     }
     // For two of 5,000 it is 50.1.
     assert_eq!(worst(5_000, 2, &mut known), 49);
-}
-
-#[test]
-fn a_single_line_that_is_too_large_is_rejected() {
-    let reason = "status 413".to_owned();
-    let fault = Fault::TooLarge {
-        reason: reason.clone(),
-    };
-    assert_eq!(
-        isolate(&lines_of(1), fault),
-        [(0..1, Fate::Rejected { reason })]
-    );
-}
-
-#[test]
-fn a_single_line_is_not_at_fault_where_nothing_is_answered_readably() {
-    let odd = |lines, server_answers| Odd {
-        oddity: Oddity::NotReadable,
-        times: 99,
-        server_answers,
-        lines,
-        bytes: 9,
-        reason: "r",
-    };
-    assert_eq!(suspect(odd(1, false)), None);
-    assert!(suspect(odd(1, true)).is_some());
-    assert!(suspect(odd(2, false)).is_some(), "it is only split");
 }

@@ -6,21 +6,24 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
-fn of(status: u16, body: &str) -> Verdict {
-    with_retry_after(status, body, None)
-}
-
-fn with_retry_after(status: u16, body: &str, retry_after: Option<&str>) -> Verdict {
-    let answer = Answer {
+fn answer(status: u16, body: &str) -> Answer {
+    Answer {
         status,
-        retry_after: retry_after.map(str::to_owned),
+        retry_after: None,
         body: body.to_owned(),
         error: None,
         location: None,
         content_type: None,
         is_whole: true,
-    };
+    }
+}
+
+fn on(answer: Answer) -> Verdict {
     verdict(Outcome::Answered(answer), now())
+}
+
+fn of(status: u16, body: &str) -> Verdict {
+    on(answer(status, body))
 }
 
 fn retry(verdict: Verdict) -> Retry {
@@ -30,193 +33,344 @@ fn retry(verdict: Verdict) -> Retry {
     }
 }
 
-#[test]
-fn any_2xx_is_written() {
-    for status in [200, 201, 202, 204, 299] {
-        assert_eq!(of(status, ""), Verdict::Written);
+/// Scope and cause of a retry.
+fn kept(verdict: Verdict) -> (Scope, Cause) {
+    let retry = retry(verdict);
+    (retry.scope, retry.cause)
+}
+
+fn refusal(verdict: Verdict) -> Refusal {
+    match verdict {
+        Verdict::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_2xx_without_content_is_written() {
+    for status in [200, 201, 202, 203, 204, 205, 206, 299] {
+        assert_eq!(of(status, ""), Verdict::Written);
+        assert_eq!(of(status, "\r\n"), Verdict::Written);
+    }
+}
+
+#[test]
+fn a_2xx_with_a_body_is_no_answer_to_a_write() {
+    for body in [
+        "<html><head><title>Welcome to nginx!</title></head></html>",
+        "<!DOCTYPE html>",
+        r#"{"links":{"query":{"self":"/api/v2/query"}}}"#,
+        r#"{"error":"not found"}"#,
+        r#"{"results":[{"statement_id":0}]}"#,
+        "OK",
+        "[]",
+    ] {
+        for status in [200, 201, 202, 204] {
+            let verdict = of(status, body);
+            assert_eq!(kept(verdict), (Scope::Path, Cause::Configuration), "{body}");
+        }
+    }
+    let page = |status| Answer {
+        content_type: Some("Text/HTML; charset=utf-8".to_owned()),
+        ..answer(status, "")
+    };
+    assert_eq!(kept(on(page(200))), (Scope::Path, Cause::Configuration));
+    assert_eq!(on(page(204)), Verdict::Written, "it has no content");
+}
+
+#[test]
+fn a_2xx_whose_body_did_not_come_whole_is_no_proof() {
+    let cut = Answer {
+        is_whole: false,
+        ..answer(200, "")
+    };
+    assert_eq!(kept(on(cut)), (Scope::Unclear, Cause::Unknown));
 }
 
 #[test]
 fn no_connection_is_the_endpoints_fault() {
-    let reason = || "refused".to_owned();
-    let outcome = Outcome::NotConnected {
-        reason: reason(),
-        is_refused: true,
-    };
-    let verdict = verdict(outcome, now());
-    assert_eq!(retry(verdict), Retry::new(Scope::Endpoint, reason()));
-}
-
-#[test]
-fn a_timeout_a_reset_and_a_5xx_may_be_the_databases_fault() {
-    let reason = || "reset".to_owned();
-    let verdict = verdict(Outcome::NotAnswered { reason: reason() }, now());
-    assert_eq!(retry(verdict), Retry::new(Scope::Unclear, reason()));
-    for status in [500, 502, 503, 504, 507, 599] {
-        let retry = retry(of(status, r#"{"error":"timeout"}"#));
+    for is_refused in [false, true] {
+        let reason = "refused".to_owned();
+        let retry = retry(verdict(Outcome::NotConnected { reason, is_refused }, now()));
         assert_eq!(
-            retry,
-            Retry::new(Scope::Unclear, format!("status {status}: timeout"))
+            (retry.scope, retry.cause),
+            (Scope::Endpoint, Cause::Unavailable)
+        );
+        assert_eq!(
+            (retry.is_refused, retry.reason.as_str()),
+            (is_refused, "refused")
         );
     }
 }
 
 #[test]
-fn a_429_is_the_endpoints_and_retry_after_is_followed_as_seconds_and_as_a_date() {
-    for status in [429, 503] {
-        for (value, seconds) in [
-            ("7", 7),
-            (" 0 ", 0),
-            ("Tue, 14 Nov 2023 22:13:50 GMT", 30),
-            ("Tue, 14 Nov 2023 22:13:10 GMT", 0),
-            ("86400", 600),
-            ("99999999999999999999999", 600),
-            ("Fri, 31 Dec 2100 23:59:59 GMT", 600),
-        ] {
-            let retry = retry(with_retry_after(status, "", Some(value)));
-            assert_eq!(retry.scope, Scope::Endpoint);
-            assert_eq!(
-                retry.not_before,
-                Some(Duration::from_secs(seconds)),
-                "{value}"
-            );
-            assert!(!retry.is_misconfigured);
+fn what_was_not_answered_may_have_any_cause() {
+    let reason = || "because".to_owned();
+    for outcome in [
+        Outcome::NotAnswered { reason: reason() },
+        Outcome::CutOff { reason: reason() },
+        Outcome::NotReadable { reason: reason() },
+        Outcome::TimedOut { reason: reason() },
+    ] {
+        let is_timeout = matches!(outcome, Outcome::TimedOut { .. });
+        let retry = retry(verdict(outcome, now()));
+        assert_eq!((retry.scope, retry.cause), (Scope::Unclear, Cause::Unknown));
+        assert_eq!(retry.is_timeout, is_timeout);
+    }
+}
+
+#[test]
+fn each_status_without_a_word_is_kept_or_looked_into() {
+    use Cause::{Configuration, Unavailable, Unknown};
+    use Scope::{Database, Endpoint, Path, Unclear};
+    for (statuses, scope, cause) in [
+        (&[301, 302, 303, 304, 307, 308][..], Path, Configuration),
+        (&[401], Endpoint, Configuration),
+        (&[403, 414], Database, Configuration),
+        (
+            &[402, 404, 405, 406, 409, 410, 415, 417, 418, 431, 451, 494],
+            Path,
+            Configuration,
+        ),
+        (
+            &[408, 499, 500, 501, 502, 504, 505, 507, 599],
+            Unclear,
+            Unknown,
+        ),
+        (&[425, 429, 503], Unclear, Unavailable),
+        (&[0, 100, 101, 199, 600, 999], Unclear, Unknown),
+    ] {
+        for status in statuses {
+            assert_eq!(kept(of(*status, "")), (scope, cause), "{status}");
         }
     }
-    for value in [None, Some(""), Some("soon"), Some("-1"), Some("1.5")] {
-        let retry = retry(with_retry_after(429, "", value));
-        assert_eq!((retry.scope, retry.not_before), (Scope::Endpoint, None));
+    assert!(matches!(of(413, ""), Verdict::TooLarge { .. }));
+    for status in [400, 422] {
+        assert!(!refusal(of(status, "")).is_about_lines);
     }
 }
 
 #[test]
-fn a_400_and_a_422_are_rejected_with_the_servers_reason() {
-    let partial =
-        r#"{"error":"partial write: unable to parse 'bad line': invalid field format dropped=0"}"#;
-    let reason =
-        "status 400: partial write: unable to parse 'bad line': invalid field format dropped=0";
-    let rejected = |reason: &str| Verdict::Rejected {
-        reason: reason.to_owned(),
+fn retry_after_is_followed_as_seconds_and_as_a_date() {
+    let after = |value: &str| {
+        let answer = Answer {
+            retry_after: Some(value.to_owned()),
+            ..answer(503, "")
+        };
+        retry(on(answer)).not_before
     };
-    assert_eq!(of(400, partial), rejected(reason));
-    assert_eq!(
-        of(
-            422,
-            r#"{"code":"unprocessable entity","message":"outside retention"}"#
-        ),
-        rejected("status 422: outside retention")
-    );
-    assert_eq!(of(400, ""), rejected("status 400"));
-    assert_eq!(of(400, "<html>no"), rejected("status 400: <html>no"));
+    assert_eq!(after("5"), Some(Duration::from_secs(5)));
+    assert_eq!(after(" 0 "), Some(Duration::ZERO));
+    let date = httpdate::fmt_http_date(now() + Duration::from_secs(7));
+    assert_eq!(after(&date), Some(Duration::from_secs(7)));
+    let past = httpdate::fmt_http_date(now() - Duration::from_secs(7));
+    assert_eq!(after(&past), Some(Duration::ZERO));
+    for long in ["999999999", "99999999999999999999999"] {
+        assert_eq!(after(long), Some(MAX_RETRY_AFTER));
+    }
+    for nonsense in ["", "-1", "1.5", "soon"] {
+        assert_eq!(after(nonsense), None, "{nonsense}");
+    }
 }
 
 #[test]
-fn a_500_that_names_a_permanent_fault_is_rejected() {
-    for fault in [
-        "partial write: x dropped=1",
-        "field type conflict: x",
-        "unable to parse 'x'",
-        "partial write: points beyond retention policy dropped=1",
+fn a_fault_of_the_request_is_never_one_of_its_lines() {
+    for (body, scope) in [
+        (
+            "Client sent an HTTP request to an HTTPS server.\n",
+            Scope::Path,
+        ),
+        (
+            "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+            Scope::Path,
+        ),
+        ("unsupported path requested: \"/x\"", Scope::Path),
+        (
+            r#"{"error":"invalid precision \"x\" (use n, u, ms, s, m or h)"}"#,
+            Scope::Path,
+        ),
+        (
+            r#"{"code":"invalid","message":"Please provide either orgID or org"}"#,
+            Scope::Path,
+        ),
+        (
+            "<html><head><title>400 Request Header Or Cookie Too Large</title></head>",
+            Scope::Path,
+        ),
+        (
+            r#"{"error":"Adding a new database would exceed limit of 5 databases"}"#,
+            Scope::Database,
+        ),
+        (r#"{"error":"db name too long: max 64"}"#, Scope::Database),
     ] {
-        let body = serde_json::json!({ "error": fault }).to_string();
-        assert!(
-            matches!(of(500, &body), Verdict::Rejected { .. }),
-            "{fault}"
+        for status in [400, 422] {
+            assert_eq!(
+                kept(of(status, body)),
+                (scope, Cause::Configuration),
+                "{body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_servers_own_trouble_is_kept_whatever_its_status() {
+    for (status, body) in [
+        (
+            400,
+            r#"{"error":"partial write: x: no space left on device dropped=3"}"#,
+        ),
+        (
+            500,
+            r#"{"error":"engine: cache-max-memory-size exceeded: (1/2)"}"#,
+        ),
+        (
+            400,
+            r#"{"error":"readonly now and writing is not allowed"}"#,
+        ),
+        (401, r#"{"code":4007,"error":"Region is readonly"}"#),
+        (
+            400,
+            r#"{"code":"invalid","message":"write buffer error: error from wal: x"}"#,
+        ),
+    ] {
+        assert_eq!(
+            kept(of(status, body)),
+            (Scope::Unclear, Cause::Trouble),
+            "{body}"
         );
     }
-    assert!(matches!(
-        of(500, r#"{"error":"engine: closed"}"#),
-        Verdict::Retry(_)
-    ));
+    // A cluster's, without any reason.
+    let bare = of(500, r#"{"error":"partial write"}"#);
+    assert_eq!(kept(bare), (Scope::Unclear, Cause::Unknown));
+}
+
+#[test]
+fn a_missing_database_is_its_own_fault_and_may_be_created() {
+    let missing = retry(of(404, r#"{"error":"database not found: \"x\""}"#));
+    assert!(missing.misses_database);
+    assert_eq!(
+        (missing.scope, missing.cause),
+        (Scope::Database, Cause::Configuration)
+    );
+    for (status, body) in [
+        (500, r#"{"error":"retention policy not found: week"}"#),
+        (
+            404,
+            r#"{"code":"not found","message":"bucket \"x\" not found"}"#,
+        ),
+        (
+            404,
+            r#"{"code":"not found","message":"no dbrp mapping found"}"#,
+        ),
+    ] {
+        let missing = retry(of(status, body));
+        assert!(!missing.misses_database, "{body}");
+        assert_eq!(missing.scope, Scope::Database, "{body}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_split_in_whatever_words_it_is_said() {
+    for (status, body) in [
+        (
+            413,
+            "<html><title>413 Request Entity Too Large</title></html>",
+        ),
+        (413, ""),
+        (
+            400,
+            "too big data size exceeding -influx.maxRequestSize=67108864 bytes",
+        ),
+        (400, r#"{"error":"http: request body too large"}"#),
+        (500, "max request size (10485760 bytes) exceeded"),
+    ] {
+        assert!(
+            matches!(of(status, body), Verdict::TooLarge { .. }),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_tells_whether_it_is_about_lines() {
+    for (status, body) in [
+        (400, r#"{"error":"unable to parse 'a': missing fields"}"#),
+        (
+            422,
+            r#"{"code":"x","message":"failure writing points to database: partial write: field type conflict: x dropped=1"}"#,
+        ),
+        (
+            500,
+            r#"{"error":"partial write: field type conflict: x dropped=1"}"#,
+        ),
+        (
+            400,
+            r#"{"error":"partial write of line protocol occurred","data":[]}"#,
+        ),
+    ] {
+        assert!(refusal(of(status, body)).is_about_lines, "{body}");
+    }
+    assert!(!refusal(of(400, "it is all bad")).is_about_lines);
+}
+
+#[test]
+fn what_a_line_says_is_not_taken_for_the_servers_words() {
+    for line in [
+        "m f=\"no space left on device\"",
+        "m f=\"': database not found: x\" 1",
+    ] {
+        let text = format!("unable to parse '{line}': bad timestamp");
+        let body = serde_json::json!({ "error": text }).to_string();
+        assert!(refusal(of(400, &body)).is_about_lines, "{line}");
+    }
 }
 
 #[test]
 fn the_header_speaks_only_where_there_is_no_body() {
-    let answer = |body: &str| Answer {
-        status: 400,
-        retry_after: None,
-        body: body.to_owned(),
-        error: Some("from the header".to_owned()),
-        location: None,
-        content_type: None,
-        is_whole: true,
+    let from = |body: &str| {
+        let answer = Answer {
+            error: Some("from the header".to_owned()),
+            ..answer(400, body)
+        };
+        refusal(on(answer)).reason
     };
-    assert_eq!(reason(&answer("")), "status 400: from the header");
-    assert_eq!(reason(&answer("body")), "status 400: body");
+    assert_eq!(from(""), "status 400: from the header");
+    assert_eq!(from("body"), "status 400: body");
 }
 
 #[test]
 fn a_body_that_was_not_read_to_its_end_is_still_understood() {
     let whole = r#"{"error":"unable to parse 'a \u003c \"b\"': invalid"}"#;
     for end in whole.len() - 10..whole.len() {
-        let Verdict::Rejected { reason } = of(400, &whole[..end]) else {
-            panic!("{end}");
-        };
+        let refusal = refusal(of(400, &whole[..end]));
         assert!(
-            reason.starts_with("status 400: unable to parse 'a < \"b\"'"),
-            "{reason}"
+            refusal.is_about_lines && refusal.json.is_some(),
+            "{}",
+            refusal.text
         );
     }
-    // Also where the cut is in the middle of an escape.
-    let Verdict::Rejected { reason } = of(400, r#"{"error":"unable to parse 'a \u00"#) else {
-        panic!();
+    let list = r#"{"error":"partial write of line protocol occurred","data":[{"line_number":2,"error_message":"x"},{"line_number":3,"error_me"#;
+    let data = refusal(of(400, list)).json.unwrap();
+    assert_eq!(data["data"][0]["line_number"], 2);
+}
+
+#[test]
+fn a_reason_is_on_one_line_and_bounded_and_a_redirect_says_where_to() {
+    let reason = refusal(of(400, &"a\nb\u{1b}[31m".repeat(1_000))).reason;
+    assert!(
+        reason.chars().count() < 600 && !reason.contains(char::is_control),
+        "{reason}"
+    );
+    let page = retry(of(404, "<html><title>404\nNot Found</title><p>much more")).reason;
+    assert_eq!(page, "status 404: a web page, \"404 Not Found\"");
+    let redirect = Answer {
+        location: Some("https://h/write".to_owned()),
+        ..answer(307, "")
     };
-    assert_eq!(reason, "status 400: unable to parse 'a ");
-}
-
-#[test]
-fn what_is_cut_off_or_not_readable_is_odd() {
-    let reason = || "reset".to_owned();
-    let cut = retry(verdict(Outcome::CutOff { reason: reason() }, now()));
+    let reason = retry(on(redirect)).reason;
     assert_eq!(
-        (cut.scope, cut.oddity),
-        (Scope::Unclear, Some(Oddity::CutOff))
+        reason,
+        "status 307, a redirect to https://h/write, which is not followed"
     );
-    let unreadable = retry(verdict(Outcome::NotReadable { reason: reason() }, now()));
-    assert_eq!(unreadable.oddity, Some(Oddity::NotReadable));
-    assert_eq!(retry(of(503, "")).oddity, None);
-}
-
-#[test]
-fn a_413_is_too_large() {
-    assert_eq!(
-        of(413, r#"{"error":"Request Entity Too Large"}"#),
-        Verdict::TooLarge {
-            reason: "status 413: Request Entity Too Large".to_owned()
-        }
-    );
-}
-
-#[test]
-fn a_404_of_a_database_is_that_databases_and_any_other_is_the_endpoints() {
-    for (status, body) in [
-        (404, r#"{"error":"database not found: \"nope\""}"#),
-        (
-            404,
-            r#"{"code":"not found","message":"bucket \"nope\" not found"}"#,
-        ),
-        (500, r#"{"error":"retention policy not found: nope"}"#),
-    ] {
-        let retry = retry(of(status, body));
-        assert_eq!(retry.scope, Scope::Database);
-        assert!(retry.is_misconfigured);
-        // What `CREATE DATABASE` would mend.
-        assert_eq!(retry.misses_database, body.contains("database not found"));
-    }
-    let retry = retry(of(404, "404 page not found"));
-    assert_eq!(retry.scope, Scope::Endpoint);
-}
-
-#[test]
-fn every_other_status_is_a_configuration_fault_of_the_endpoint() {
-    for status in [301, 302, 307, 401, 402, 403, 405, 407, 410, 415, 418, 499] {
-        let retry = retry(of(status, r#"{"error":"authorization failed"}"#));
-        assert_eq!(retry.scope, Scope::Endpoint);
-        assert!(retry.is_misconfigured, "{status}");
-        assert_eq!(
-            retry.reason,
-            format!("status {status}: authorization failed")
-        );
-    }
 }

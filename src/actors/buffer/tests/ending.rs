@@ -67,7 +67,7 @@ async fn shutdown_tries_at_once_also_while_a_breaker_is_open() {
     let not_before = Some(100 * SECOND);
     let asked_to_wait = Verdict::Retry(Retry {
         not_before,
-        ..Retry::new(Scope::Endpoint, String::new())
+        ..Retry::new(Scope::Endpoint, Cause::Unavailable, "busy")
     });
     rig.settle_next(asked_to_wait).await;
     rig.idle().await;

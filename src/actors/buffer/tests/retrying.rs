@@ -108,7 +108,7 @@ async fn a_replay_actor_that_dies_over_a_batch_loses_nothing() {
 #[actix::test]
 async fn a_replay_actor_that_is_dead_is_replaced_and_is_no_hot_loop() {
     let dead = || Context::<ReplayActor>::new().address().recipient();
-    let alive = || ReplayActor::default().start().recipient();
+    let alive = || ReplayActor.start().recipient();
     let starts = std::cell::Cell::new(0);
     let start = move || match starts.replace(starts.get() + 1) {
         0..2 => dead(),
@@ -131,7 +131,7 @@ async fn databases_that_cannot_be_sent_to_leave_their_share_of_the_writers() {
     }
     for _ in 0..9 {
         let not_before = Some(500 * SECOND);
-        let blocked = Retry::new(Scope::Database, String::new());
+        let blocked = Retry::new(Scope::Database, Cause::Configuration, "blocked");
         let blocked = Retry {
             not_before,
             ..blocked

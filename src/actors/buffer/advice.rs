@@ -1,0 +1,99 @@
+//! What to do about a failure, for the log. Pure.
+
+use crate::{
+    Api, Config,
+    delivery::verdict::{Retry, Scope},
+    endpoint::Endpoint,
+};
+
+/// What to look at, as the end of a sentence; nothing, if there is nothing to do but wait.
+pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> String {
+    if retry.is_refused {
+        return " (nothing listens there: is the server running, and are host and port right?)"
+            .to_owned();
+    }
+    if !retry.is_misconfigured() {
+        return String::new();
+    }
+    match retry.scope {
+        Scope::Endpoint => {
+            let setting = match (config.api, &config.token) {
+                (Api::V1, None) => "user and password",
+                _ => "the token",
+            };
+            format!(" (check {setting})")
+        }
+        Scope::Path => {
+            let api = match config.api {
+                Api::V1 => "the API of InfluxDB 1",
+                Api::V2 => "the API of InfluxDB 2",
+                Api::V3 => "the API of InfluxDB 3",
+            };
+            let path = endpoint.write_path();
+            format!(
+                " (asked for was POST {path}: does the server speak {api}, and is the URL right?)"
+            )
+        }
+        Scope::Database if retry.misses_database => match (config.api, config.create_database) {
+            (Api::V1, false) => " (create it, or set create_database)".to_owned(),
+            _ => " (create it)".to_owned(),
+        },
+        Scope::Database | Scope::Unclear => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::verdict::Cause;
+
+    fn advised(config: Config, retry: Retry) -> String {
+        let endpoint = Endpoint::all(&config).unwrap().remove(0);
+        advice(&retry, &endpoint, &config)
+    }
+
+    fn misconfigured(scope: Scope) -> Retry {
+        Retry::new(scope, Cause::Configuration, "why")
+    }
+
+    #[test]
+    fn each_fault_says_what_to_look_at() {
+        let v1 = || Config::v1("http://h:1/base");
+        let v2 = || Config::v2("http://h", "o", "t");
+        let refused = Retry {
+            is_refused: true,
+            ..Retry::new(Scope::Endpoint, Cause::Unavailable, "refused")
+        };
+        let missing = || Retry {
+            misses_database: true,
+            ..misconfigured(Scope::Database)
+        };
+        for (config, retry, wanted) in [
+            (v1(), refused, "is the server running"),
+            (
+                v1(),
+                misconfigured(Scope::Endpoint),
+                "check user and password",
+            ),
+            (v2(), misconfigured(Scope::Endpoint), "check the token"),
+            (
+                v1(),
+                misconfigured(Scope::Path),
+                "POST http://h:1/base/write: does the server speak the API of InfluxDB 1",
+            ),
+            (
+                v2(),
+                misconfigured(Scope::Path),
+                "POST http://h/api/v2/write: does",
+            ),
+            (v1(), missing(), "create it, or set create_database"),
+            (v1().create_database(true), missing(), "(create it)"),
+            (v2(), missing(), "(create it)"),
+        ] {
+            let advice = advised(config, retry);
+            assert!(advice.contains(wanted), "{advice}");
+        }
+        let unavailable = Retry::new(Scope::Unclear, Cause::Unavailable, "busy");
+        assert_eq!(advised(v1(), unavailable), "");
+    }
+}

@@ -1,0 +1,276 @@
+//! Which endpoints and databases are out of service, and what the log says of it: a line when that
+//! begins and one when it ends, a reminder now and then, and no flood if it comes and goes. Pure:
+//! the time comes in.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use foldhash::HashMap;
+
+use crate::{Database, actors::log_limit::LogLimit, delivery::backlog::Backlog};
+
+/// So many outages of one endpoint or database are told of in [`TOLD_WINDOW`].
+const TOLD: u32 = 3;
+const TOLD_WINDOW: Duration = Duration::from_secs(60);
+
+/// So many databases' outages are told of one by one in [`DATABASES_WINDOW`].
+const DATABASES: u32 = 10;
+const DATABASES_WINDOW: Duration = Duration::from_secs(60);
+
+/// While an outage lasts, it is told of again this often.
+pub(super) const REMIND_EVERY: Duration = Duration::from_secs(180);
+
+/// More subjects than this are not remembered once they work again.
+const MAX_REMEMBERED: usize = 1_000;
+
+#[derive(Debug)]
+pub(super) struct Outages {
+    endpoints: BTreeMap<usize, Outage>,
+    databases: HashMap<Database, Outage>,
+    told_databases: LogLimit,
+}
+
+#[derive(Debug)]
+struct Outage {
+    /// While it lasts.
+    lasts: Option<Lasting>,
+    told: LogLimit,
+}
+
+#[derive(Debug)]
+struct Lasting {
+    since: Instant,
+    reason: String,
+    is_misconfigured: bool,
+    /// Did the log say that it began?
+    is_told: bool,
+}
+
+/// What the log is to say of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing: it was said before, or there was too much to say.
+    None,
+    /// It has begun; so many were not told of since the last line.
+    Began { held_back: u64 },
+    /// It is a fault of the configuration now.
+    Worse,
+}
+
+/// The end of an outage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) is_told: bool,
+    pub(super) was_misconfigured: bool,
+    pub(super) after: Duration,
+}
+
+/// What still lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reminder {
+    pub(super) since: Instant,
+    pub(super) reason: String,
+    pub(super) is_misconfigured: bool,
+}
+
+impl Default for Outages {
+    fn default() -> Self {
+        Self {
+            endpoints: BTreeMap::new(),
+            databases: HashMap::default(),
+            told_databases: LogLimit::new(DATABASES, DATABASES_WINDOW),
+        }
+    }
+}
+
+impl Outage {
+    fn new() -> Self {
+        Self {
+            lasts: None,
+            told: LogLimit::new(TOLD, TOLD_WINDOW),
+        }
+    }
+
+    fn fail(
+        &mut self,
+        reason: &str,
+        is_misconfigured: bool,
+        now: Instant,
+        others: Option<&mut LogLimit>,
+    ) -> News {
+        if let Some(lasting) = &mut self.lasts {
+            let is_worse = is_misconfigured && !lasting.is_misconfigured;
+            lasting.is_misconfigured |= is_misconfigured;
+            reason.clone_into(&mut lasting.reason);
+            if !is_worse {
+                return News::None;
+            }
+            lasting.is_told = true;
+            return News::Worse;
+        }
+        let shown = self.told.ask(now).and_then(|own| match others {
+            None => Some(own.held_back),
+            Some(others) => others.ask(now).map(|all| own.held_back + all.held_back),
+        });
+        self.lasts = Some(Lasting {
+            since: now,
+            reason: reason.to_owned(),
+            is_misconfigured,
+            is_told: shown.is_some(),
+        });
+        match shown {
+            Some(held_back) => News::Began { held_back },
+            None => News::None,
+        }
+    }
+
+    fn end(&mut self, now: Instant) -> Option<End> {
+        let lasting = self.lasts.take()?;
+        Some(End {
+            is_told: lasting.is_told,
+            was_misconfigured: lasting.is_misconfigured,
+            after: now.saturating_duration_since(lasting.since),
+        })
+    }
+}
+
+impl Outages {
+    pub(super) fn endpoint_failed(
+        &mut self,
+        endpoint: usize,
+        reason: &str,
+        is_misconfigured: bool,
+        now: Instant,
+    ) -> News {
+        let outage = self.endpoints.entry(endpoint).or_insert_with(Outage::new);
+        outage.fail(reason, is_misconfigured, now, None)
+    }
+
+    pub(super) fn database_failed(
+        &mut self,
+        database: &Database,
+        reason: &str,
+        is_misconfigured: bool,
+        now: Instant,
+    ) -> News {
+        if self.databases.len() > MAX_REMEMBERED {
+            self.databases.retain(|_, outage| outage.lasts.is_some());
+        }
+        let outage = self
+            .databases
+            .entry(database.clone())
+            .or_insert_with(Outage::new);
+        let others = Some(&mut self.told_databases);
+        outage.fail(reason, is_misconfigured, now, others)
+    }
+
+    pub(super) fn endpoint_works(&mut self, endpoint: usize, now: Instant) -> Option<End> {
+        self.endpoints.get_mut(&endpoint)?.end(now)
+    }
+
+    pub(super) fn database_works(&mut self, database: &Database, now: Instant) -> Option<End> {
+        self.databases.get_mut(database)?.end(now)
+    }
+
+    /// Nothing waits for this database any more: whether it works is nobody's concern.
+    pub(super) fn forget_if_idle(&mut self, database: &Database, backlog: &Backlog) {
+        if !self.databases.is_empty() && !backlog.has(database) {
+            self.databases.remove(database);
+        }
+    }
+
+    /// Other endpoints, or other credentials.
+    pub(super) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn any(&self) -> bool {
+        let lasts = |outage: &Outage| outage.lasts.is_some();
+        self.endpoints.values().any(lasts) || self.databases.values().any(lasts)
+    }
+
+    /// The endpoints that are out of service, by number.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (usize, Reminder)> {
+        let all = self.endpoints.iter();
+        all.filter_map(|(endpoint, outage)| Some((*endpoint, outage.reminder()?)))
+    }
+
+    /// How many databases are, and what is wrong with the one that `weighs` most.
+    pub(super) fn databases(
+        &self,
+        weighs: impl Fn(&Database) -> usize,
+    ) -> Option<(usize, &Database, Reminder)> {
+        let lasting = || {
+            self.databases
+                .iter()
+                .filter(|(_, outage)| outage.lasts.is_some())
+        };
+        let (database, outage) = lasting().max_by_key(|(database, _)| weighs(database))?;
+        Some((lasting().count(), database, outage.reminder()?))
+    }
+}
+
+impl Outage {
+    fn reminder(&self) -> Option<Reminder> {
+        let lasting = self.lasts.as_ref()?;
+        Some(Reminder {
+            since: lasting.since,
+            reason: lasting.reason.clone(),
+            is_misconfigured: lasting.is_misconfigured,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_when_it_begins_and_when_it_is_a_fault_of_configuration() {
+        let (mut outages, now) = (Outages::default(), Instant::now());
+        let mut fail = |is_misconfigured| outages.endpoint_failed(0, "r", is_misconfigured, now);
+        assert_eq!(fail(false), News::Began { held_back: 0 });
+        assert_eq!(fail(false), News::None);
+        assert_eq!(fail(true), News::Worse);
+        assert_eq!(fail(true), News::None);
+        let end = outages.endpoint_works(0, now + TOLD_WINDOW).unwrap();
+        assert_eq!(
+            (end.is_told, end.was_misconfigured, end.after),
+            (true, true, TOLD_WINDOW)
+        );
+        assert_eq!(outages.endpoint_works(0, now), None);
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_told_three_times_a_minute() {
+        let (mut outages, now) = (Outages::default(), Instant::now());
+        let mut told = 0;
+        for _ in 0..100 {
+            let news = outages.endpoint_failed(0, "r", false, now);
+            let end = outages.endpoint_works(0, now).unwrap();
+            assert_eq!(
+                end.is_told,
+                news != News::None,
+                "an end that had no beginning"
+            );
+            told += u32::from(end.is_told);
+        }
+        assert_eq!(told, TOLD);
+        let news = outages.endpoint_failed(0, "r", false, now + TOLD_WINDOW);
+        assert_eq!(news, News::Began { held_back: 97 });
+    }
+
+    #[test]
+    fn of_a_thousand_databases_ten_are_told_of_one_by_one() {
+        let (mut outages, now) = (Outages::default(), Instant::now());
+        let told = (0..1_000).filter(|number| {
+            let database = Database::new(number.to_string());
+            outages.database_failed(&database, "r", true, now) != News::None
+        });
+        assert_eq!(told.count(), 10);
+        let (count, database, _) = outages.databases(|database| database.name().len()).unwrap();
+        assert_eq!((count, database.name().len()), (1_000, 3));
+    }
+}

@@ -1,0 +1,111 @@
+//! Sends what is due.
+
+use std::time::Instant;
+
+use actix::{AsyncContext as _, Context};
+
+use super::{BufferActor, Returned};
+use crate::{
+    actors::{reply::Reply, writer::Write},
+    delivery::{
+        dispatcher::{Dispatch, NextUp},
+        verdict::{Cause, Retry, Scope, Verdict},
+    },
+};
+
+impl BufferActor {
+    /// Lends batches to idle writers, as far as the breakers let it.
+    pub(super) fn pump(&mut self, context: &mut Context<Self>) {
+        // One time for all that follows: what may not be sent at it has to be waited for.
+        let now = self.now();
+        while let Some(writer) = self.writers.take() {
+            let probability = self.config.sample_probability;
+            let draw = || fastrand::f64() < probability;
+            match self.dispatcher.next(self.writers.size(), now, draw) {
+                Some(NextUp::Send(dispatch)) => self.send(writer, dispatch, context),
+                Some(NextUp::Sampled(settled)) => {
+                    self.writers.put_back(writer);
+                    settled.into_iter().for_each(|run| self.settle(run));
+                }
+                None => {
+                    self.writers.put_back(writer);
+                    break;
+                }
+            }
+        }
+        self.arm_reopening(now, context);
+        self.arm_expiry(now, context);
+        self.arm_rejection_summary(context);
+        self.answer_those_who_wait(context);
+        self.send_events(context);
+    }
+
+    fn send(&mut self, writer: usize, dispatch: Dispatch, context: &mut Context<Self>) {
+        let Dispatch {
+            loan,
+            database,
+            endpoint,
+            lines,
+        } = dispatch;
+        let reason = "the writer ended before the server had answered";
+        let lost = Returned {
+            loan,
+            writer,
+            verdict: Verdict::Retry(Retry::new(Scope::Database, Cause::Unavailable, reason)),
+        };
+        let write = Write {
+            endpoint: self.endpoints[endpoint].clone(),
+            database,
+            body: lines.body(),
+            timeout: self.config.request_timeout,
+            reply: Reply::new(context.address().recipient(), lost),
+        };
+        self.writers.send(writer, write);
+    }
+
+    /// Sends again when the first breaker lets it, if a breaker is all that keeps it from that.
+    fn arm_reopening(&mut self, now: Instant, context: &mut Context<Self>) {
+        let at = self.dispatcher.opens_at(now);
+        let armed = self.reopening.as_ref().map(|(at, _)| *at);
+        if at == armed {
+            return;
+        }
+        if let Some((_, reopening)) = self.reopening.take() {
+            context.cancel_future(reopening);
+        }
+        self.reopening = at.map(|at| {
+            let reopening = context.run_later(at - now, |buffer, context| {
+                buffer.reopening = None;
+                buffer.pump(context);
+            });
+            (at, reopening)
+        });
+    }
+
+    /// Gives up what is too old, when the oldest is.
+    fn arm_expiry(&mut self, now: Instant, context: &mut Context<Self>) {
+        if self.expiry.is_some() {
+            return;
+        }
+        let (Some(age), Some(oldest)) = (self.config.max_age, self.dispatcher.backlog().oldest())
+        else {
+            return;
+        };
+        // What is out expires when it comes back: that is not waited for by looking all the time.
+        let at = (oldest + age).max(now + age / 8);
+        self.expiry = Some(context.run_later(at - now, move |buffer, context| {
+            buffer.expiry = None;
+            buffer.expire();
+            buffer.pump(context);
+        }));
+    }
+
+    fn expire(&mut self) {
+        let now = self.now();
+        let limit = self.config.max_age.and_then(|age| now.checked_sub(age));
+        if let Some(limit) = limit {
+            let expired = self.dispatcher.expire(limit, now);
+            expired.into_iter().for_each(|run| self.settle(run));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How much one POST of a database may hold, where less than what is allowed has proved right. Pure.
+
+use std::time::Duration;
+
+/// After so many successes in a row it is tried with twice as much.
+const SUCCESSES: u32 = 8;
+
+/// And only if the last of them took less than this part of the time that it may take: twice as much
+/// would take twice as long, and as long again on a link that others use as well.
+const PART_OF_TIMEOUT: u32 = 4;
+
+/// The pace of one database.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// In bytes. None, as long as nothing speaks against what the settings allow.
+    limit: Option<usize>,
+    /// The most that was written with one POST since the limit was lowered last, in bytes.
+    passed: usize,
+    successes: u32,
+    /// Was it lowered for want of time? Then POSTs side by side only slow each other down.
+    is_slow: bool,
+}
+
+impl Pace {
+    /// How many bytes one POST may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.unwrap_or(usize::MAX)
+    }
+
+    /// How many POSTs at once.
+    pub(crate) fn writers(&self) -> usize {
+        match self.is_slow {
+            true => 1,
+            false => usize::MAX,
+        }
+    }
+
+    /// So many bytes at once were too much. Unless as many have passed meanwhile: then it was
+    /// something else.
+    pub(crate) fn lower(&mut self, bytes: usize, is_timeout: bool) {
+        if bytes <= self.passed {
+            return;
+        }
+        let limit = (bytes / 2).max(1).min(self.limit());
+        *self = Self {
+            limit: Some(limit),
+            passed: 0,
+            successes: 0,
+            is_slow: self.is_slow || is_timeout,
+        };
+    }
+
+    /// So many bytes were written, within `took` of a `timeout`. `most` is what the settings allow.
+    pub(crate) fn written(&mut self, bytes: usize, took: Duration, timeout: Duration, most: usize) {
+        self.passed = self.passed.max(bytes);
+        let Some(limit) = self.limit else {
+            // What passed long ago says little of now.
+            self.passed = bytes;
+            return;
+        };
+        if took > timeout / PART_OF_TIMEOUT {
+            self.successes = 0;
+            return;
+        }
+        self.successes += 1;
+        if self.successes >= SUCCESSES {
+            self.successes = 0;
+            let limit = limit.saturating_mul(2);
+            match limit >= most {
+                true => *self = Self::default(),
+                false => self.limit = Some(limit),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MOST: usize = 1_000;
+
+    fn written(pace: &mut Pace, bytes: usize, took: Duration, times: u32) {
+        for _ in 0..times {
+            pace.written(bytes, took, 10 * SECOND, MOST);
+        }
+    }
+
+    #[test]
+    fn it_is_lowered_to_half_of_what_failed_and_doubles_after_some_quick_successes() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.limit(), usize::MAX);
+        pace.lower(800, true);
+        assert_eq!((pace.limit(), pace.writers()), (400, 1));
+        pace.lower(400, false);
+        assert_eq!(pace.limit(), 200);
+        written(&mut pace, 200, SECOND, SUCCESSES - 1);
+        assert_eq!(pace.limit(), 200);
+        written(&mut pace, 200, SECOND, 1);
+        assert_eq!(pace.limit(), 400);
+        written(&mut pace, 400, SECOND, 2 * SUCCESSES);
+        assert_eq!((pace.limit(), pace.writers()), (usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn slow_successes_do_not_raise_it() {
+        let mut pace = Pace::default();
+        pace.lower(800, true);
+        written(&mut pace, 400, 5 * SECOND, 100);
+        assert_eq!(pace.limit(), 400);
+    }
+
+    #[test]
+    fn what_fails_where_as_much_passes_fails_for_another_reason() {
+        let mut pace = Pace::default();
+        pace.lower(800, false);
+        written(&mut pace, 400, SECOND, 1);
+        pace.lower(400, false);
+        pace.lower(100, false);
+        assert_eq!((pace.limit(), pace.writers()), (400, usize::MAX));
+    }
+
+    #[test]
+    fn a_single_byte_is_the_least() {
+        let mut pace = Pace::default();
+        pace.lower(1, false);
+        assert_eq!(pace.limit(), 1);
+    }
+}

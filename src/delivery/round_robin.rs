@@ -1,0 +1,317 @@
+//! Whose turn it is among the databases that have something to send. Pure.
+//!
+//! Databases that have not failed take turns; after them come those that have and may be tried
+//! again, the one that was written last first. Nothing here costs more for more databases.
+
+use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
+
+use foldhash::HashMap;
+
+use crate::Database;
+
+#[derive(Debug, Default)]
+pub(crate) struct RoundRobin {
+    places: HashMap<Database, Place>,
+    /// Those that nothing is known of.
+    new: BTreeMap<u64, Database>,
+    /// Those that have been written.
+    proven: BTreeMap<u64, Database>,
+    probes: BTreeMap<ProbeKey, Database>,
+    waiting: BTreeMap<(Instant, u64), Database>,
+    next_turn: u64,
+    /// How many batches of each are out.
+    in_flight: HashMap<Database, usize>,
+}
+
+/// The one that was written last first, then the one that has waited longest.
+type ProbeKey = (Reverse<u64>, u64);
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Ready { turn: u64, is_proven: bool },
+    Probe(ProbeKey),
+    Waiting { at: Instant, turn: u64, then: Then },
+}
+
+/// What a database is when its time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Ready { is_proven: bool },
+    Probe { written: u64 },
+}
+
+/// What a database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It can be sent to; `is_proven` says that it has been written before.
+    Ready { is_proven: bool },
+    /// It has failed, and may be tried again from `at` on. `written` is the larger, the later it was
+    /// written last.
+    Probe { at: Instant, written: u64 },
+    /// It has something to send from `at` on.
+    Later { at: Instant, is_proven: bool },
+}
+
+impl RoundRobin {
+    /// What a database is from now on; `None`, if it has nothing to send. One that stays ready keeps
+    /// its turn.
+    pub(crate) fn set(&mut self, database: &Database, standing: Option<Standing>) {
+        let place = self.places.get(database).copied();
+        if let (
+            Some(Standing::Ready { is_proven }),
+            Some(Place::Ready {
+                turn,
+                is_proven: was,
+            }),
+        ) = (standing, place)
+        {
+            if is_proven != was {
+                self.remove(database);
+                self.put_ready(database, turn, is_proven);
+            }
+            return;
+        }
+        self.remove(database);
+        let Some(standing) = standing else { return };
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        let (at, then) = match standing {
+            Standing::Ready { is_proven } => return self.put_ready(database, turn, is_proven),
+            Standing::Probe { at, written } => (at, Then::Probe { written }),
+            Standing::Later { at, is_proven } => (at, Then::Ready { is_proven }),
+        };
+        self.waiting.insert((at, turn), database.clone());
+        self.places
+            .insert(database.clone(), Place::Waiting { at, turn, then });
+    }
+
+    fn put_ready(&mut self, database: &Database, turn: u64, is_proven: bool) {
+        self.list(is_proven).insert(turn, database.clone());
+        self.places
+            .insert(database.clone(), Place::Ready { turn, is_proven });
+    }
+
+    fn list(&mut self, is_proven: bool) -> &mut BTreeMap<u64, Database> {
+        match is_proven {
+            true => &mut self.proven,
+            false => &mut self.new,
+        }
+    }
+
+    fn remove(&mut self, database: &Database) {
+        match self.places.remove(database) {
+            None => None,
+            Some(Place::Ready { turn, is_proven }) => self.list(is_proven).remove(&turn),
+            Some(Place::Probe(key)) => self.probes.remove(&key),
+            Some(Place::Waiting { at, turn, .. }) => self.waiting.remove(&(at, turn)),
+        };
+    }
+
+    /// Those whose time has come wait no longer.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        while let Some(entry) = self.waiting.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ((_, turn), database) = entry.remove_entry();
+            let Some(Place::Waiting { then, .. }) = self.places.get(&database) else {
+                continue;
+            };
+            match *then {
+                Then::Ready { is_proven } => self.put_ready(&database, turn, is_proven),
+                Then::Probe { written } => {
+                    let key = (Reverse(written), turn);
+                    self.places.insert(database.clone(), Place::Probe(key));
+                    self.probes.insert(key, database);
+                }
+            }
+        }
+    }
+
+    /// When the next one's time comes.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Those that have not failed, the next one first.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = &Database> {
+        let (mut new, mut proven) = (self.new.iter().peekable(), self.proven.iter().peekable());
+        std::iter::from_fn(move || {
+            let is_news_turn = match (new.peek(), proven.peek()) {
+                (Some((a, _)), Some((b, _))) => a < b,
+                (new, _) => new.is_some(),
+            };
+            let next = if is_news_turn {
+                new.next()
+            } else {
+                proven.next()
+            };
+            next.map(|(_, database)| database)
+        })
+    }
+
+    /// Those of them that have been written before.
+    pub(crate) fn ready_and_proven(&self) -> impl Iterator<Item = &Database> {
+        self.proven.values()
+    }
+
+    /// Those that have and may be tried again, the next one first.
+    pub(crate) fn probes(&self) -> impl Iterator<Item = &Database> {
+        self.probes.values()
+    }
+
+    /// How many of `writers` a database may have: those that can make use of writers share them, so
+    /// that none can take all from the others.
+    pub(crate) fn share(&self, writers: usize) -> usize {
+        let is_ready =
+            |database: &&Database| matches!(self.places.get(*database), Some(Place::Ready { .. }));
+        let only_out = self
+            .in_flight
+            .keys()
+            .filter(|database| !is_ready(database))
+            .count();
+        (writers / (self.new.len() + self.proven.len() + only_out).max(1)).max(1)
+    }
+
+    pub(crate) fn in_flight(&self, database: &Database) -> usize {
+        self.in_flight.get(database).copied().unwrap_or_default()
+    }
+
+    /// A batch of this database is sent: it is the last now.
+    pub(crate) fn sent(&mut self, database: &Database) {
+        *self.in_flight.entry(database.clone()).or_default() += 1;
+        if let Some(Place::Ready { turn, is_proven }) = self.places.get(database).copied() {
+            self.list(is_proven).remove(&turn);
+            let last = self.next_turn;
+            self.next_turn += 1;
+            self.put_ready(database, last, is_proven);
+        }
+    }
+
+    /// A batch that was sent is out no longer.
+    pub(crate) fn returned(&mut self, database: &Database) {
+        if let Some(count) = self.in_flight.get_mut(database) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_flight.remove(database);
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn names<'a>(databases: impl Iterator<Item = &'a Database>) -> Vec<&'a str> {
+        databases.map(Database::name).collect()
+    }
+
+    fn ready(order: &mut RoundRobin, databases: &[&'static str]) {
+        for database in databases {
+            order.set(
+                &(*database).into(),
+                Some(Standing::Ready { is_proven: false }),
+            );
+        }
+    }
+
+    #[test]
+    fn databases_that_have_not_failed_take_turns() {
+        let mut order = RoundRobin::default();
+        ready(&mut order, &["a", "b", "c"]);
+        order.sent(&"a".into());
+        assert_eq!(names(order.ready()), ["b", "c", "a"]);
+        ready(&mut order, &["b"]);
+        assert_eq!(names(order.ready()), ["b", "c", "a"], "it keeps its turn");
+        order.set(&"b".into(), None);
+        assert_eq!(names(order.ready()), ["c", "a"]);
+    }
+
+    #[test]
+    fn those_that_have_been_written_can_be_told_from_new_ones() {
+        let mut order = RoundRobin::default();
+        ready(&mut order, &["a", "b", "c"]);
+        order.set(&"b".into(), Some(Standing::Ready { is_proven: true }));
+        assert_eq!(names(order.ready()), ["a", "b", "c"], "it keeps its turn");
+        assert_eq!(names(order.ready_and_proven()), ["b"]);
+    }
+
+    #[test]
+    fn of_those_that_have_failed_the_one_that_was_written_last_comes_first_when_its_time_comes() {
+        let (mut order, now) = (RoundRobin::default(), Instant::now());
+        for (database, after, written) in [("never", 1, 0), ("long ago", 2, 3), ("late", 2, 9)] {
+            let at = now + after * SECOND;
+            order.set(&database.into(), Some(Standing::Probe { at, written }));
+        }
+        order.advance(now);
+        assert_eq!(order.probes().count(), 0);
+        assert_eq!(order.next_at(), Some(now + SECOND));
+        order.advance(now + SECOND);
+        assert_eq!(names(order.probes()), ["never"]);
+        order.advance(now + 2 * SECOND);
+        assert_eq!(names(order.probes()), ["late", "long ago", "never"]);
+        assert_eq!(order.next_at(), None);
+    }
+
+    #[test]
+    fn what_has_something_later_is_ready_then() {
+        let (mut order, now) = (RoundRobin::default(), Instant::now());
+        order.set(
+            &"a".into(),
+            Some(Standing::Later {
+                at: now + SECOND,
+                is_proven: true,
+            }),
+        );
+        order.advance(now);
+        assert_eq!(order.ready().count(), 0);
+        order.advance(now + SECOND);
+        assert_eq!(names(order.ready()), ["a"]);
+    }
+
+    #[test]
+    fn writers_are_shared_by_those_that_can_use_them() {
+        let mut order = RoundRobin::default();
+        ready(&mut order, &["a", "b"]);
+        assert_eq!(order.share(10), 5);
+        order.sent(&"a".into());
+        order.set(&"a".into(), None);
+        assert_eq!(order.share(10), 5, "it has one still");
+        order.returned(&"a".into());
+        assert_eq!((order.share(10), order.in_flight(&"a".into())), (10, 0));
+        ready(&mut order, &["c", "d"]);
+        assert_eq!(order.share(2), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn each_database_is_in_one_place_at_most(
+            steps in proptest::collection::vec((0..5_u8, 0..4_u8, 0..9_u64), 0..200),
+        ) {
+            let (mut order, mut now) = (RoundRobin::default(), Instant::now());
+            for (database, what, number) in steps {
+                let name = Database::new(format!("{database}"));
+                let at = now + Duration::from_millis(number);
+                match what {
+                    0 => order.set(&name, Some(Standing::Ready { is_proven: false })),
+                    1 => order.set(&name, Some(Standing::Probe { at, written: number })),
+                    2 => order.set(&name, Some(Standing::Later { at, is_proven: number > 4 })),
+                    _ => order.set(&name, None),
+                }
+                now += Duration::from_millis(number / 2);
+                order.advance(now);
+                let places = order.new.len() + order.proven.len() + order.probes.len() + order.waiting.len();
+                proptest::prop_assert_eq!(places, order.places.len());
+            }
+        }
+    }
+}

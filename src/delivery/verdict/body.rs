@@ -1,0 +1,107 @@
+//! An answer's body, read: the server's text, wherever its dialect puts it.
+
+use serde_json::Value;
+
+use super::{
+    Answer,
+    subject::{Subject, subject},
+    words::own_words,
+};
+use crate::printable::{LIMIT, html_title, printable};
+
+pub(super) struct Body<'a> {
+    /// The text of the error, or the whole body.
+    text: &'a str,
+    pub(super) json: Option<&'a Value>,
+    /// The title of a web page.
+    title: Option<String>,
+}
+
+/// The body as JSON, also if only the first part of it was read.
+pub(super) fn json(body: &str) -> Option<Value> {
+    let body = body.trim();
+    if !body.starts_with('{') {
+        return None;
+    }
+    let whole = serde_json::from_str(body).ok();
+    let read = |start: &str, end: &str| serde_json::from_str(&format!("{start}{end}")).ok();
+    // Cut inside of its last string, perhaps inside of an escape there.
+    let in_string = || {
+        let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
+        ends.filter_map(|start| read(start, "\"}")).next()
+    };
+    // Cut in a list: what is whole of it counts.
+    let in_list = || read(&body[..=body.rfind('}')?], "]}");
+    whole.or_else(in_string).or_else(in_list)
+}
+
+impl<'a> Body<'a> {
+    /// `json` is what [`json`] makes of the same body.
+    pub(super) fn new(answer: &'a Answer, json: Option<&'a Value>) -> Self {
+        let body = match (answer.body.trim(), &answer.error) {
+            ("", Some(error)) => error.as_str(),
+            (body, _) => body,
+        };
+        // `error` of v1 and v3, `message` of v2 and Cloud, `err` of Telegraf.
+        let texts = ["error", "message", "err"];
+        let text = json.and_then(|json| {
+            let mut texts = texts.iter().filter_map(|key| json.get(key)?.as_str());
+            texts.find(|text| !text.is_empty())
+        });
+        let is_html = || {
+            let kind = answer.content_type.as_deref().unwrap_or_default();
+            kind.trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/html")
+        };
+        let title = match json {
+            Some(_) => None,
+            None => html_title(body).map(|title| title.into_owned()),
+        };
+        Self {
+            text: text.unwrap_or(body),
+            json,
+            title: title.or_else(|| is_html().then(|| "a web page".to_owned())),
+        }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    pub(super) fn is_web_page(&self) -> bool {
+        self.title.is_some()
+    }
+
+    /// The server's own words, without what it quotes.
+    pub(super) fn own_words(&self) -> String {
+        own_words(self.title.as_deref().unwrap_or(self.text))
+    }
+
+    pub(super) fn subject(&self, words: &str) -> Option<Subject> {
+        match subject(words) {
+            // Of a page only its title is known: it is no evidence against lines.
+            Some(Subject::Lines) if self.is_web_page() => None,
+            subject => subject,
+        }
+    }
+
+    /// Status and text, on one line, bounded.
+    pub(super) fn reason(&self, status: u16) -> String {
+        match &self.title {
+            Some(title) if title == "a web page" => format!("status {status}: {title}"),
+            Some(title) => {
+                format!(
+                    "status {status}: a web page, \"{}\"",
+                    printable(title, LIMIT)
+                )
+            }
+            None if self.text.is_empty() => format!("status {status}"),
+            None => format!("status {status}: {}", printable(self.text, LIMIT)),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a server says in its own words: its text without what it repeats of ours.
+
+/// What stands before and after a line that InfluxDB 1.x and 2.x repeat.
+const BEFORE_LINE: &str = "unable to parse '";
+const AFTER_LINE: &str = "': ";
+
+/// The text in lower case, without all that it quotes: lines, names and values, which strangers may
+/// have chosen, and in which any words may stand.
+pub(crate) fn own_words(text: &str) -> String {
+    let mut words = String::new();
+    match text.find(BEFORE_LINE) {
+        Some(start) => {
+            // A line may hold the words that end it: the server's own are after the last of them.
+            let quoted = start + BEFORE_LINE.len() - 1;
+            push_unquoted(&text[..quoted], &mut words);
+            if let Some(end) = text[quoted..].rfind(AFTER_LINE) {
+                push_unquoted(&text[quoted + end + 1..], &mut words);
+            }
+        }
+        None => push_unquoted(text, &mut words),
+    }
+    words
+}
+
+/// The words that two texts have in common if they say the same of different lines: also without
+/// numbers.
+pub(super) fn skeleton(words: &str) -> String {
+    let letters = words.chars().filter(|char| !char.is_ascii_digit());
+    letters.collect()
+}
+
+fn push_unquoted(text: &str, to: &mut String) {
+    let mut chars = text.chars().peekable();
+    let mut last = ' ';
+    while let Some(char) = chars.next() {
+        let opens = match char {
+            '"' | '`' => true,
+            // Not the apostrophe of a word.
+            '\'' => !last.is_alphanumeric(),
+            _ => false,
+        };
+        if opens {
+            let mut closed = false;
+            while let Some(quoted) = chars.next() {
+                match quoted {
+                    '\\' => _ = chars.next(),
+                    end if end == char => {
+                        let ends_here =
+                            char != '\'' || chars.peek().is_none_or(|next| !next.is_alphanumeric());
+                        if ends_here {
+                            closed = true;
+                            break;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            // Cut inside of a quote: there is nothing more of its own.
+            if !closed {
+                return;
+            }
+            last = '"';
+            continue;
+        }
+        to.extend(char.to_lowercase());
+        last = char;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_left_out_and_apostrophes_quote_nothing() {
+        for (text, wanted) in [
+            ("database not found: \"disk full\"", "database not found: "),
+            (
+                "invalid column type for column 'no space left', expected float",
+                "invalid column type for column , expected float",
+            ),
+            (
+                "Must not contain duplicate tags, but `timeout` was repeated",
+                "must not contain duplicate tags, but  was repeated",
+            ),
+            ("couldn't create columns", "couldn't create columns"),
+            ("the user's 'own' words", "the user's  words"),
+            (r#"line "a\"timeout" is bad"#, "line  is bad"),
+            ("cut inside \"of a quo", "cut inside "),
+            ("", ""),
+        ] {
+            assert_eq!(own_words(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_repeated_line_nothing_is_left_whatever_it_holds() {
+        for line in [
+            "m f=1 x",
+            "m f=\"': no space left on device\" x",
+            "it's \"odd",
+            "m f=\"unable to parse 'a': disk full\" x",
+        ] {
+            let text = format!("partial write: unable to parse '{line}': bad timestamp dropped=0");
+            let words = own_words(&text);
+            assert_eq!(
+                words,
+                "partial write: unable to parse : bad timestamp dropped=0"
+            );
+        }
+        assert_eq!(own_words("unable to parse 'cut he"), "unable to parse ");
+    }
+
+    #[test]
+    fn the_same_words_about_other_lines_have_the_same_skeleton() {
+        let [a, b] = [
+            "line 17: input field \"a\" is too long, 1100000 > 1048576",
+            "line 2: input field \"b\" is too long, 2200000 > 1048576",
+        ]
+        .map(|text| skeleton(&own_words(text)));
+        assert_eq!(a, b);
+        assert_ne!(a, skeleton(&own_words("line 2: bad timestamp")));
+    }
+}
