@@ -180,7 +180,7 @@ impl Influx {
 
     /// A snapshot of the ledger: how many measurements were recorded, and what became of each.
     pub fn stats(&self) -> Stats {
-        self.0.shared.intake.stats()
+        self.0.shared.stats()
     }
 
     /// Changes settings while it runs. Callers see limits, tags and the like at once; what is sent

@@ -5,7 +5,7 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::DropReason;
+use crate::{DatabaseStats, DropReason, EndpointStats};
 
 /// A snapshot of the ledger: how many measurements were recorded, and what became of each.
 ///
@@ -28,6 +28,11 @@ pub struct Stats {
     /// [`Config::max_tag_values`](crate::Config::max_tag_values). Not part of the law, because the
     /// measurements themselves are not lost.
     pub tags_capped: u64,
+    /// Each endpoint, in the order of [`Config::url`](crate::Config::url): whether it is in service,
+    /// its last success and its last failure.
+    pub endpoints: Vec<EndpointStats>,
+    /// Each database that was sent to, by name.
+    pub databases: Vec<DatabaseStats>,
 }
 
 impl Stats {
@@ -46,7 +51,7 @@ impl fmt::Display for Stats {
             rejected,
             dropped,
             pending,
-            tags_capped: _,
+            ..
         } = self;
         let dropped = dropped.total();
         write!(

@@ -49,6 +49,20 @@ pub(crate) fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The first `bytes` bytes of a text, or fewer: it is cut between characters.
+pub(crate) fn head(text: &str, bytes: usize) -> &str {
+    let mut cuts = (0..=bytes.min(text.len())).rev();
+    let cut = cuts.find(|at| text.is_char_boundary(*at));
+    &text[..cut.unwrap_or_default()]
+}
+
+/// The last `bytes` bytes of a text, or fewer.
+pub(crate) fn tail(text: &str, bytes: usize) -> &str {
+    let mut cuts = text.len().saturating_sub(bytes)..=text.len();
+    let cut = cuts.find(|at| text.is_char_boundary(*at));
+    &text[cut.unwrap_or_default()..]
+}
+
 /// Does it move the cursor, end the line, turn the direction of writing, or show nothing at all?
 fn is_unprintable(char: char) -> bool {
     char.is_control()
@@ -70,7 +84,7 @@ fn is_unprintable(char: char) -> bool {
 /// The title of an HTML page, or that it is one; nothing, if the text is something else. The text
 /// may be only the first part of the page. Not bounded as [`printable`] is, and not escaped.
 pub(crate) fn html_title(body: &str) -> Option<Cow<'static, str>> {
-    let head = &body[..body.floor_char_boundary(HEAD_OF_A_PAGE)];
+    let head = head(body, HEAD_OF_A_PAGE);
     let page = head.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}');
     if !is_html(page) {
         return None;
@@ -225,6 +239,18 @@ mod tests {
         assert_eq!(html_title(&page).as_deref(), Some(A_WEB_PAGE));
         let took = began.elapsed();
         assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(
+            [head("aäb", 2), head("aäb", 3), head("a", 9)],
+            ["a", "aä", "a"]
+        );
+        assert_eq!(
+            [tail("aäb", 2), tail("aäb", 3), tail("a", 9)],
+            ["b", "äb", "a"]
+        );
     }
 
     #[test]

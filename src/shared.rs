@@ -6,7 +6,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, ShutdownReport,
+    Config, ConfigError, ShutdownReport, Stats,
+    health::Health,
     intake::{Door, Intake, Settings},
 };
 
@@ -14,6 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
+    pub(crate) health: Health,
     config: Mutex<Arc<Config>>,
     /// Did it start enabled? Otherwise there are no actors, and there won't be.
     has_actors: bool,
@@ -28,9 +30,20 @@ impl Shared {
         Self {
             intake: Intake::new(Settings::new(&config, door(&config))),
             config: Mutex::new(Arc::new(config)),
+            health: Health::default(),
             has_actors,
             end: Mutex::new(None),
             ended: Condvar::new(),
+        }
+    }
+
+    /// The ledger at one instant, and what is known of endpoints and databases.
+    pub(crate) fn stats(&self) -> Stats {
+        let (endpoints, databases) = self.health.snapshot();
+        Stats {
+            endpoints,
+            databases,
+            ..self.intake.stats()
         }
     }
 

@@ -140,7 +140,7 @@ async fn exactly_the_bad_lines_are_rejected() {
 async fn a_database_that_rejects_everything_does_not_hold_up_another() {
     let fake = FakeInflux::start();
     fake.answer_with(|request| match request.param("db") {
-        Some("bad") => Answer::error(400, "all of it is bad"),
+        Some("bad") => Answer::error(400, "partial write: field type conflict"),
         _ => Answer::accept(),
     });
     let influx = start(&fake);

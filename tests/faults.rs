@@ -175,7 +175,7 @@ async fn a_database_that_cannot_be_served_does_not_delay_another() {
 async fn a_server_that_rejects_everything_rejects_every_line_and_only_its_database_waits() {
     let fake = FakeInflux::start();
     fake.answer_with(|request| match request.param("db") {
-        Some("bad") => Answer::error(400, "it is all bad"),
+        Some("bad") => Answer::error(400, "partial write: field type conflict"),
         _ => Answer::accept(),
     });
     let influx = Influx::start(impatient(fake.url()).max_batch_size(100)).unwrap();

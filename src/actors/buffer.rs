@@ -106,6 +106,9 @@ impl BufferActor {
         start_replay: StartReplay,
     ) -> Self {
         let config = shared.config();
+        shared
+            .health
+            .set_endpoints(endpoints.iter().map(Endpoint::to_string));
         Self {
             shared,
             limits: GaugeLimits::new(&config),
@@ -176,6 +179,8 @@ impl BufferActor {
             match Endpoint::all(config) {
                 Ok(endpoints) => {
                     self.endpoints = endpoints;
+                    let urls = self.endpoints.iter().map(Endpoint::to_string);
+                    self.shared.health.set_endpoints(urls);
                     let now = actix_rt::time::Instant::now().into_std();
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     self.outages.forget_all();
@@ -272,7 +277,7 @@ impl Handler<GetStats> for BufferActor {
     type Result = MessageResult<GetStats>;
 
     fn handle(&mut self, _: GetStats, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.shared.intake.stats())
+        MessageResult(self.shared.stats())
     }
 }
 

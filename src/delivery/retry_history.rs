@@ -96,6 +96,7 @@ impl RetryHistory {
             counts,
         };
         if matches!(cause, Cause::Unavailable | Cause::Configuration) {
+            self.failures = 0;
             return keep(true);
         }
         let others_pass = batch.written > self.written_then;
@@ -261,6 +262,15 @@ mod tests {
             let mut half = history.inherited();
             assert_eq!(half.failed(cause, batch(4, 0)), decision(Next::Halve, true));
         }
+    }
+
+    #[test]
+    fn failures_with_an_unavailable_server_in_between_are_not_in_a_row() {
+        let mut history = sent(0);
+        history.failed(Cause::Unknown, batch(8, 0));
+        history.failed(Cause::Unavailable, batch(8, 0));
+        let after = history.failed(Cause::Unknown, batch(8, 0));
+        assert_eq!(after, decision(Next::Keep, true));
     }
 
     #[test]

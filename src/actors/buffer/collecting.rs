@@ -39,6 +39,7 @@ impl BufferActor {
         let now = self.now();
         let drained = self.shared.intake.drain();
         for (database, batch) in drained {
+            self.shared.health.admitted(&database, batch.len());
             self.dispatcher.add(database, batch, now);
         }
         self.make_room();

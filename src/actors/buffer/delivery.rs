@@ -6,10 +6,11 @@ use actix::{AsyncContext as _, Context};
 
 use super::{BufferActor, Isolated, Returned};
 use crate::{
-    Database, Delivery,
+    BreakerState, Database, Delivery,
     actors::{replay::Isolate, reply::Reply},
     delivery::{
         backlog::{Disposition, LoanId, Settled},
+        breakers::State,
         dispatcher::{Outcome, Terms},
         verdict::{Refusal, Retry, Verdict},
     },
@@ -45,6 +46,9 @@ impl BufferActor {
             Verdict::Written => {
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(loan, now, timeout);
+                if let Some(endpoint) = outcome.endpoint {
+                    self.shared.health.written(endpoint, &database);
+                }
                 self.succeeded(&database, outcome, context);
             }
             Verdict::Refused(refusal) if refusal.is_about_lines => {
@@ -89,6 +93,9 @@ impl BufferActor {
             self.tell_recovery(endpoint, database, &closed, context);
         }
         settled.into_iter().for_each(|run| self.settle(run));
+        if closed.endpoint.is_some() || closed.database.is_some() {
+            self.show_states(endpoint, database);
+        }
     }
 
     fn failed(
@@ -107,6 +114,8 @@ impl BufferActor {
             is_kept,
         } = outcome;
         if let Some(endpoint) = endpoint {
+            let health = &self.shared.health;
+            health.failed(endpoint, database, &retry.reason);
             self.tell_recovery(endpoint, database, &closed, context);
             if counts {
                 self.tell_failure(endpoint, database, retry, opened, context);
@@ -120,6 +129,23 @@ impl BufferActor {
             self.tell_retry(database, measurements, retry);
         }
         settled.into_iter().for_each(|run| self.settle(run));
+        self.show_states(endpoint, database);
+    }
+
+    /// For those who ask for statistics.
+    fn show_states(&self, endpoint: Option<usize>, database: &Database) {
+        let state = |is_open| match is_open {
+            true => BreakerState::Open,
+            false => BreakerState::Closed,
+        };
+        let breakers = self.dispatcher.breakers();
+        if let Some(endpoint) = endpoint {
+            let there = state(breakers.endpoint_outage(endpoint).is_some());
+            let own = state(breakers.state(database) != State::Ready);
+            self.shared
+                .health
+                .set_states((endpoint, there), database, own);
+        }
     }
 
     fn isolate(&mut self, loan: LoanId, refusal: Refusal, context: &mut Context<Self>) {
@@ -179,6 +205,9 @@ impl BufferActor {
         let intake = &self.shared.intake;
         // In this order, or the room would be taken again before the ledger shows it.
         intake.ledger.settle(measurements, settlement);
+        self.shared
+            .health
+            .settled(&database, measurements, settlement);
         intake.gauge.release(measurements, batch.lines.byte_len());
         for (_, ticket) in batch.tickets {
             ticket.answer(delivery.clone());

@@ -210,6 +210,7 @@ impl BufferActor {
     pub(super) fn end_unexpectedly(&mut self) {
         self.shared.close();
         for (database, batch) in self.shared.intake.drain() {
+            self.shared.health.admitted(&database, batch.len());
             self.dispatcher.add(database, batch, self.now());
         }
         for flush in std::mem::take(&mut self.waiting.flushes) {
@@ -235,7 +236,7 @@ impl BufferActor {
             dropped: progress.dropped,
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
             elapsed: self.now().saturating_duration_since(progress.began),
-            stats: self.shared.intake.stats(),
+            stats: self.shared.stats(),
             lines,
         };
         let stats = &report.stats;

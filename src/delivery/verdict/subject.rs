@@ -4,6 +4,8 @@
 //! 2.9 and 3.10, VictoriaMetrics 1.79 and 1.150, QuestDB, GreptimeDB, Telegraf, openGemini and
 //! TDengine's adapter; the documentation of InfluxDB Cloud.
 
+use crate::printable::{head, tail};
+
 /// What an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -21,12 +23,17 @@ pub(super) enum Subject {
     Lines,
 }
 
+/// So much of a long text is looked at, in bytes from its start and from its end.
+const LOOKED_AT: usize = 2 << 10;
+
 use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};
 
 /// The subject of an error, given the server's [own words](super::words::own_words): that of the
 /// first phrase below that stands in them. `None`, if there is none.
 pub(super) fn subject(words: &str) -> Option<Subject> {
-    let stands = |(phrase, _): &&(&str, Subject)| words.contains(phrase);
+    // What it is about stands at the start, or at the end behind a list.
+    let (head, tail) = (head(words, LOOKED_AT), tail(words, LOOKED_AT));
+    let stands = |(phrase, _): &&(&str, Subject)| head.contains(phrase) || tail.contains(phrase);
     PHRASES.iter().find(stands).map(|(_, subject)| *subject)
 }
 

@@ -1,0 +1,238 @@
+//! What is known of each endpoint and each database, for those who ask: a part of
+//! [`Stats`](crate::Stats). The buffer actor keeps it up to date.
+
+use std::time::SystemTime;
+
+use foldhash::HashMap;
+use parking_lot::Mutex;
+
+use crate::{Database, DropReason, ledger::Settlement};
+
+/// One of the base URLs that measurements are sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// The base URL, without credentials.
+    pub url: String,
+    /// Whether it is in service.
+    pub state: BreakerState,
+    /// When a POST was last written there.
+    pub last_success: Option<SystemTime>,
+    /// The last POST there that failed.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// One database, as far as it has been sent to.
+///
+/// At most 10,000 databases are kept; of more, those are forgotten that have nothing pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseStats {
+    /// The database.
+    pub database: Database,
+    /// Whether it is in service.
+    pub state: BreakerState,
+    /// Measurements that were written.
+    pub written: u64,
+    /// Measurements that the server rejected.
+    pub rejected: u64,
+    /// Measurements that were pending and given up.
+    pub dropped: u64,
+    /// Measurements that are pending and have left the threads that recorded them. (Those that have
+    /// not are in [`Stats::pending`](crate::Stats::pending) only.)
+    pub pending: u64,
+    /// When a POST of it was last written.
+    pub last_success: Option<SystemTime>,
+    /// The last POST of it that failed.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// A POST that was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastFailure {
+    /// When.
+    pub at: SystemTime,
+    /// Why, on one line of at most 500 characters.
+    pub reason: String,
+}
+
+/// Whether an endpoint or a database is in service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
+pub enum BreakerState {
+    /// In service, as far as is known.
+    #[default]
+    #[display("closed")]
+    Closed,
+    /// Out of service: it is tried again with backoff.
+    #[display("open")]
+    Open,
+}
+
+/// More databases than this are forgotten once they have nothing pending.
+const MAX_DATABASES: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<Books>);
+
+#[derive(Debug, Default)]
+struct Books {
+    endpoints: Vec<EndpointStats>,
+    databases: HashMap<Database, DatabaseStats>,
+}
+
+impl Books {
+    fn of(&mut self, database: &Database) -> &mut DatabaseStats {
+        // Not by `entry`: that would copy a name each time.
+        if !self.databases.contains_key(database) {
+            let new = DatabaseStats {
+                database: database.clone(),
+                state: BreakerState::Closed,
+                written: 0,
+                rejected: 0,
+                dropped: 0,
+                pending: 0,
+                last_success: None,
+                last_failure: None,
+            };
+            self.databases.insert(database.clone(), new);
+        }
+        self.databases
+            .get_mut(database)
+            .expect("it is there, or was just put there")
+    }
+
+    fn forget_if_idle(&mut self, database: &Database) {
+        let is_idle = |own: &DatabaseStats| own.pending == 0;
+        if self.databases.len() > MAX_DATABASES && self.databases.get(database).is_some_and(is_idle)
+        {
+            self.databases.remove(database);
+        }
+    }
+}
+
+impl Health {
+    /// These are the base URLs from now on.
+    pub(crate) fn set_endpoints(&self, urls: impl Iterator<Item = String>) {
+        let endpoint = |url| EndpointStats {
+            url,
+            state: BreakerState::Closed,
+            last_success: None,
+            last_failure: None,
+        };
+        self.0.lock().endpoints = urls.map(endpoint).collect();
+    }
+
+    pub(crate) fn admitted(&self, database: &Database, lines: usize) {
+        self.0.lock().of(database).pending += lines as u64;
+    }
+
+    pub(crate) fn settled(&self, database: &Database, lines: usize, settlement: Settlement) {
+        let mut books = self.0.lock();
+        let (own, lines) = (books.of(database), lines as u64);
+        own.pending -= lines;
+        match settlement {
+            Settlement::Written => own.written += lines,
+            Settlement::Rejected => own.rejected += lines,
+            Settlement::Dropped(
+                DropReason::Sampled | DropReason::Overflow | DropReason::Expired,
+            )
+            | Settlement::Dropped(DropReason::Undelivered) => own.dropped += lines,
+        }
+        books.forget_if_idle(database);
+    }
+
+    pub(crate) fn written(&self, endpoint: usize, database: &Database) {
+        let now = Some(SystemTime::now());
+        let mut books = self.0.lock();
+        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+            endpoint.last_success = now;
+        }
+        books.of(database).last_success = now;
+    }
+
+    pub(crate) fn failed(&self, endpoint: usize, database: &Database, reason: &str) {
+        let failure = LastFailure {
+            at: SystemTime::now(),
+            reason: reason.to_owned(),
+        };
+        let mut books = self.0.lock();
+        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+            endpoint.last_failure = Some(failure.clone());
+        }
+        books.of(database).last_failure = Some(failure);
+    }
+
+    pub(crate) fn set_states(
+        &self,
+        (endpoint, endpoint_state): (usize, BreakerState),
+        database: &Database,
+        state: BreakerState,
+    ) {
+        let mut books = self.0.lock();
+        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+            endpoint.state = endpoint_state;
+        }
+        books.of(database).state = state;
+        books.forget_if_idle(database);
+    }
+
+    /// What the last failure was, of the endpoint that failed last: where and why.
+    pub(crate) fn last_failure(&self) -> Option<(String, LastFailure)> {
+        let books = self.0.lock();
+        let failures = books.endpoints.iter().filter_map(|endpoint| {
+            let failure = endpoint.last_failure.clone()?;
+            // What went well since is no reason any more.
+            let is_over = endpoint.last_success.is_some_and(|at| at >= failure.at);
+            (!is_over).then(|| (endpoint.url.clone(), failure))
+        });
+        failures.max_by_key(|(_, failure)| failure.at)
+    }
+
+    /// The endpoints in the order of the setting; the databases by name.
+    pub(crate) fn snapshot(&self) -> (Vec<EndpointStats>, Vec<DatabaseStats>) {
+        let books = self.0.lock();
+        let mut databases: Vec<_> = books.databases.values().cloned().collect();
+        let endpoints = books.endpoints.clone();
+        drop(books);
+        databases.sort_by(|a, b| a.database.cmp(&b.database));
+        (endpoints, databases)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_endpoint_and_database_has_its_own_figures() {
+        let health = Health::default();
+        health.set_endpoints(["http://a".to_owned(), "http://b".to_owned()].into_iter());
+        health.admitted(&"x".into(), 5);
+        health.settled(&"x".into(), 2, Settlement::Written);
+        health.settled(&"x".into(), 1, Settlement::Dropped(DropReason::Expired));
+        health.written(1, &"x".into());
+        health.failed(0, &"y".into(), "why");
+        health.set_states((0, BreakerState::Open), &"y".into(), BreakerState::Open);
+        let (endpoints, databases) = health.snapshot();
+        assert!(endpoints[0].last_success.is_none() && endpoints[1].last_success.is_some());
+        assert_eq!(endpoints[0].state, BreakerState::Open);
+        let x = &databases[0];
+        assert_eq!((x.written, x.dropped, x.pending), (2, 1, 2));
+        let y = &databases[1];
+        assert_eq!(y.last_failure.as_ref().unwrap().reason, "why");
+        assert_eq!(health.last_failure().unwrap().0, "http://a");
+    }
+
+    #[test]
+    fn databases_without_anything_pending_are_kept_up_to_a_number() {
+        let health = Health::default();
+        for number in 0..MAX_DATABASES + 10 {
+            let database = Database::new(number.to_string());
+            health.admitted(&database, 1);
+            health.settled(&database, 1, Settlement::Written);
+        }
+        assert_eq!(health.snapshot().1.len(), MAX_DATABASES);
+    }
+}
