@@ -15,7 +15,7 @@ pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 6;
 const SMALL_LINE: usize = 1 << 10;
 
 /// From here on, lines that are named one by one are taken for many.
-const ONE_BY_ONE: u32 = 4;
+const ONE_BY_ONE: u32 = 8;
 
 /// The upper end of the first delay of a suspect batch; it doubles with every failure.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
