@@ -374,3 +374,97 @@ fn a_reason_is_on_one_line_and_bounded_and_a_redirect_says_where_to() {
         "status 307, a redirect to https://h/write, which is not followed"
     );
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        batch::OpenBatch,
+        delivery::isolation::{Named, named},
+    };
+
+    /// What servers say, to be cut, joined and spoiled.
+    const SAID: [&str; 14] = [
+        "",
+        "partial write: ",
+        "unable to parse 'm f=1 1': bad timestamp",
+        " dropped=2",
+        " dropped=0",
+        "no space left on device",
+        "{\"error\":\"",
+        "\",\"data\":[{\"line_number\":1,\"error_message\":\"x\"}]}",
+        "incorrect influx line \"bad\\nm f=1 1\\n\": x",
+        "error parsing line 2 (1-based): x",
+        "<html><title>",
+        "field type conflict",
+        "database not found: \"x\"",
+        "\n",
+    ];
+
+    fn body() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            (0..SAID.len()).prop_map(|at| SAID[at].to_owned()),
+            any::<String>(),
+            prop::collection::vec(any::<u8>(), 0..20)
+                .prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        ];
+        prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn nothing_is_written_or_rejected_without_evidence_whatever_is_answered(
+            status in prop_oneof![any::<u16>(), 200..600_u16, Just(400), Just(422), Just(500)],
+            body in body(),
+            error in prop::option::of(body()),
+            content_type in prop::option::of(any::<String>()),
+            retry_after in prop::option::of(any::<String>()),
+            is_whole in any::<bool>(),
+        ) {
+            let said = if body.trim().is_empty() { error.clone() } else { Some(body.clone()) };
+            let said = said.unwrap_or_default();
+            let answer = Answer {
+                status,
+                retry_after,
+                body: body.clone(),
+                error,
+                location: None,
+                content_type,
+                is_whole,
+            };
+            match on(answer) {
+                Verdict::Written => {
+                    prop_assert!((200..300).contains(&status) && said.trim().is_empty());
+                    prop_assert!(is_whole);
+                }
+                Verdict::Refused(refusal) => {
+                    prop_assert!(matches!(status, 400 | 422 | 500));
+                    let mut batch = OpenBatch::default();
+                    batch.push(b"bad\n");
+                    batch.push(b"m f=1 1\n");
+                    let found = named(&batch.seal(true).lines, &refusal);
+                    let names = match &found {
+                        Named::None => false,
+                        Named::All { .. } => {
+                            prop_assert!(said.contains("dropped=2"));
+                            true
+                        }
+                        Named::Some(bad) => {
+                            prop_assert!(bad.keys().all(|line| *line < 2));
+                            true
+                        }
+                    };
+                    // Not by a text that no server uses for lines.
+                    prop_assert!(!names || refusal.is_about_lines);
+                }
+                Verdict::Retry(retry) => {
+                    prop_assert!(retry.not_before.is_none_or(|after| after <= MAX_RETRY_AFTER));
+                    prop_assert!(retry.reason.chars().count() < 700);
+                }
+                Verdict::TooLarge { .. } => prop_assert!(matches!(status, 400 | 413 | 422 | 500)),
+            }
+        }
+    }
+}
