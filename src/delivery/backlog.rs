@@ -191,13 +191,13 @@ impl Backlog {
         self.queues.get(database)?.due(now)
     }
 
-    /// Lends the next batch of a database, of at most `max_bytes`. `written` says how many POSTs of
-    /// it were written so far.
+    /// Lends the next batch of a database, of at most `max_bytes`. So many POSTs of it were written
+    /// so far, and so many failed.
     pub(crate) fn lend(
         &mut self,
         database: &Database,
         max_bytes: usize,
-        written: u64,
+        (written, failed): (u64, u64),
         now: Instant,
     ) -> Option<Lent> {
         let limits = BatchLimits {
@@ -209,7 +209,7 @@ impl Backlog {
             .queues
             .get_mut(database)?
             .next(limits, many_wait, now)?;
-        job.history.sent(written);
+        job.history.sent(written, failed);
         let is_first = !std::mem::replace(&mut job.was_lent, true);
         let id = LoanId(self.next_loan);
         self.next_loan += 1;

@@ -189,8 +189,9 @@ impl Dispatcher {
         self.turns.advance(now);
         let (database, endpoint, is_guarded) = self.choose(writers, now)?;
         let record = self.records.of(&database);
-        let (max_bytes, written) = (record.pace.limit(), record.written);
-        let Some(lent) = self.backlog.lend(&database, max_bytes, written, now) else {
+        let max_bytes = record.pace.limit();
+        let so_far = (record.written, record.failed);
+        let Some(lent) = self.backlog.lend(&database, max_bytes, so_far, now) else {
             self.place(&database, now);
             return None;
         };
@@ -453,6 +454,9 @@ impl Dispatcher {
             return Outcome::default();
         };
         let decision = history.failed(retry.cause, circumstances);
+        if matches!(retry.cause, Cause::Unknown | Cause::Trouble) {
+            self.records.of(&database).failed += 1;
+        }
         let mut outcome = self.account(loan, &database, retry, decision.counts, terms);
         outcome.is_kept = (decision.next != Next::Reject).then_some(circumstances.lines);
         match decision.next {
@@ -551,10 +555,12 @@ impl Dispatcher {
         let database = self.backlog.database(loan)?.clone();
         let lines = self.backlog.lines(loan)?;
         let (lines, bytes) = (lines.len(), lines.byte_len());
+        let record = self.records.of(&database);
         let circumstances = Circumstances {
             lines,
             bytes,
-            written: self.records.of(&database).written,
+            written: record.written,
+            failed: record.failed,
         };
         Some((circumstances, database))
     }

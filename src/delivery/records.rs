@@ -13,6 +13,8 @@ const MAX_RECORDS: usize = 10_000;
 pub(crate) struct Record {
     /// How many POSTs of it were written.
     pub(crate) written: u64,
+    /// How many failed, for reasons that may have been their own.
+    pub(crate) failed: u64,
     /// When the last of them was, counted in POSTs of all databases; 0 for never.
     pub(crate) last_written: u64,
     pub(crate) pace: Pace,

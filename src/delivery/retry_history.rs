@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::verdict::Cause;
 
-/// So many times must a single line have failed while other lines of its database were written,
-/// before it counts as the reason. With [`FIRST_DELAY`] and its doubling that is a quarter of a
-/// minute on average: a restart or a failover of the server is over by then, and what other lines
-/// survive six times is no trouble of the server's.
-pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 6;
+/// So many times must a single line have failed, while other lines of its database were written and
+/// none of them failed, before it counts as the reason. With [`FIRST_DELAY`] and its doubling that
+/// takes half a minute on average: a restart or a failover of the server is over by then. And where
+/// a POST fails in three of ten cases for reasons of its own, one line in a million is taken for bad.
+pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 8;
 
 /// A line of at most this many bytes is too large for no server: one that says so of everything has
 /// another fault.
@@ -25,10 +25,12 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 pub(crate) struct RetryHistory {
     /// Failures in a row that the batch may have caused itself.
     failures: u32,
-    /// How many of these came while other lines of its database were written.
+    /// How many of these came while other lines of its database were written, and none failed.
     while_others_passed: u32,
     /// How many POSTs its database had had written when this one was last sent, or failed.
     written_then: u64,
+    /// And how many had failed.
+    failed_then: u64,
     /// The words in which it was refused last, hashed.
     refused_as: Option<u64>,
     /// How many answers in a row have named a single line of it.
@@ -63,6 +65,8 @@ pub(crate) struct Circumstances {
     pub(crate) bytes: usize,
     /// How many POSTs of its database were written so far.
     pub(crate) written: u64,
+    /// How many have failed, this one not counted.
+    pub(crate) failed: u64,
 }
 
 /// What is known of its database's refusals.
@@ -81,10 +85,11 @@ pub(crate) struct Refusals {
 const MAX_REFUSALS: u32 = 32;
 
 impl RetryHistory {
-    /// It is sent.
-    pub(crate) fn sent(&mut self, written: u64) {
+    /// It is sent, when so many POSTs of its database were written and so many had failed.
+    pub(crate) fn sent(&mut self, written: u64, failed: u64) {
         if self.failures == 0 && self.refused_as.is_none() {
             self.written_then = written;
+            self.failed_then = failed;
         }
         self.not_before = None;
     }
@@ -100,9 +105,11 @@ impl RetryHistory {
             return keep(true);
         }
         let others_pass = batch.written > self.written_then;
+        let none_fails = batch.failed == self.failed_then;
         self.written_then = batch.written;
+        self.failed_then = batch.failed + 1;
         self.failures += 1;
-        if others_pass && cause == Cause::Unknown {
+        if others_pass && none_fails && cause == Cause::Unknown {
             self.while_others_passed += 1;
         }
         let counts = !others_pass;
@@ -216,6 +223,7 @@ mod tests {
             lines,
             bytes: 100 * lines,
             written,
+            failed: 0,
         }
     }
 
@@ -231,7 +239,7 @@ mod tests {
 
     fn sent(written: u64) -> RetryHistory {
         let mut history = RetryHistory::default();
-        history.sent(written);
+        history.sent(written, 0);
         history
     }
 
@@ -285,17 +293,26 @@ mod tests {
 
     #[test]
     fn a_single_line_is_rejected_only_if_others_passed_between_all_its_failures() {
-        let (mut alone, mut among_others) = (sent(0), sent(0));
+        let (mut alone, mut among_others, mut among_failures) = (sent(0), sent(0), sent(0));
         for time in 1..100 {
             let after = alone.failed(Cause::Unknown, batch(1, 0));
             assert_eq!(after, decision(Next::Keep, true), "{time}");
         }
-        for written in 1..u64::from(MAX_FAILURES_OF_A_LINE) {
-            let after = among_others.failed(Cause::Unknown, batch(1, written));
+        let among = |written, failed| Circumstances {
+            failed,
+            ..batch(1, written)
+        };
+        for time in 1..u64::from(MAX_FAILURES_OF_A_LINE) {
+            // Its own failures are counted too.
+            let after = among_others.failed(Cause::Unknown, among(time, time - 1));
             assert_eq!(after, decision(Next::Keep, false));
         }
-        let after = among_others.failed(Cause::Unknown, batch(1, 99));
+        let after = among_others.failed(Cause::Unknown, among(99, among_others.failed_then));
         assert_eq!(after, decision(Next::Reject, false));
+        for time in 1..100 {
+            let after = among_failures.failed(Cause::Unknown, among(time, 2 * time));
+            assert_eq!(after, decision(Next::Keep, false), "others fail as well");
+        }
     }
 
     #[test]
@@ -321,9 +338,9 @@ mod tests {
             history.refused(false, 7, batch(1, written), NONE)
         };
         assert_eq!(refused(&mut history, 3), decision(Next::Keep, true));
-        history.sent(3);
+        history.sent(3, 0);
         assert_eq!(refused(&mut history, 3), decision(Next::Keep, true));
-        history.sent(4);
+        history.sent(4, 0);
         assert_eq!(refused(&mut history, 4), decision(Next::Reject, false));
     }
 
@@ -378,6 +395,7 @@ mod tests {
                 lines,
                 bytes,
                 written: 0,
+                failed: 0,
             };
             sent(0).too_large(batch)
         };

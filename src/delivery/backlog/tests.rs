@@ -28,7 +28,7 @@ fn lend(backlog: &mut Backlog) -> Option<(LoanId, usize)> {
 }
 
 fn lend_at(backlog: &mut Backlog, now: Instant) -> Option<(LoanId, usize)> {
-    let lent = backlog.lend(&"a".into(), usize::MAX, 0, now)?;
+    let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now)?;
     Some((lent.id, lent.lines.len()))
 }
 
@@ -70,7 +70,7 @@ fn what_waits_is_cut_to_limits_that_are_lower_now() {
 fn what_is_lent_is_cut_to_the_pace_of_its_database_but_holds_a_line_at_least() {
     let mut backlog = backlog(&[("a", 5)]);
     let mut lend = |bytes| {
-        let lent = backlog.lend(&"a".into(), bytes, 0, Instant::now());
+        let lent = backlog.lend(&"a".into(), bytes, (0, 0), Instant::now());
         lent.map(|lent| (lent.lines.len(), lent.is_first))
     };
     assert_eq!(lend(16), Some((2, true)));
@@ -164,6 +164,7 @@ fn a_suspect_is_due_when_its_time_has_come() {
         lines: 10,
         bytes: 80,
         written: 0,
+        failed: 0,
     };
     history.failed(Cause::Unknown, circumstances);
     history.wait(now, 1.0, delay);
@@ -224,7 +225,7 @@ fn what_is_left_of_a_batch_does_not_keep_the_rest_in_memory() {
         (9..10, Part::Apart),
     ];
     backlog.conclude(id, runs, PartsPlace::Behind);
-    let left = backlog.lend(&"a".into(), usize::MAX, 0, Instant::now());
+    let left = backlog.lend(&"a".into(), usize::MAX, (0, 0), Instant::now());
     let left = left.unwrap().lines;
     assert_eq!(left.kept_bytes(), left.byte_len());
 }
@@ -260,7 +261,7 @@ fn what_expires_goes_with_the_newest_line_of_its_batch_and_nothing_that_is_out()
         backlog.add("a".into(), lines(count), start + after * second);
     }
     backlog.add("b".into(), lines(8), start);
-    backlog.lend(&"b".into(), usize::MAX, 0, start);
+    backlog.lend(&"b".into(), usize::MAX, (0, 0), start);
     let mut expired = |limit| -> Vec<usize> {
         let settled = backlog.expire(limit).into_iter();
         settled
@@ -293,7 +294,7 @@ proptest::proptest! {
                     backlog.add(database, lines(count), now);
                 }
                 1 => {
-                    let lent = backlog.lend(&database, count * 20, 0, now);
+                    let lent = backlog.lend(&database, count * 20, (0, 0), now);
                     loans.extend(lent.map(|lent| (lent.id, lent.lines.len())));
                 }
                 2 => {
