@@ -179,7 +179,6 @@ mod tests {
             "3\nabc\r\n",
             "3\r\nabcd\r\n",
             "3\r\nabc\n0\r\n\r\n",
-            "0\r\n\n",
             "1ffffffffffffffff\r\n",
             "3;\u{1}\r\n",
             "3 3\r\n",

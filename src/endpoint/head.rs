@@ -63,10 +63,14 @@ pub(super) fn status_line(line: &[u8]) -> Result<(u16, u8), String> {
         let is_separate =
             code.len() < rest.len() && after.first().is_none_or(|byte| byte.is_ascii_whitespace());
         let is_code = digits.iter().all(u8::is_ascii_digit) && digits[0] != b'0';
-        let number = digits
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
-        (is_separate && is_code).then_some((number, minor - b'0'))
+        let number = || {
+            let digit = |digit: &u8| u16::from(digit - b'0');
+            digits
+                .iter()
+                .map(digit)
+                .fold(0, |sum, digit| sum * 10 + digit)
+        };
+        (is_separate && is_code).then(|| (number(), minor - b'0'))
     });
     status.ok_or_else(|| {
         let line = &line[..line.len().min(100)];
