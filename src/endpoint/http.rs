@@ -145,3 +145,8 @@ impl Http {
             .get(authority.map_or("", |authority| authority.as_str()))
     }
 }
+
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tests;

@@ -61,9 +61,9 @@ impl HeadReader {
         self.at += count;
     }
 
-    /// Has anything come at all, interim heads included?
+    /// Has anything of an answer come, interim heads included?
     pub(super) fn has_begun(&self) -> bool {
-        !self.received.is_empty()
+        self.interim > 0 || !self.rest().is_empty()
     }
 
     /// How many interim heads were passed over.

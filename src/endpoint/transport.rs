@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -19,6 +20,10 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// A live server acknowledges what its receive buffer takes, also while it reads nothing. But where
     /// that buffer is full, the time runs as well, although the server is there.
     fn fail_unacknowledged_after(&self, time: Option<Duration>);
+
+    /// Is there nothing to read, neither bytes nor an end? Asks the system: the runtime may not have heard of it
+    /// yet.
+    fn is_quiet(&self) -> bool;
 }
 
 #[derive(Debug)]
@@ -36,6 +41,13 @@ impl Transport for Socket {
         }
         #[cfg(not(any(target_os = "android", target_os = "linux")))]
         let _ = time;
+    }
+
+    fn is_quiet(&self) -> bool {
+        let Self::Tcp(stream) = self;
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = socket2::SockRef::from(stream).peek(&mut byte);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

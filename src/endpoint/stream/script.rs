@@ -58,6 +58,14 @@ impl Transport for Scripted {
     fn fail_unacknowledged_after(&self, time: Option<Duration>) {
         self.0.borrow_mut().unacknowledged = time;
     }
+
+    fn is_quiet(&self) -> bool {
+        let script = self.0.borrow();
+        match script.steps.front() {
+            Some(Step::After(count)) => script.taken < *count,
+            step => step.is_none(),
+        }
+    }
 }
 
 impl AsyncRead for Scripted {

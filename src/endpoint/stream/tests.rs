@@ -139,7 +139,7 @@ fn a_used_connection_that_is_cut_before_the_answer_is_stale_and_a_new_one_is_not
 
 #[test]
 fn an_answer_that_has_begun_is_not_asked_for_again() {
-    for begun in ["HTTP/1.1 2", "HTTP/1.1 100 Continue\r\n\r\n", "\r\n"] {
+    for begun in ["HTTP/1.1 2", "HTTP/1.1 100 Continue\r\n\r\n"] {
         let (_, mut stream) = server([ONE, bytes(WRITTEN), TWO, bytes(begun), Step::Close]);
         assert_eq!(answer(&mut stream).unwrap(), CLEAN);
         let fault = answer(&mut stream).unwrap_err();

@@ -27,7 +27,7 @@ impl<T: Transport> AsyncWrite for Stream<T> {
             return Poll::Ready(Ok(bytes.len()));
         }
         if matches!(this.state, State::Idle | State::Over) {
-            this.begin(context)?;
+            this.begin()?;
         }
         if this.hear(context)? {
             this.discards = true;
@@ -64,8 +64,10 @@ impl<T: Transport> AsyncWrite for Stream<T> {
 
 impl<T: Transport> Stream<T> {
     /// The first bytes of a request are to be sent.
-    fn begin(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
-        if self.is_reused && self.poll_idle(context).is_ready() {
+    fn begin(&mut self) -> Result<(), Fault> {
+        let is_good = || self.age == self.host.age() && self.transport.is_quiet();
+        if self.is_reused && (matches!(self.state, State::Over) || !is_good()) {
+            self.state = State::Over;
             return Err(Fault {
                 outcome: Outcome::CutOff {
                     reason: "the connection was closed before the request".to_owned(),
