@@ -22,6 +22,8 @@ use std::{fmt, sync::Arc};
 use awc::http::header::HeaderValue;
 
 pub use self::ping::{PingError, ServerInfo};
+#[cfg(fuzzing)]
+pub(crate) use self::stream::check::check_response;
 pub(crate) use self::{dialect::Dialect, http::Http};
 use crate::{Config, ConfigError, Database};
 

@@ -158,6 +158,8 @@ impl<T> std::fmt::Debug for Stream<T> {
 }
 
 #[cfg(any(test, fuzzing))]
-pub(super) mod script;
+pub(crate) mod check;
+#[cfg(any(test, fuzzing))]
+mod script;
 #[cfg(test)]
 mod tests;
