@@ -26,6 +26,12 @@ const KEEP_ALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
     .with_interval(Duration::from_secs(1))
     .with_retries(3);
 
+/// How much of a request the system may hold that it can't send yet, in bytes. By itself, Linux takes whole
+/// batches (4 MiB) for a server that reads nothing: then all of it seems to be written, and an early answer
+/// can't be told from one to the whole request.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const MAX_UNSENT: u32 = 128 << 10;
+
 #[derive(Clone)]
 pub(super) struct Connector {
     hosts: Hosts,
@@ -111,7 +117,12 @@ fn prepare(stream: &TcpStream) {
     // The end of a batch would else wait up to 40 ms for the server to acknowledge what was sent
     // before (Nagle's algorithm, which awc leaves on).
     _ = stream.set_nodelay(true);
-    _ = socket2::SockRef::from(stream).set_tcp_keepalive(&KEEP_ALIVE);
+    let socket = socket2::SockRef::from(stream);
+    _ = socket.set_tcp_keepalive(&KEEP_ALIVE);
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
+    }
 }
 
 fn not_connected(reason: String, is_refused: bool) -> Fault {

@@ -36,6 +36,9 @@ use crate::verdict::Outcome;
 /// How long the rest of what is no HTTP is waited for, so that it can be said what it is.
 const FOREIGN_PAUSE: Duration = Duration::from_millis(200);
 
+/// What the receive buffer of every live server takes, whether it reads or not, in bytes.
+const SMALL: usize = 48 << 10;
+
 /// A connection to a server, for one request after the other.
 pub(super) struct Stream<T> {
     transport: T,

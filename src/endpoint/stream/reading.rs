@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{FOREIGN_PAUSE, Fault, Framing, State, Stream, Transport};
+use super::{FOREIGN_PAUSE, Fault, Framing, SMALL, State, Stream, Transport};
 use crate::{
     endpoint::head::{self, Head},
     verdict::Outcome,
@@ -104,7 +104,9 @@ impl<T: Transport> Stream<T> {
                 reason: format!("status {status} came before the server had all of the request"),
             }));
         }
-        head.is_reusable &= !is_early;
+        // With an error, a server may leave the rest of the request unread, and then read nothing more.
+        let is_taken = head.status < 400 || (head.status != 413 && self.written <= SMALL);
+        head.is_reusable &= !is_early && is_taken;
         head::finish(&head, &mut self.head);
         self.state = State::Body {
             framing: head.framing,

@@ -233,3 +233,19 @@ fn only_a_small_request_on_a_used_connection_is_given_up_when_it_is_not_acknowle
         assert_eq!(read(&mut stream).unwrap().0, CLEAN.as_bytes());
     }
 }
+
+#[test]
+fn a_connection_is_not_used_again_if_the_server_may_have_left_the_request_unread() {
+    for (size, status, is_reused) in [
+        (1_000, 400, true),
+        (100_000, 400, false),
+        (1_000, 413, false),
+        (100_000, 200, true),
+    ] {
+        let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        let (_, mut stream) = server([Step::After(size), bytes(&response)]);
+        write(&mut stream, size).unwrap();
+        assert!(!read(&mut stream).unwrap().0.is_empty());
+        assert_eq!(!is_over(&mut stream), is_reused, "{size}, {status}");
+    }
+}

@@ -9,11 +9,8 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::{Fault, State, Stream, Transport};
+use super::{Fault, SMALL, State, Stream, Transport};
 use crate::verdict::Outcome;
-
-/// What the receive buffer of every live server takes, whether it reads or not, in bytes.
-const SMALL: usize = 48 << 10;
 
 impl<T: Transport> AsyncWrite for Stream<T> {
     fn poll_write(
