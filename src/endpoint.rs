@@ -3,7 +3,6 @@
 mod body;
 mod connector;
 mod dialect;
-mod excerpt;
 mod exchange;
 mod fault;
 mod foreign;

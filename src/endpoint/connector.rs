@@ -14,7 +14,7 @@ use awc::http::Uri;
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
 use super::{fault::Fault, happy_eyeballs, host::Hosts, stream::Stream, transport::Socket};
-use crate::verdict::Outcome;
+use crate::delivery::verdict::Outcome;
 
 /// The longest that connecting may take, names and all attempts included.
 const MAX_TIME: Duration = Duration::from_secs(5);

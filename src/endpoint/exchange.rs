@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use percent_encoding::percent_decode;
 
 use super::{body::PiecewiseBody, fault::Fault, host::Host};
-use crate::verdict::Outcome;
+use crate::delivery::verdict::Outcome;
 
 /// What is read of a body: enough for many quoted lines.
 const MAX_BODY: usize = 64 << 10;

@@ -5,7 +5,7 @@ use std::io;
 use actix_http::error::ParseError;
 use awc::error::{ConnectError, SendRequestError};
 
-use crate::verdict::Outcome;
+use crate::delivery::verdict::Outcome;
 
 /// An exchange without a response.
 #[derive(Clone, Debug, derive_more::Display, derive_more::Error)]

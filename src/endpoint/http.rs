@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use super::{
     Endpoint, PingError, ServerInfo, connector,
-    excerpt::excerpt,
     exchange::{Response, exchange},
     fault::Fault,
     host::{Host, Hosts},
@@ -18,6 +17,7 @@ use super::{
 use crate::{
     Database,
     delivery::verdict::{Answer, Outcome},
+    printable::{LIMIT, html_title, printable},
 };
 
 /// `actix-influxdb/0.1.0`.
@@ -101,7 +101,7 @@ impl Http {
         let is_result = body.trim().is_empty() || body.trim_start().starts_with("{\"results\"");
         match response.is_success() && is_result && !body.contains("\"error\"") {
             true => Ok(()),
-            false => Err(format!("status {}: {}", response.status, excerpt(&body))),
+            false => Err(format!("status {}: {}", response.status, shown(&body))),
         }
     }
 
@@ -144,6 +144,12 @@ impl Http {
         self.hosts
             .get(authority.map_or("", |authority| authority.as_str()))
     }
+}
+
+/// A body as a message shows it: of a page, the title.
+pub(super) fn shown(body: &str) -> String {
+    let title = html_title(body);
+    printable(title.as_deref().unwrap_or(body.trim()), LIMIT).into_owned()
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Whether what answers a ping is a server that takes line protocol.
 
-use super::{
-    excerpt::{excerpt, title},
-    exchange::Response,
-    fault::Fault,
+use super::{exchange::Response, fault::Fault, http::shown};
+use crate::{
+    delivery::verdict::Outcome,
+    printable::{LIMIT, html_title, printable},
 };
-use crate::verdict::Outcome;
 
 /// What a server says of itself: the answer to [`Influx::ping`](crate::Influx::ping).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub enum PingError {
     },
     /// The server is elsewhere. No redirect is followed, so that credentials go nowhere else.
     #[display(
-        "{url} answers GET /ping with status {status} and refers to {location:?}: no redirect is followed, \
+        "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
          configure the server's own base URL"
     )]
     Redirected {
@@ -140,7 +139,8 @@ impl Seen {
         match status {
             200..=299 => {}
             300..=399 => {
-                let location = excerpt(&self.location.unwrap_or_default());
+                let location = self.location.unwrap_or_default();
+                let location = printable(&location, LIMIT).into_owned();
                 return Err(PingError::Redirected {
                     url,
                     status,
@@ -161,13 +161,13 @@ impl Seen {
             || body.is_empty()
             || body.eq_ignore_ascii_case("ok");
         if is_good {
-            let version = self.version.or(in_body.map(excerpt));
+            let version = self.version.or(in_body.map(shown));
             return Ok(ServerInfo { url, version });
         }
-        let answer = match (title(body), json) {
-            (Some(_), _) => format!("a web page, \"{}\"", excerpt(body)),
-            (None, Some(_)) => format!("JSON without a version, {}", excerpt(body)),
-            (None, None) => format!("\"{}\"", excerpt(body)),
+        let answer = match (html_title(body), json) {
+            (Some(_), _) => format!("a web page, \"{}\"", shown(body)),
+            (None, Some(_)) => format!("JSON without a version, {}", shown(body)),
+            (None, None) => format!("\"{}\"", shown(body)),
         };
         Err(PingError::Foreign {
             url,
@@ -248,6 +248,6 @@ mod tests {
             ..Seen::default()
         };
         let text = moved.judge("http://h".to_owned()).unwrap_err().to_string();
-        assert!(text.contains("refers to \"https://h/\""), "{text}");
+        assert!(text.contains("refers to \"https://h/\\u{1}\""), "{text}");
     }
 }

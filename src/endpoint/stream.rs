@@ -31,7 +31,7 @@ use super::{
     reader::{HeadReader, Unreadable},
     transport::{Socket, Transport},
 };
-use crate::verdict::Outcome;
+use crate::delivery::verdict::Outcome;
 
 /// How long the rest of what is no HTTP is waited for, so that it can be said what it is.
 const FOREIGN_PAUSE: Duration = Duration::from_millis(200);

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{FOREIGN_PAUSE, Fault, Framing, SMALL, State, Stream, Transport};
 use crate::{
+    delivery::verdict::Outcome,
     endpoint::head::{self, Head},
-    verdict::Outcome,
 };
 
 /// What is read at once while a head is waited for, in bytes.

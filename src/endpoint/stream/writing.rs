@@ -10,7 +10,7 @@ use std::{
 use tokio::io::AsyncWrite;
 
 use super::{Fault, SMALL, State, Stream, Transport};
-use crate::verdict::Outcome;
+use crate::delivery::verdict::Outcome;
 
 impl<T: Transport> AsyncWrite for Stream<T> {
     fn poll_write(

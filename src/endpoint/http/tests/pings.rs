@@ -51,7 +51,7 @@ async fn a_database_is_created_only_if_the_server_says_so() {
         ),
         (200, "<html><title>Hello</title>", Err("status 200: Hello")),
         (200, r#"["/routes"]"#, Err("routes")),
-        (403, "a\nb\u{1}c", Err("status 403: a b c")),
+        (403, "a\nb\u{1}c", Err("status 403: a\\nb\\u{1}c")),
     ] {
         let response = format!(
             "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}",
