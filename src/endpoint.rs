@@ -1,14 +1,28 @@
 //! The server: its URLs, and the requests that it understands.
 
 mod body;
-mod connecting;
+mod connector;
 mod dialect;
+mod exchange;
+mod fault;
+mod foreign;
+mod framing;
+mod happy_eyeballs;
+mod head;
+mod host;
 mod http;
+mod ping;
+mod reader;
+mod stream;
+mod transport;
 
 use std::{fmt, sync::Arc};
 
 use awc::http::header::HeaderValue;
 
+pub use self::ping::{PingError, ServerInfo};
+#[cfg(fuzzing)]
+pub(crate) use self::stream::check::check_response;
 pub(crate) use self::{dialect::Dialect, http::Http};
 use crate::{Config, ConfigError, Database};
 
@@ -74,42 +88,6 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.base_url)
     }
-}
-
-/// What a server says of itself: the answer to [`Influx::ping`](crate::Influx::ping).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerInfo {
-    /// Its base URL.
-    pub url: String,
-    /// `X-Influxdb-Version`, for example `1.6.7`; servers that only speak its protocol may not
-    /// send one.
-    pub version: Option<String>,
-}
-
-/// Why a ping got no good answer.
-#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
-#[non_exhaustive]
-pub enum PingError {
-    /// No connection, or no whole answer in time.
-    #[display("{url} does not answer: {reason}")]
-    Unreachable {
-        /// The server's base URL.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// An answer, but not a good one.
-    #[display("{url} answers with status {status}, not with 2xx")]
-    Status {
-        /// The server's base URL.
-        url: String,
-        /// The status code.
-        status: u16,
-    },
-    /// Nothing was asked: delivery is switched off, or has stopped.
-    #[display("no server was asked: delivery is disabled or has stopped")]
-    Stopped,
 }
 
 #[cfg(test)]

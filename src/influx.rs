@@ -206,7 +206,8 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// It does not answer, or with something else than 2xx.
+    /// The server does not answer, or not as one that takes line protocol does: another status than 2xx, a
+    /// redirect, a web page, another protocol. [`PingError`] says which, and what to do.
     pub async fn ping(&self) -> Result<ServerInfo, PingError> {
         let info = self.0.addr.send(Ping).await;
         info.unwrap_or(Err(PingError::Stopped))

@@ -106,6 +106,16 @@ pub mod testing;
 mod text;
 mod tray;
 
+/// What the targets in `fuzz/` call; there is none of it in an ordinary build.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod fuzzing {
+    pub fn response_head(bytes: &[u8]) {
+        crate::endpoint::check_response(bytes);
+    }
+}
+
 pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub use clock::Timestamp;
 pub use config::{Api, Config, Overflow};

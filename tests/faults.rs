@@ -121,7 +121,7 @@ async fn a_large_batch_whose_connection_is_reset_twice_running_is_split() {
 }
 
 #[actix::test]
-async fn a_line_whose_rejection_is_no_readable_response_is_found_all_the_same() {
+async fn a_line_that_a_rejection_repeats_raw_in_a_header_is_found() {
     let fake = FakeInflux::start();
     // As 1.6.7 does it: the bad line stands in a header, raw.
     fake.answer_with(|request| match request.text().contains("bad") {

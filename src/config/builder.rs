@@ -192,6 +192,10 @@ impl Config {
 
     /// How long a request may take, from 1 ms to 1 hour.
     ///
+    /// Connecting, names included, may take half of that, but at most 5 s; and from the response's head on,
+    /// the body may take 2 s, with pauses of at most half a second: what has come by then is all that is
+    /// read of it.
+    ///
     /// `INFLUXDB_REQUEST_TIMEOUT`, milliseconds; default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;

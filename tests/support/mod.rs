@@ -12,8 +12,10 @@ pub mod influxd;
 pub mod load;
 pub mod logger;
 pub mod measurement;
+pub mod nginx;
 pub mod pipeline;
 pub mod process;
+pub mod raw;
 pub mod server;
 pub mod victoria;
 pub mod wait;
@@ -55,7 +57,18 @@ macro_rules! require_victoria_metrics {
     };
 }
 
-pub(crate) use {require_influxd, require_victoria_metrics, test_name};
+/// An nginx with these `server` contents (a function of its folder); ends the test (see the module)
+/// without one.
+macro_rules! require_nginx {
+    ($server:expr) => {
+        match $crate::support::nginx::installed($crate::support::test_name!()) {
+            Some(binary) => $crate::support::nginx::Nginx::start(&binary, $server),
+            None => return,
+        }
+    };
+}
+
+pub(crate) use {require_influxd, require_nginx, require_victoria_metrics, test_name};
 
 /// Takes `::here` and any `::{{closure}}` (an async test's body is one) off a type's name.
 pub fn function_around(type_name: &'static str) -> &'static str {

@@ -1,0 +1,100 @@
+//! One request and its response.
+
+use std::{rc::Rc, time::Duration};
+
+use actix_rt::time::{Instant, timeout};
+use awc::{ClientRequest, http::header::HeaderMap};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use percent_encoding::percent_decode;
+
+use super::{body::PiecewiseBody, fault::Fault, host::Host};
+use crate::delivery::verdict::Outcome;
+
+/// What is read of a body: enough for many quoted lines.
+const MAX_BODY: usize = 64 << 10;
+
+/// How long a body may pause. What has come by then is all that is read of it.
+const MAX_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a body may take in all, from the head on.
+const MAX_BODY_TIME: Duration = Duration::from_secs(2);
+
+/// What came back. There is a status; of the body, there is what came in time.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    headers: HeaderMap,
+    /// At most [`MAX_BODY`] bytes.
+    body: Bytes,
+    /// Did the body come to its end, or as far as is read of one?
+    pub(super) is_whole: bool,
+}
+
+impl Response {
+    pub(super) fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+
+    /// A header of those that are [used](super::head), as it came.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let value = percent_decode(self.headers.get(name)?.as_bytes());
+        Some(value.decode_utf8_lossy().into_owned())
+    }
+
+    pub(super) fn body(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Sends a request, within `limit`, and reads the response: its body has a limit of its own, so that
+/// a head whose body never comes costs little, and its status is not lost.
+pub(super) async fn exchange(
+    request: ClientRequest,
+    body: Bytes,
+    host: &Rc<Host>,
+    limit: Duration,
+) -> Result<Response, Fault> {
+    let began = Instant::now();
+    let sent = timeout(limit, request.send_body(PiecewiseBody(body))).await;
+    let mut response = match sent {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            let fault = Fault::from(error);
+            if !matches!(fault.outcome, Outcome::NotConnected { .. }) {
+                host.retire_connections();
+            }
+            return Err(fault);
+        }
+        Err(_) => {
+            host.retire_connections();
+            return Err(Fault::new(Outcome::TimedOut {
+                reason: format!("no response within {limit:?}"),
+            }));
+        }
+    };
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let mut body = BytesMut::new();
+    let limit = limit.saturating_sub(began.elapsed()).min(MAX_BODY_TIME);
+    let end = Instant::now() + limit;
+    let is_whole = loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match timeout(left.min(MAX_PAUSE), response.next()).await {
+            Ok(None) => break true,
+            Ok(Some(Ok(chunk))) => {
+                let room = MAX_BODY - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if body.len() == MAX_BODY {
+                    break true;
+                }
+            }
+            Ok(Some(Err(_))) | Err(_) => break false,
+        }
+    };
+    Ok(Response {
+        status,
+        headers,
+        body: body.freeze(),
+        is_whole,
+    })
+}

@@ -1,0 +1,190 @@
+//! Where the body of a response ends (RFC 9112 §6 and §7).
+
+use std::io;
+
+/// How the end of a body is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none.
+    Nothing,
+    /// This many bytes are still to come.
+    Length(u64),
+    Chunked(Chunks),
+    UntilClose,
+}
+
+impl Framing {
+    /// How many of these bytes, the next ones, belong to the body.
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Length(left) => {
+                let taken = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                *left -= taken as u64;
+                Ok(taken)
+            }
+            Self::Chunked(chunks) => chunks.advance(bytes),
+            Self::UntilClose => Ok(bytes.len()),
+        }
+    }
+
+    /// Is all of it there?
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Length(0) => true,
+            Self::Chunked(chunks) => chunks.0 == Chunk::End,
+            Self::Length(_) | Self::UntilClose => false,
+        }
+    }
+}
+
+/// Follows a chunked body (RFC 9112 §7.1), at least as strictly as awc does, which reads it after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunks(Chunk);
+
+/// What is expected next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Chunk {
+    #[default]
+    Size,
+    MoreSize(u64),
+    BeforeExtension(u64),
+    Extension(u64),
+    SizeLf(u64),
+    Data(u64),
+    DataCr,
+    DataLf,
+    TrailerLine,
+    Trailer,
+    TrailerLf,
+    EndLf,
+    End,
+}
+
+impl Chunks {
+    fn advance(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while at < bytes.len() && self.0 != Chunk::End {
+            if let Chunk::Data(left) = self.0 {
+                let taken = usize::try_from(left)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len() - at);
+                at += taken;
+                self.0 = match left - taken as u64 {
+                    0 => Chunk::DataCr,
+                    left => Chunk::Data(left),
+                };
+                continue;
+            }
+            self.0 = self.0.next(bytes[at]).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "its chunks are no chunks")
+            })?;
+            at += 1;
+        }
+        Ok(at)
+    }
+}
+
+impl Chunk {
+    fn next(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Size, byte) => Self::MoreSize(hex(byte)?),
+            (Self::MoreSize(size) | Self::BeforeExtension(size), b' ' | b'\t') => {
+                Self::BeforeExtension(size)
+            }
+            (Self::MoreSize(size) | Self::BeforeExtension(size), b';') => Self::Extension(size),
+            (Self::MoreSize(size) | Self::BeforeExtension(size) | Self::Extension(size), b'\r') => {
+                Self::SizeLf(size)
+            }
+            (Self::MoreSize(size), byte) => Self::MoreSize(size.checked_mul(16)? + hex(byte)?),
+            (Self::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Self::Extension(size),
+            (Self::SizeLf(0), b'\n') => Self::TrailerLine,
+            (Self::SizeLf(size), b'\n') => Self::Data(size),
+            (Self::DataCr, b'\r') => Self::DataLf,
+            (Self::DataLf, b'\n') => Self::Size,
+            (Self::TrailerLine, b'\r') => Self::EndLf,
+            (Self::Trailer, b'\r') => Self::TrailerLf,
+            (Self::TrailerLine | Self::Trailer, _) => Self::Trailer,
+            (Self::TrailerLf, b'\n') => Self::TrailerLine,
+            (Self::EndLf, b'\n') => Self::End,
+            _ => return None,
+        })
+    }
+}
+
+fn hex(digit: u8) -> Option<u64> {
+    char::from(digit).to_digit(16).map(u64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(framing: Framing, bytes: &[u8], piece: usize) -> Result<(usize, bool), ()> {
+        let mut framing = framing;
+        let mut at = 0;
+        for piece in bytes.chunks(piece) {
+            let taken = framing.advance(piece).map_err(drop)?;
+            at += taken;
+            if taken < piece.len() {
+                break;
+            }
+        }
+        Ok((at, framing.is_over()))
+    }
+
+    #[test]
+    fn a_body_ends_where_its_length_or_its_last_chunk_says() {
+        let chunked = || Framing::Chunked(Chunks::default());
+        for (framing, body, surplus, is_over) in [
+            (Framing::Nothing, "", "x", true),
+            (Framing::Length(0), "", "x", true),
+            (Framing::Length(3), "abc", "x", true),
+            (Framing::Length(4), "abc", "", false),
+            (Framing::Length(u64::MAX), "abc", "", false),
+            (Framing::UntilClose, "abc", "", false),
+            (chunked(), "0\r\n\r\n", "HTTP", true),
+            (chunked(), "3\r\nabc\r\n0\r\n\r\n", "x", true),
+            (
+                chunked(),
+                "A;x=\"y z\"\r\n0123456789\r\n00\r\n\r\n",
+                "",
+                true,
+            ),
+            (
+                chunked(),
+                "3 \t;x\r\nabc\r\n0 \r\nX: y\r\nZ:\r\n\r\n",
+                "x",
+                true,
+            ),
+            (chunked(), "3\r\nabc\r\n0\r\n", "", false),
+            (chunked(), "ffffffffffffffff\r\nabc", "", false),
+        ] {
+            let bytes = format!("{body}{surplus}");
+            for piece in [1, 2, 3, 100] {
+                let read = read(framing.clone(), bytes.as_bytes(), piece);
+                assert_eq!(read, Ok((body.len(), is_over)), "{bytes:?} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_are_no_chunks_is_an_error() {
+        for body in [
+            "\r\n",
+            "x\r\n",
+            "-1\r\n",
+            "3\nabc\r\n",
+            "3\r\nabcd\r\n",
+            "3\r\nabc\n0\r\n\r\n",
+            "1ffffffffffffffff\r\n",
+            "3;\u{1}\r\n",
+            "3 3\r\n",
+        ] {
+            let chunked = Framing::Chunked(Chunks::default());
+            assert_eq!(read(chunked, body.as_bytes(), 1), Err(()), "{body:?}");
+        }
+    }
+}

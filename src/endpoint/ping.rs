@@ -1,0 +1,253 @@
+//! Whether what answers a ping is a server that takes line protocol.
+
+use super::{exchange::Response, fault::Fault, http::shown};
+use crate::{
+    delivery::verdict::Outcome,
+    printable::{LIMIT, html_title, printable},
+};
+
+/// What a server says of itself: the answer to [`Influx::ping`](crate::Influx::ping).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// Its base URL.
+    pub url: String,
+    /// `X-Influxdb-Version`, or `version` in the body, for example `1.6.7`; servers that only speak the
+    /// protocol may not send one.
+    pub version: Option<String>,
+}
+
+/// Why a ping got no good answer.
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// No connection, or no whole answer in time.
+    #[display("{url} does not answer: {reason}")]
+    Unreachable {
+        /// The server's base URL.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// An answer that is no HTTP/1.1, or that can't be understood: another protocol or TLS may be spoken
+    /// at that port.
+    #[display("{url} gives no HTTP response: {reason}")]
+    NotHttp {
+        /// The server's base URL.
+        url: String,
+        /// What came instead.
+        reason: String,
+    },
+    /// A status other than 2xx.
+    #[display("{url} answers GET /ping with status {status}, not with 2xx{}", advice(*status))]
+    Status {
+        /// The server's base URL.
+        url: String,
+        /// The status code.
+        status: u16,
+    },
+    /// The server is elsewhere. No redirect is followed, so that credentials go nowhere else.
+    #[display(
+        "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
+         configure the server's own base URL"
+    )]
+    Redirected {
+        /// The server's base URL.
+        url: String,
+        /// The status code.
+        status: u16,
+        /// The header `Location`, at most 500 characters of it; empty if there was none.
+        location: String,
+    },
+    /// A success, but of something that does not look like a server for line protocol: a web page, a
+    /// list of routes. Writes to it might succeed and store nothing.
+    #[display(
+        "{url} answers GET /ping with status {status}, but not as a server that takes line protocol \
+         does: {answer}; is the URL that of InfluxDB, and without the path of an API?"
+    )]
+    Foreign {
+        /// The server's base URL.
+        url: String,
+        /// The status code.
+        status: u16,
+        /// What the answer looks like: the title of a page, or the beginning of the body, on one line and at
+        /// most 500 characters long.
+        answer: String,
+    },
+    /// Nothing was asked: delivery is switched off, or has stopped.
+    #[display("no server was asked: delivery is disabled or has stopped")]
+    Stopped,
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        401 | 403 => ": check the user and password, or the token",
+        404 | 405 => ": is it the base URL of InfluxDB, and without the path of an API?",
+        500..=599 => ": the server, or a proxy before it, has a fault of its own",
+        _ => "",
+    }
+}
+
+/// What the answer to a ping means.
+pub(super) fn judge(
+    url: String,
+    response: Result<Response, Fault>,
+) -> Result<ServerInfo, PingError> {
+    match response {
+        Err(Fault { outcome, .. }) => Err(match outcome {
+            Outcome::NotReadable { reason } => PingError::NotHttp { url, reason },
+            Outcome::NotConnected { reason, .. }
+            | Outcome::TimedOut { reason }
+            | Outcome::NotAnswered { reason }
+            | Outcome::CutOff { reason } => PingError::Unreachable { url, reason },
+            Outcome::Answered(answer) => PingError::Status {
+                url,
+                status: answer.status,
+            },
+        }),
+        Ok(response) => {
+            let version = response.text("x-influxdb-version");
+            let others = ["x-influxdb-build", "x-geminidb-version"];
+            let is_named =
+                version.is_some() || others.iter().any(|name| response.text(name).is_some());
+            let seen = Seen {
+                status: response.status,
+                is_named,
+                version,
+                location: response.text("location"),
+                body: response.body(),
+            };
+            seen.judge(url)
+        }
+    }
+}
+
+/// As much of an answer as matters here.
+#[derive(Debug, Default)]
+struct Seen {
+    status: u16,
+    /// Is there a header that only InfluxDB, or a server that does as it does, sends?
+    is_named: bool,
+    version: Option<String>,
+    location: Option<String>,
+    body: String,
+}
+
+impl Seen {
+    fn judge(self, url: String) -> Result<ServerInfo, PingError> {
+        let status = self.status;
+        match status {
+            200..=299 => {}
+            300..=399 => {
+                let location = self.location.unwrap_or_default();
+                let location = printable(&location, LIMIT).into_owned();
+                return Err(PingError::Redirected {
+                    url,
+                    status,
+                    location,
+                });
+            }
+            _ => return Err(PingError::Status { url, status }),
+        }
+        let body = self.body.trim();
+        let json = serde_json::from_str::<serde_json::Value>(body).ok();
+        // InfluxDB 1 (`verbose`), 3 and Telegraf say it so.
+        let in_body = json.as_ref().and_then(|json| json.get("version")?.as_str());
+        let is_good = status == 204
+            || self.is_named
+            || in_body.is_some()
+            // An empty body: GreptimeDB, VictoriaMetrics (`verbose`). `OK`: VictoriaMetrics' and v3's
+            // `/health`, which a proxy may give for a ping.
+            || body.is_empty()
+            || body.eq_ignore_ascii_case("ok");
+        if is_good {
+            let version = self.version.or(in_body.map(shown));
+            return Ok(ServerInfo { url, version });
+        }
+        let answer = match (html_title(body), json) {
+            (Some(_), _) => format!("a web page, \"{}\"", shown(body)),
+            (None, Some(_)) => format!("JSON without a version, {}", shown(body)),
+            (None, None) => format!("\"{}\"", shown(body)),
+        };
+        Err(PingError::Foreign {
+            url,
+            status,
+            answer,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(status: u16, body: &str) -> Result<Option<String>, PingError> {
+        let seen = Seen {
+            status,
+            body: body.to_owned(),
+            ..Seen::default()
+        };
+        seen.judge("http://h".to_owned()).map(|info| info.version)
+    }
+
+    #[test]
+    fn what_the_known_servers_answer_is_good() {
+        let v3 = r#"{"version":"3.10.1","revision":"x","process_id":"y","product_name":"z"}"#;
+        for (status, body, version) in [
+            (204, "", None),
+            (200, "", None),
+            (200, "OK", None),
+            (200, r#"{"version":"1.8.10"}"#, Some("1.8.10")),
+            (200, v3, Some("3.10.1")),
+        ] {
+            assert_eq!(judge(status, body).unwrap().as_deref(), version, "{body}");
+        }
+        let named = Seen {
+            status: 200,
+            is_named: true,
+            body: "anything".to_owned(),
+            ..Seen::default()
+        };
+        assert!(named.judge(String::new()).is_ok());
+    }
+
+    #[test]
+    fn a_page_and_a_list_of_routes_are_no_server_for_line_protocol() {
+        for (body, wanted) in [
+            (
+                "<html><head><title>Welcome to nginx!</title>",
+                "a web page, \"Welcome to nginx!\"",
+            ),
+            (r#"["/a","/b"]"#, r#"JSON without a version, ["/a","/b"]"#),
+            (r#"{"routes":{}}"#, "JSON without a version"),
+            ("pong\r\n", "\"pong\""),
+        ] {
+            let error = judge(200, body).unwrap_err();
+            assert!(matches!(error, PingError::Foreign { .. }), "{error:?}");
+            let text = error.to_string();
+            assert!(
+                text.contains(wanted) && text.contains("is the URL that of"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_statuses_say_what_to_do() {
+        for (status, wanted) in [
+            (401, "check the user and password"),
+            (404, "without the path of an API"),
+            (502, "a proxy before it"),
+        ] {
+            let text = judge(status, "").unwrap_err().to_string();
+            assert!(text.contains(wanted), "{text}");
+        }
+        let moved = Seen {
+            status: 301,
+            location: Some("https://h/\u{1}".to_owned()),
+            ..Seen::default()
+        };
+        let text = moved.judge("http://h".to_owned()).unwrap_err().to_string();
+        assert!(text.contains("refers to \"https://h/\\u{1}\""), "{text}");
+    }
+}
