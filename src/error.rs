@@ -5,14 +5,14 @@ use std::borrow::Cow;
 /// A setting that can't be used.
 ///
 /// It names the setting (or the environment variable it came from), the value that was found and
-/// what is allowed. Secrets are never part of it.
+/// what is allowed. A value that could be a credential in the wrong place is not repeated.
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[display("{setting} is {value}: {allowed}")]
 #[non_exhaustive]
 pub struct ConfigError {
     /// The builder method or environment variable, for example `INFLUXDB_INTERVAL`.
     pub setting: Cow<'static, str>,
-    /// What was found, text in quotes; `[redacted]` for a secret.
+    /// What was found, text in quotes; `[redacted]` for a secret, and for what may be one.
     pub value: String,
     /// What would have been accepted.
     pub allowed: Cow<'static, str>,
