@@ -13,6 +13,7 @@ mod overflow;
 mod parts;
 mod secret;
 pub(crate) mod shown;
+mod summary;
 mod urls;
 mod validate;
 mod variables;

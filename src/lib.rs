@@ -89,12 +89,14 @@ mod logging;
 mod measurement;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod own_thread;
 mod precision;
 #[allow(
     dead_code,
     reason = "what logs texts of strangers is changed to use it"
 )]
 mod printable;
+mod process;
 mod report;
 mod shared;
 mod shares;
@@ -105,6 +107,7 @@ mod tag;
 pub mod testing;
 mod text;
 mod tray;
+mod turn;
 
 pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub use clock::Timestamp;

@@ -23,9 +23,9 @@ mod rejections;
 mod reports;
 mod sending;
 mod telling;
+mod updating;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -137,27 +137,13 @@ impl BufferActor {
     }
 
     fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
-        let error = self.shared.intake.take(measurement, ticket).err()?;
+        let taken = self.shared.intake.take(measurement, ticket);
+        let error = self.shared.recorded(taken).err()?;
         if error.is_invalid() {
             self.alarms.invalid(&error, self.now());
         }
         let reason = error.to_string();
         Some(Delivery::Dropped { reason })
-    }
-
-    fn update(
-        &mut self,
-        change: impl FnOnce(Config) -> Config,
-        context: &mut Context<Self>,
-    ) -> Result<(), ConfigError> {
-        // A panic of the program's closure must not take what is pending with it.
-        let update = AssertUnwindSafe(|| self.shared.update(change));
-        catch_unwind(update).unwrap_or_else(|_| {
-            let allowed = "a closure that does not panic";
-            Err(ConfigError::new("update", "a panic", allowed))
-        })?;
-        self.reconfigure(context);
-        Ok(())
     }
 
     fn end(&mut self, context: &mut Context<Self>) {
@@ -295,10 +281,10 @@ impl Handler<Ping> for BufferActor {
 }
 
 impl Handler<Update> for BufferActor {
-    type Result = Result<(), ConfigError>;
+    type Result = ResponseFuture<Result<(), ConfigError>>;
 
-    fn handle(&mut self, Update(change): Update, context: &mut Self::Context) -> Self::Result {
-        self.update(change, context)
+    fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
+        self.update(update, context)
     }
 }
 

@@ -143,10 +143,6 @@ fn shown_path(path: &str) -> String {
 
 /// A user, an organisation or the like, for `Debug`: as it is, unless it looks like a token that
 /// was meant for another setting.
-#[allow(
-    dead_code,
-    reason = "only the derived Debug of Config calls it, and rustc does not count that"
-)]
 pub(super) fn name(text: &str) -> &str {
     let is_dense = !text.contains(|char: char| char.is_whitespace());
     let has = |is: fn(&char) -> bool| text.chars().any(|char| is(&char));
