@@ -137,7 +137,22 @@ async fn a_logger_that_panics_does_not_turn_a_panic_into_an_abort() {
     assert!(panic::catch_unwind(unwinds).is_err());
     assert_eq!(influx.stats().dropped.undelivered, 3);
 
-    // A handler's panic drops the buffer actor, which logs while the thread unwinds.
+    // What is recorded too late is logged, here by a thread that unwinds.
+    struct Records(Influx);
+    impl Drop for Records {
+        fn drop(&mut self) {
+            _ = self.0.record(measurement("db"));
+        }
+    }
+    let before = calls();
+    let unwinds = panic::AssertUnwindSafe(|| {
+        let _records = Records(influx.clone());
+        panic!("a logger's own, in main");
+    });
+    assert!(panic::catch_unwind(unwinds).is_err());
+    assert_eq!(calls(), before + 1);
+
+    // A closure's panic on the library's own thread.
     let influx = Influx::start(impatient(fake.url())).unwrap();
     record(&influx, "db", 3);
     let dies = Update::new(|_| panic!("a logger's own, in a closure"));
