@@ -268,7 +268,8 @@ impl Influx {
 
     /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, the next one when
     /// it has handled the one before. One that is slow or dead never slows delivery: at most
-    /// 10,000 events wait for it, and it is told how many it missed.
+    /// 10,000 events or 8 MiB of them wait for it, and it is told how many it
+    /// [missed](crate::Event::Missed).
     ///
     /// ```
     /// use actix::prelude::*;
