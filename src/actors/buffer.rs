@@ -23,6 +23,7 @@ mod rejections;
 mod reports;
 mod sending;
 mod telling;
+mod undelivered;
 mod updating;
 
 use std::{
@@ -49,7 +50,7 @@ use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
     Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
-    delivery::dispatcher::Dispatcher,
+    delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
     gauge::GaugeLimits,
     logging,
@@ -89,6 +90,7 @@ pub struct BufferActor {
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
+    contacts: Contacts,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -128,6 +130,7 @@ impl BufferActor {
             alarms: Alarms::default(),
             outages: Outages::default(),
             rejections: Rejections::default(),
+            contacts: Contacts::default(),
         }
     }
 
@@ -170,6 +173,8 @@ impl BufferActor {
                     let now = actix_rt::time::Instant::now().into_std();
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     self.outages.forget_all();
+                    let destination = config.destination();
+                    logging::info!("measurements go from now on to {destination}");
                 }
                 Err(error) => logging::error!("the server stays as it was: {error}"),
             }
