@@ -176,7 +176,9 @@ impl BufferActor {
                     let destination = config.destination();
                     logging::info!("measurements go from now on to {destination}");
                 }
-                Err(error) => logging::error!("the server stays as it was: {error}"),
+                Err(error) => logging::error!(
+                    "measurements go where they went before, the new settings can't be used: {error}"
+                ),
             }
         }
         // What waits has waited already.
@@ -199,7 +201,10 @@ fn has_another_server(old: &Config, new: &Config) -> bool {
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {
-            logging::error!("the buffer actor has ended without a shutdown");
+            logging::error!(
+                "delivery ends without a shutdown: its actor has panicked, or its thread was \
+                 stopped (see what was printed before this)"
+            );
             self.end_unexpectedly();
             if let Some(system) = System::try_current() {
                 system.stop();

@@ -70,11 +70,12 @@ pub(super) fn place(text: &str) -> String {
 fn without_secrets(text: &str) -> String {
     let (scheme, rest) = scheme(text);
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
+    let (host, path) = rest.split_at(end);
+    let host = host.trim();
     // `hunter2` could be a host, but without a scheme or a port it could be anything.
-    let is_bare = scheme.is_empty() && !authority.contains(':') && authority.trim() != "localhost";
-    match is_authority(authority.trim()) && !(is_bare && !authority.trim().is_empty()) {
-        true => format!("{scheme}{authority}{}", shown_path(path)),
+    let is_known = !scheme.is_empty() || host.contains(':') || ["", "localhost"].contains(&host);
+    match is_known && is_authority(host) {
+        true => format!("{scheme}{host}{}", shown_path(path)),
         false => format!("{scheme}{REDACTED}"),
     }
 }

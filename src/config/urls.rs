@@ -46,8 +46,9 @@ fn base_url(text: &str) -> Result<String, ConfigError> {
         return Err(refused(
             text,
             format!(
-                "the server's base URL, {base}: the library itself adds the path of the API, and \
-                 the database is each measurement's"
+                "the server's base URL, {}: the library itself adds the path of the API, and the \
+                 database is each measurement's",
+                place(&base)
             ),
         ));
     }

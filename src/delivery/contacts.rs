@@ -22,11 +22,16 @@ struct SinceShutdown {
 }
 
 /// One attempt.
+#[allow(dead_code, reason = "as above")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contact {
     is_since_shutdown: bool,
 }
 
+#[allow(
+    dead_code,
+    reason = "what sends and hears answers is being changed to call it"
+)]
 impl Contacts {
     /// A POST is sent. What comes of it is [`answered`](Self::answered) or
     /// [`refused`](Self::refused); anything else (a timeout, a reset) needs no call.

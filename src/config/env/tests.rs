@@ -245,7 +245,7 @@ fn a_variable_out_of_its_range_is_an_error_that_names_the_variable() {
             "INFLUXDB_URL",
             "http://db:8086/api/v2/write",
             "INFLUXDB_URL is \"http://db:8086/api/v2/write\": the server's base URL, \
-             http://db:8086: the library itself adds the path of the API, and the database is each \
+             \"http://db:8086\": the library itself adds the path of the API, and the database is each \
              measurement's",
         ),
         (
@@ -443,7 +443,9 @@ const SECRETS: [&str; 8] = [
 ];
 
 /// How a secret gets into a value.
-const FORMS: [&str; 26] = [
+const FORMS: [&str; 28] = [
+    "http://h/;p=SECRET/write",
+    "http://h/SECRET=/api/v2",
     "SECRET",
     " SECRET\n",
     "SECRET@h",
