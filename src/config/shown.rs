@@ -228,6 +228,8 @@ mod tests {
             ("http://admin%3Ahunter2%40db", r#""http://[redacted]""#),
             ("http://admin%253Ahunter2%2540db", r#""http://[redacted]""#),
             ("http://ok,admin:hunter2@db", r#""http://[redacted]""#),
+            // A comma in a password makes a list of it.
+            ("http://admin:12,34%40db", r#""http://[redacted]""#),
             ("http://db/;p=hunter2/x", r#""http://db/[redacted]/x""#),
             ("http://db＠hunter2", r#""http://[redacted]""#),
             ("hunter2", "[redacted]"),
