@@ -5,7 +5,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use actix_influxdb::{Influx, testing::FakeInflux};
+use log::{Level, LevelFilter};
 use support::{
+    logger,
     measurement::record,
     pipeline::{LONG, impatient, quiet},
 };
@@ -23,20 +25,31 @@ const SOON: Duration = Duration::from_secs(3);
 #[actix::test]
 #[ignore = "the buffer actor does not feed its Contacts yet"]
 async fn an_end_does_not_wait_for_a_server_that_was_never_there() {
+    logger::install(LevelFilter::Info);
     for urls in [nobody(), format!("{},{}", nobody(), nobody())] {
-        let influx = Influx::start(impatient(urls)).unwrap();
+        let influx = Influx::start(impatient(&urls)).unwrap();
         record(&influx, "db", 3);
         influx.flush(Duration::from_millis(300)).await;
+        logger::take();
         let began = Instant::now();
         let report = influx.shutdown(LONG).await;
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
         assert_eq!(report.undelivered, 3);
         assert_eq!(influx.stats().dropped.undelivered, 3);
+        let mut lines = logger::take();
+        lines.retain(|line| line.level == Level::Error);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        for words in [
+            "delivery has ended with 3 measurements undelivered (3 of db): no server was ever there",
+            &urls.replace(',', " or "),
+            "is it started, and is the URL right?",
+        ] {
+            assert!(lines[0].text.contains(words), "{lines:#?}");
+        }
     }
 }
 
 #[actix::test]
-#[ignore = "the buffer actor does not feed its Contacts yet"]
 async fn an_end_tries_once_more_before_it_waits_for_nobody() {
     let fake = FakeInflux::start();
     fake.refuse();

@@ -22,9 +22,10 @@ struct SinceShutdown {
 }
 
 /// One attempt.
-#[allow(dead_code, reason = "as above")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contact {
+    /// By its number, in the order of the URLs.
+    server: usize,
     is_since_shutdown: bool,
 }
 
@@ -33,11 +34,14 @@ pub(crate) struct Contact {
     reason = "what sends and hears answers is being changed to call it"
 )]
 impl Contacts {
-    /// A POST is sent. What comes of it is [`answered`](Self::answered) or
-    /// [`refused`](Self::refused); anything else (a timeout, a reset) needs no call.
-    pub(crate) fn attempt(&mut self) -> Contact {
+    /// A POST is sent to the server of that number. What comes of it is
+    /// [`answered`](Self::answered) or [`refused`](Self::refused); anything else (a timeout, a
+    /// reset) needs no call.
+    #[allow(dead_code, reason = "what sends is being changed to call it")]
+    pub(crate) fn attempt(&mut self, server: usize) -> Contact {
         self.attempts += 1;
         Contact {
+            server,
             is_since_shutdown: self.shutdown.is_some(),
         }
     }
@@ -47,13 +51,13 @@ impl Contacts {
         self.answered = true;
     }
 
-    /// The server of that number (in the order of the URLs) refused the connection.
-    pub(crate) fn refused(&mut self, contact: Contact, server: usize) {
+    /// Nobody listens there.
+    pub(crate) fn refused(&mut self, contact: Contact) {
         self.refused += 1;
         if let Some(shutdown) = &mut self.shutdown
             && contact.is_since_shutdown
         {
-            shutdown.refused.insert(server);
+            shutdown.refused.insert(contact.server);
         }
     }
 
@@ -122,16 +126,16 @@ mod tests {
     #[test]
     fn a_connection_that_was_made_before_the_call_is_not_one_made_after_it() {
         let mut contacts = Contacts::default();
-        let before = contacts.attempt();
+        let before = contacts.attempt(0);
         contacts.shut_down(1);
-        contacts.refused(before, 0);
+        contacts.refused(before);
         assert!(!contacts.end_early());
-        let after = contacts.attempt();
+        let after = contacts.attempt(0);
         assert!(!contacts.end_early(), "it is under way");
-        contacts.refused(after, 0);
+        contacts.refused(after);
         assert!(contacts.end_early());
         assert_eq!(contacts.attempts(), 2);
-        contacts.attempt();
+        contacts.attempt(0);
         contacts.answered();
         assert!(!contacts.end_early());
     }
@@ -141,8 +145,8 @@ mod tests {
         let mut contacts = Contacts::default();
         contacts.shut_down(2);
         for (server, early) in [(0, false), (0, false), (1, true)] {
-            let contact = contacts.attempt();
-            contacts.refused(contact, server);
+            let contact = contacts.attempt(server);
+            contacts.refused(contact);
             assert_eq!(contacts.end_early(), early);
         }
     }
@@ -150,8 +154,8 @@ mod tests {
     #[test]
     fn without_a_shutdown_nothing_ends() {
         let mut contacts = Contacts::default();
-        let contact = contacts.attempt();
-        contacts.refused(contact, 0);
+        let contact = contacts.attempt(0);
+        contacts.refused(contact);
         assert!(!contacts.end_early());
     }
 }

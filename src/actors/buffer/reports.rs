@@ -12,7 +12,11 @@ use super::{
 use crate::{
     Database, DropReason, FlushReport, ShutdownReport,
     batch::{Batch, Lines},
-    delivery::backlog::{Disposition, Settled},
+    delivery::{
+        backlog::{Disposition, Settled},
+        contacts::Contact,
+        verdict::Verdict,
+    },
     ledger::Settlement,
     logging,
 };
@@ -201,6 +205,22 @@ impl BufferActor {
             undelivered: self.dispatcher.backlog().unsettled_below(progress.mark) as u64,
             elapsed: self.now().saturating_duration_since(progress.began),
         });
+    }
+
+    /// Remembers whether there is a server: for what came of the POST of `contact`.
+    #[allow(
+        dead_code,
+        reason = "what hears the answers is being changed to call it"
+    )]
+    pub(super) fn hear(&mut self, contact: Contact, verdict: &Verdict) {
+        match verdict {
+            Verdict::Retry(retry) if retry.is_refused => self.contacts.refused(contact),
+            // With or without an answer: it was not refused, and that is enough.
+            Verdict::Retry(_) => {}
+            Verdict::Written | Verdict::Refused(_) | Verdict::TooLarge { .. } => {
+                self.contacts.answered();
+            }
+        }
     }
 
     fn tell_what_is_awaited(&self) {
