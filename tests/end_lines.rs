@@ -102,6 +102,28 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
         )
     );
 
+    // Where the server has failed, the failure is named.
+    let influx = Influx::start(impatient(&url)).unwrap();
+    fake.answer_always(Answer::status(503));
+    record(&influx, "db", 2);
+    logger::take();
+    influx.shutdown(Duration::from_millis(2_500)).await;
+    let lines = logger::take();
+    let why = format!("the last failure was {url}: status 503");
+    let waits = |line: &&Line| line.text.contains("the end of delivery waits for 2");
+    let waits: Vec<_> = lines.iter().filter(waits).collect();
+    assert_eq!(waits.len(), 1, "{lines:#?}");
+    let last = lines.last().unwrap();
+    for (line, level) in [(waits[0], Level::Warn), (last, Level::Error)] {
+        assert_eq!(line.level, level, "{lines:#?}");
+        assert!(line.text.contains(&why), "{lines:#?}");
+    }
+    assert!(
+        last.text
+            .starts_with("delivery has ended with 2 measurements undelivered (2 of db): they"),
+        "{last:?}"
+    );
+
     // What is switched off says so.
     Influx::start(Config::v1(&url).enabled(false)).unwrap();
     assert_eq!(

@@ -246,14 +246,12 @@ impl BufferActor {
         urls.join(" or ")
     }
 
-    /// Why what is pending is not delivered yet, if something is out of service: an endpoint, or
-    /// the database with the most that waits.
+    /// Why what is pending is not delivered yet: what went wrong last and not well since, or what
+    /// is wrong with the database that has the most pending.
     fn last_failure(&self) -> Option<LastFailure> {
-        if let Some((endpoint, outage)) = self.outages.endpoints().next() {
-            return Some(LastFailure {
-                url: self.endpoints[endpoint].to_string(),
-                reason: outage.reason,
-            });
+        if let Some((url, failure)) = self.shared.health.last_failure() {
+            let reason = failure.reason;
+            return Some(LastFailure { url, reason });
         }
         let backlog = self.dispatcher.backlog();
         let (_, database, outage) = self
