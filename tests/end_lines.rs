@@ -84,7 +84,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     let waiting = |left| {
         format!(
             "the end of delivery waits for 5 measurements (3 of one\\nforged, 2 of other), for \
-             {left}s more at most: {url} has not answered yet"
+             {left}s more at most: they are being sent to {url}"
         )
     };
     assert!(
@@ -97,7 +97,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
         last.text,
         format!(
             "delivery has ended with 5 measurements undelivered (3 of one\\nforged, 2 of other): \
-             the time for it was up before {url} had answered; \
+             the time was up before {url} had taken them; \
              recorded=5 written=0 rejected=0 dropped=5 pending=0"
         )
     );

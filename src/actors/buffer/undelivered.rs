@@ -90,7 +90,7 @@ pub(super) fn still_waiting(
     );
     match failure {
         Some(failure) => format!("{what}: the last failure was {failure}"),
-        None => format!("{what}: {} has not answered yet", printable(url, LIMIT)),
+        None => format!("{what}: they are being sent to {}", printable(url, LIMIT)),
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn lost(
         (_, Some(failure)) => {
             format!("they could not be delivered in time, the last failure was {failure}")
         }
-        (_, None) => format!("the time for it was up before {url} had answered"),
+        (_, None) => format!("the time was up before {url} had taken them"),
     };
     format!("{begin}: {why}; {stats}")
 }
@@ -200,7 +200,7 @@ mod tests {
             (
                 still_waiting(&some, left, url, None),
                 "the end of delivery waits for 12 measurements (10 of a, 2 of b), for 6s more at \
-                 most: http://h:8086 has not answered yet",
+                 most: they are being sent to http://h:8086",
             ),
             (
                 lost(End::TimeIsUp, &some, url, Some(&failure), &stats),
@@ -211,7 +211,7 @@ mod tests {
             (
                 lost(End::TimeIsUp, &some, url, None, &stats),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): the time \
-                 for it was up before http://h:8086 had answered; recorded=0 written=0 rejected=0 \
+                 was up before http://h:8086 had taken them; recorded=0 written=0 rejected=0 \
                  dropped=0 pending=0",
             ),
             (
