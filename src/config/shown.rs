@@ -145,15 +145,22 @@ fn shown_path(path: &str) -> String {
 /// A user, an organisation or the like, for `Debug`: as it is, unless it looks like a token that
 /// was meant for another setting.
 pub(super) fn name(text: &str) -> &str {
-    let is_dense = !text.contains(|char: char| char.is_whitespace());
-    let has = |is: fn(&char) -> bool| text.chars().any(|char| is(&char));
+    let is_part = |char: char| char.is_alphanumeric() || "+/=_-.".contains(char);
+    let mut words = text.split(|char| !is_part(char));
+    match text.contains([':', '@']) || words.any(is_token) {
+        true => REDACTED,
+        false => text,
+    }
+}
+
+/// Long and mixed, as random texts are, or with the marks of a known kind: InfluxDB 3, JWT, base64.
+fn is_token(word: &str) -> bool {
+    let has = |is: fn(&char) -> bool| word.chars().any(|char| is(&char));
     let is_mixed = has(char::is_ascii_digit) && has(char::is_ascii_alphabetic);
-    let is_token = (is_dense && is_mixed && text.len() >= 24)
-        || text.starts_with("apiv3_")
-        || text.starts_with("eyJ")
-        || text.ends_with('=')
-        || text.contains([':', '@']);
-    if is_token { REDACTED } else { text }
+    (is_mixed && word.len() >= 24)
+        || word.starts_with("apiv3_")
+        || word.starts_with("eyJ")
+        || word.ends_with('=')
 }
 
 #[cfg(test)]
@@ -255,6 +262,9 @@ mod tests {
         }
         for text in [
             "apiv3_x",
+            " apiv3_x\n",
+            "Token c2VjcmV0==",
+            "\u{202e}eyJhbGciOi\0",
             "eyJhbGciOi",
             "c2VjcmV0==",
             "user:secret",

@@ -433,7 +433,7 @@ fn a_masked_secret_is_an_error_rather_than_a_password() {
 
 const SECRETS: [&str; 8] = [
     "hunter2",
-    "secret",
+    "sesame",
     "s3cr3t-T0ken==",
     "correct horse",
     "päss,wörd",
