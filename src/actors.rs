@@ -17,7 +17,7 @@ pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Su
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
     endpoint::{Endpoint, Http},
-    logging,
+    logging, own_thread,
     shared::Shared,
 };
 
@@ -32,6 +32,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
     thread::Builder::new()
         .name("influx".to_owned())
         .spawn(move || {
+            own_thread::mark();
             let system = System::new();
             let address = system.block_on(async { wire(shared, endpoints) });
             // The receiver waits, or its thread is gone: then nobody needs the address.

@@ -1,13 +1,19 @@
 //! Every setting of the library, with its default.
 
 mod api;
+mod api_path;
 mod builder;
 mod credentials;
+mod distance;
 mod env;
+mod lookalikes;
 mod mask;
+mod origin;
 mod overflow;
 mod parts;
 mod secret;
+pub(crate) mod shown;
+mod summary;
 mod urls;
 mod validate;
 mod variables;
@@ -16,6 +22,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::api::Api;
+use self::origin::Origin;
 pub use self::overflow::Overflow;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::urls::BaseUrls;
@@ -40,14 +47,17 @@ use crate::precision::Precision;
 /// ```
 ///
 /// Nothing is checked while it is built; [`validate`](Self::validate) is called when the library
-/// starts. `Debug` shows no password and no token.
-#[derive(Clone, Debug, PartialEq)]
+/// starts. `Debug` shows no password and no token, also where one was set as the user, the
+/// organisation, the environment or a base tag by mistake.
+#[derive(Clone, derive_more::Debug, PartialEq)]
 #[must_use = "each method gives the changed settings back"]
 pub struct Config {
     pub(crate) url: BaseUrls,
+    #[debug("{:?}", user.as_deref().map(shown::name))]
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
     pub(crate) token: Option<Secret>,
+    #[debug("{:?}", org.as_deref().map(shown::name))]
     pub(crate) org: Option<String>,
     pub(crate) api: Api,
     pub(crate) enabled: bool,
@@ -72,9 +82,14 @@ pub struct Config {
     pub(crate) max_age: Option<Duration>,
     pub(crate) create_database: bool,
     pub(crate) tag_hostname: bool,
+    #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
     /// The program's own. Read all of them through [`Config::resolved_base_tags`].
+    #[debug("{:?}", base_tags.iter().map(|(key, tag)| (key, shown::name(tag))).collect::<Vec<_>>())]
     pub(crate) base_tags: BTreeMap<String, String>,
+    /// Who has set all this.
+    #[debug(skip)]
+    pub(crate) origin: Origin,
 }
 
 impl Config {
@@ -183,6 +198,7 @@ impl Default for Config {
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),
+            origin: Origin::default(),
         }
     }
 }
@@ -235,6 +251,13 @@ mod tests {
             assert!(debug.contains("[redacted]"), "{debug}");
             assert!(debug.contains("acme"), "{debug}");
         }
+        let token = "apiv3_hunter2hunter2hunter2hunter2";
+        let misplaced = Config::v2("http://h", token, token)
+            .user(token)
+            .environment(token)
+            .base_tag("token", token);
+        let debug = format!("{misplaced:?}");
+        assert!(!debug.contains("hunter2"), "{debug}");
     }
 
     #[test]

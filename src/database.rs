@@ -38,6 +38,15 @@ impl Database {
         self
     }
 
+    /// The bytes of its names that are its own, rather than the program's.
+    pub(crate) fn heap_size(&self) -> usize {
+        let own = |text: &Cow<'static, str>| match text {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(text) => text.capacity(),
+        };
+        own(&self.name) + self.retention_policy.as_ref().map_or(0, own)
+    }
+
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -4,6 +4,7 @@
 pub(crate) mod backlog;
 pub(crate) mod breaker;
 pub(crate) mod breakers;
+pub(crate) mod contacts;
 pub(crate) mod dispatcher;
 pub(crate) mod isolation;
 pub(crate) mod pacing;

@@ -79,11 +79,44 @@ pub enum Event {
         /// How long it lasted.
         after: Duration,
     },
-    /// The subscriber was too slow: this many events were left out here.
+    /// The subscriber was too slow, or an event too large to wait for it (8 MiB): this many events
+    /// were left out here or soon after.
     Missed {
         /// How many.
         events: u64,
     },
+}
+
+impl Event {
+    /// What it takes in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let texts = match self {
+            Self::Written { database, .. } | Self::Dropped { database, .. } => database.heap_size(),
+            Self::Rejected {
+                database,
+                line,
+                reason,
+            } => database.heap_size() + line.capacity() + reason.capacity(),
+            Self::Retrying {
+                database, reason, ..
+            } => database.heap_size() + reason.capacity(),
+            Self::EndpointDown { url, reason } => url.capacity() + reason.capacity(),
+            Self::EndpointUp { url, .. } => url.capacity(),
+            Self::ConfigurationFault {
+                url,
+                database,
+                reason,
+            } => {
+                let database = database.as_ref().map_or(0, Database::heap_size);
+                url.capacity() + database + reason.capacity()
+            }
+            Self::ConfigurationMended { url, database, .. } => {
+                url.capacity() + database.as_ref().map_or(0, Database::heap_size)
+            }
+            Self::Missed { .. } => 0,
+        };
+        size_of::<Self>() + texts
+    }
 }
 
 impl actix::Message for Event {

@@ -9,6 +9,9 @@ use crate::{
     BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
     RecordError, ServerInfo, ShutdownReport, StartError, Stats,
     actors::{self, Flush, Ping, Reconfigure, Shutdown, Subscribe},
+    logging, own_thread,
+    printable::{LIMIT, printable},
+    process::IN_A_FORK,
     report::Ticket,
     shared::Shared,
 };
@@ -61,18 +64,28 @@ impl Influx {
     ///
     /// With [`Config::enabled`] off it starts nothing, and measurements are only counted.
     ///
+    /// A process that forks to daemonize has to do so *before* this: a fork has none of its
+    /// parent's threads, so nothing is delivered from it. There, [`flush`](Self::flush),
+    /// [`shutdown`](Self::shutdown) and a guard return at once and one ERROR in the log says why;
+    /// what is recorded is kept, up to the buffer's limit.
+    ///
     /// # Errors
     ///
     /// A setting can't be used, or the thread could not be started. That the server is not there
     /// is no error: see [`ping`](Self::ping).
     pub fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
+        for warning in config.origin.warnings() {
+            logging::warning!("{}", printable(warning, LIMIT));
+        }
+        let summary = config.summary();
         let shared = Arc::new(Shared::new(config));
         let addr = match shared.has_actors() {
             true => actors::start(&shared)?,
             // The address of an actor that is no more: what is sent to it is dropped.
             false => Context::<BufferActor>::new().address(),
         };
+        logging::info!("{summary}");
         Ok(Self(Arc::new(Inner { shared, addr })))
     }
 
@@ -110,7 +123,8 @@ impl Influx {
     /// shutdown. Either way it is counted in [`stats`](Self::stats).
     #[inline]
     pub fn record(&self, measurement: Measurement) -> Result<(), RecordError> {
-        self.0.shared.intake.take(measurement, None)
+        let shared = &self.0.shared;
+        shared.recorded(shared.intake.take(measurement, None))
     }
 
     /// Records what is no [`Measurement`], but makes a line.
@@ -119,15 +133,22 @@ impl Influx {
         &self,
         mut source: impl crate::source::Source,
     ) -> Result<(), RecordError> {
-        self.0.shared.intake.record(&mut source, None)
+        let shared = &self.0.shared;
+        shared.recorded(shared.intake.record(&mut source, None))
     }
 
     /// Records a measurement and waits for what becomes of it: at most the
     /// [`interval`](Config::interval) and one answer of the server, or for as long as the server
     /// does not take it. Dropping the future changes nothing for the measurement.
     pub async fn deliver(&self, measurement: Measurement) -> Delivery {
+        let shared = &self.0.shared;
+        if shared.home.is_elsewhere() {
+            return Delivery::Dropped {
+                reason: IN_A_FORK.to_owned(),
+            };
+        }
         let (ticket, delivery) = Ticket::new();
-        match self.0.shared.intake.take(measurement, Some(ticket)) {
+        match shared.recorded(shared.intake.take(measurement, Some(ticket))) {
             Ok(()) => delivery.await,
             Err(error) => Delivery::Dropped {
                 reason: error.to_string(),
@@ -138,6 +159,12 @@ impl Influx {
     /// Sends all that is pending, and waits until everything that was recorded before the call is
     /// settled, but no longer than `timeout`. What is not settled by then stays pending.
     pub async fn flush(&self, timeout: Duration) -> FlushReport {
+        if self.0.shared.home.is_elsewhere() {
+            return FlushReport {
+                undelivered: self.0.shared.pending(),
+                ..FlushReport::default()
+            };
+        }
         let report = self.0.addr.send(Flush { timeout }).await;
         report.unwrap_or_else(|_| FlushReport {
             undelivered: self.stats().pending,
@@ -149,6 +176,9 @@ impl Influx {
     /// when `timeout` has passed. A second call waits for the end of the first, or gives its
     /// report again.
     pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        if self.0.shared.home.is_elsewhere() {
+            return self.end_elsewhere();
+        }
         match self.0.addr.send(Shutdown { timeout }).await {
             Ok(report) => report,
             Err(MailboxError::Closed | MailboxError::Timeout) => self.end(),
@@ -168,8 +198,27 @@ impl Influx {
         })
     }
 
+    /// The report of a fork, in which any lock may be taken for ever: all that is known without
+    /// one is how much was pending.
+    fn end_elsewhere(&self) -> ShutdownReport {
+        let undelivered = self.0.shared.pending();
+        let mut stats = Stats {
+            recorded: undelivered,
+            ..Stats::default()
+        };
+        stats.dropped.undelivered = undelivered;
+        ShutdownReport {
+            undelivered,
+            stats,
+            ..ShutdownReport::default()
+        }
+    }
+
     /// A guard that does what [`shutdown`](Self::shutdown) does, blocking, when it is dropped:
     /// for `main`, so that nothing is lost however it ends.
+    ///
+    /// Give it a name: `let _ = influx.guard(…)` drops it at once. On a thread of this library (its
+    /// own logger's call, say) the drop begins the shutdown and does not wait for it.
     #[must_use = "a guard that is dropped at once ends delivery at once"]
     pub fn guard(&self, timeout: Duration) -> Guard {
         Guard {
@@ -195,7 +244,9 @@ impl Influx {
     /// # Errors
     ///
     /// A setting can't be used: then nothing is changed. What was started with
-    /// [`Config::enabled`] off can't be enabled.
+    /// [`Config::enabled`] off can't be enabled. An update inside the closure of another one is an
+    /// error; one from another thread waits until this one is done. A closure that panics changes
+    /// nothing.
     pub fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
         self.0.shared.update(change)?;
         self.0.addr.do_send(Reconfigure);
@@ -209,13 +260,17 @@ impl Influx {
     /// The server does not answer, or not as one that takes line protocol does: another status than 2xx, a
     /// redirect, a web page, another protocol. [`PingError`] says which, and what to do.
     pub async fn ping(&self) -> Result<ServerInfo, PingError> {
+        if self.0.shared.home.is_elsewhere() {
+            return Err(PingError::Stopped);
+        }
         let info = self.0.addr.send(Ping).await;
         info.unwrap_or(Err(PingError::Stopped))
     }
 
     /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, the next one when
     /// it has handled the one before. One that is slow or dead never slows delivery: at most
-    /// 10,000 events wait for it, and it is told how many it missed.
+    /// 10,000 events or 8 MiB of them wait for it, and it is told how many it
+    /// [missed](crate::Event::Missed).
     ///
     /// ```
     /// use actix::prelude::*;
@@ -266,10 +321,21 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let Inner { shared, addr } = &*self.influx.0;
+        if shared.home.is_elsewhere() {
+            return;
+        }
         let timeout = self.timeout;
         addr.do_send(Shutdown { timeout });
-        if shared.has_actors() {
-            shared.wait_for_end(timeout.saturating_add(GRACE));
+        // What is to end would wait for itself.
+        if !shared.has_actors() || own_thread::is_here() {
+            return;
+        }
+        if !shared.wait_for_end(timeout.saturating_add(GRACE)) {
+            let pending = shared.pending();
+            logging::error!(
+                "delivery has not ended within {timeout:?}, {pending} measurements are pending: \
+                 its thread is busy with something else, a logger that blocks perhaps"
+            );
         }
     }
 }

@@ -89,12 +89,14 @@ mod logging;
 mod measurement;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod own_thread;
 mod precision;
 #[allow(
     dead_code,
     reason = "what logs texts of strangers is changed to use it"
 )]
 mod printable;
+mod process;
 mod report;
 mod shared;
 mod shares;
@@ -105,6 +107,7 @@ mod tag;
 pub mod testing;
 mod text;
 mod tray;
+mod turn;
 
 /// What the targets in `fuzz/` call; there is none of it in an ordinary build.
 #[cfg(fuzzing)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::error::ConfigError;
+use crate::{config::shown, error::ConfigError};
 
 /// The unit of the timestamps that are sent to the server.
 ///
@@ -55,7 +55,7 @@ impl FromStr for Precision {
             "s" => Ok(Self::Seconds),
             _ => Err(ConfigError::new(
                 "precision",
-                format!("{text:?}"),
+                shown::word(text, &["ns", "us", "ms", "s"]),
                 "one of ns, us, ms, s",
             )),
         }
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn another_unit_is_an_error_that_names_it_and_what_is_allowed() {
-        let error = "minutes".parse::<Precision>().unwrap_err();
+        let error = "min".parse::<Precision>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"precision is "minutes": one of ns, us, ms, s"#
+            r#"precision is "min": one of ns, us, ms, s"#
         );
     }
 

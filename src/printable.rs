@@ -63,6 +63,13 @@ pub(crate) fn tail(text: &str, bytes: usize) -> &str {
     &text[cut.unwrap_or_default()..]
 }
 
+/// A name, quoted, on one line and bounded.
+pub(crate) fn quoted(name: &str) -> String {
+    /// Longer ones are nobody's intention.
+    const MOST: usize = 200;
+    format!("\"{}\"", printable(name, MOST))
+}
+
 /// Does it move the cursor, end the line, turn the direction of writing, or show nothing at all?
 fn is_unprintable(char: char) -> bool {
     char.is_control()
@@ -279,6 +286,11 @@ mod tests {
             ("<h1>Server Error (500)</h1>", A_WEB_PAGE),
             ("<!doctype html>", A_WEB_PAGE),
             ("<html", A_WEB_PAGE),
+            (&format!("<html>{}", "ä".repeat(HEAD_OF_A_PAGE)), A_WEB_PAGE),
+            (
+                &format!("<html> {}", "ä".repeat(HEAD_OF_A_PAGE)),
+                A_WEB_PAGE,
+            ),
         ] {
             assert_eq!(html_title(body).as_deref(), Some(title), "{body:?}");
         }

@@ -1,14 +1,20 @@
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, ShutdownReport, Stats,
+    Config, ConfigError, RecordError, ShutdownReport, Stats,
     health::Health,
     intake::{Door, Intake, Settings},
+    logging,
+    process::Home,
+    turn::{Taken, Turn},
 };
 
 /// What a handle and the actors of its pipeline share.
@@ -17,6 +23,10 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) health: Health,
     config: Mutex<Arc<Config>>,
+    pub(crate) turn: Turn,
+    pub(crate) home: Home,
+    /// A measurement that came too late has been told of.
+    is_late_told: AtomicBool,
     /// Did it start enabled? Otherwise there are no actors, and there won't be.
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
@@ -31,6 +41,9 @@ impl Shared {
             intake: Intake::new(Settings::new(&config, door(&config))),
             config: Mutex::new(Arc::new(config)),
             health: Health::default(),
+            turn: Turn::default(),
+            home: Home::here(),
+            is_late_told: AtomicBool::new(false),
             has_actors,
             end: Mutex::new(None),
             ended: Condvar::new(),
@@ -56,8 +69,22 @@ impl Shared {
     }
 
     /// Changes the configuration, for callers at once. The buffer actor is to be told.
+    ///
+    /// No lock is held while the program's closure runs, only the turn: it may record, ask for
+    /// the settings, log, or panic.
     pub(crate) fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
-        let mut config = self.config.lock();
+        self.home.refuse_elsewhere()?;
+        let turn = self.turn.take()?;
+        self.change(change, &turn)
+    }
+
+    /// As [`update`](Self::update), by who has the turn.
+    pub(crate) fn change(
+        &self,
+        change: impl FnOnce(Config) -> Config,
+        _: &Taken<'_>,
+    ) -> Result<(), ConfigError> {
+        let config = self.config();
         let changed = change(Config::clone(&config));
         changed.validate()?;
         if changed.precision != config.precision {
@@ -77,9 +104,39 @@ impl Shared {
                 "what was started disabled has nothing that could deliver: start another",
             ));
         }
+        // Both under the lock, so that an end between them is not undone.
+        let mut current = self.config.lock();
         self.intake.reconfigure(&changed, door(&changed));
-        *config = Arc::new(changed);
+        *current = Arc::new(changed);
         Ok(())
+    }
+
+    /// What came of recording a measurement. The first one that comes too late is told of, on the
+    /// thread that records it: there is no other any more that would be heard. It is the one line
+    /// that a recording thread ever logs.
+    #[inline]
+    pub(crate) fn recorded(&self, result: Result<(), RecordError>) -> Result<(), RecordError> {
+        if let Err(RecordError::Stopping) = result {
+            self.tell_late();
+        }
+        result
+    }
+
+    #[cold]
+    fn tell_late(&self) {
+        if !self.is_late_told.swap(true, Ordering::Relaxed) {
+            logging::warning!(
+                "a measurement came after delivery had begun to end: it is dropped, as are all \
+                 that follow (Stats::dropped.stopping counts them). Influx::shutdown was called, \
+                 or a guard was dropped: `let _ = influx.guard(...)` drops it at once, \
+                 `let _guard = influx.guard(...)` keeps it to the end of its block"
+            );
+        }
+    }
+
+    /// How many measurements are pending, without a lock.
+    pub(crate) fn pending(&self) -> u64 {
+        self.intake.gauge.lines() as u64
     }
 
     /// Nothing is taken from here on.
@@ -97,8 +154,8 @@ impl Shared {
         self.end.lock().clone()
     }
 
-    /// Blocks until the end, or for as long as `limit`.
-    pub(crate) fn wait_for_end(&self, limit: Duration) {
+    /// Blocks until the end, or for as long as `limit`. Says whether it has come.
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> bool {
         // None for a limit so long that there is no such time.
         let deadline = Instant::now().checked_add(limit);
         let mut end = self.end.lock();
@@ -107,11 +164,12 @@ impl Shared {
                 None => self.ended.wait(&mut end),
                 Some(deadline) => {
                     if self.ended.wait_until(&mut end, deadline).timed_out() {
-                        return;
+                        return end.is_some();
                     }
                 }
             }
         }
+        true
     }
 }
 

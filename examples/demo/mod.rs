@@ -1,5 +1,7 @@
 //! What the examples of the middleware share: an InfluxDB, a visitor, and a look at what arrived.
 
+mod second_signal;
+
 use std::{env, error::Error, net::SocketAddr, time::Duration};
 
 use actix_influxdb::{Config, Influx, testing::FakeInflux};
@@ -13,6 +15,7 @@ pub struct Demo {
 
 impl Demo {
     pub fn start() -> Result<Self, Box<dyn Error>> {
+        second_signal::ends_at_once()?;
         let mut config = Config::from_env()?;
         let is_set = env::var_os("INFLUXDB_URL").is_some_and(|url| !url.is_empty());
         let fake = (!is_set).then(FakeInflux::start);

@@ -7,6 +7,8 @@ mod demo;
 mod report;
 mod routes;
 mod sampler;
+#[path = "../demo/second_signal.rs"]
+mod second_signal;
 mod target;
 
 use std::{error::Error, process::ExitCode, time::Duration};
@@ -26,8 +28,10 @@ use crate::{
 /// The measurement of the requests.
 const REQUESTS: &str = "my-service";
 
-/// How long what is pending at the end may take.
+/// How long what is pending at the end may take, and before that requests that are being answered,
+/// in seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWERS: u64 = 5;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -43,6 +47,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    second_signal::ends_at_once()?;
     let listener = args.listen()?;
     let url = format!("http://{}", listener.local_addr()?);
 
@@ -63,6 +68,8 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let server = HttpServer::new(app)
         // Or actix-web notices only after the handler is done that the client has gone away.
         .h1_allow_half_closed(false)
+        // Its own default is 30 s, which is as much as Kubernetes leaves for everything.
+        .shutdown_timeout(ANSWERS)
         .listen(listener)?
         .run();
 
@@ -70,7 +77,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let sampler = Sampler::new(&args.database, influx.addr().recipient()).start();
     Reporter::new(&args.database, &influx, &target).start();
 
-    println!("Click on {url}; Ctrl-C ends it.");
+    println!("Click on {url}; Ctrl-C ends it, a second one at once.");
     let answered = match args.demo_seconds {
         None => server.await.map(|()| 0).map_err(Into::into),
         Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await,

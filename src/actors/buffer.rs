@@ -23,9 +23,10 @@ mod rejections;
 mod reports;
 mod sending;
 mod telling;
+mod undelivered;
+mod updating;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -49,7 +50,7 @@ use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
 use crate::{
     Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
-    delivery::dispatcher::Dispatcher,
+    delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
     gauge::GaugeLimits,
     logging,
@@ -89,6 +90,7 @@ pub struct BufferActor {
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
+    contacts: Contacts,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -128,6 +130,7 @@ impl BufferActor {
             alarms: Alarms::default(),
             outages: Outages::default(),
             rejections: Rejections::default(),
+            contacts: Contacts::default(),
         }
     }
 
@@ -137,27 +140,13 @@ impl BufferActor {
     }
 
     fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
-        let error = self.shared.intake.take(measurement, ticket).err()?;
+        let taken = self.shared.intake.take(measurement, ticket);
+        let error = self.shared.recorded(taken).err()?;
         if error.is_invalid() {
             self.alarms.invalid(&error, self.now());
         }
         let reason = error.to_string();
         Some(Delivery::Dropped { reason })
-    }
-
-    fn update(
-        &mut self,
-        change: impl FnOnce(Config) -> Config,
-        context: &mut Context<Self>,
-    ) -> Result<(), ConfigError> {
-        // A panic of the program's closure must not take what is pending with it.
-        let update = AssertUnwindSafe(|| self.shared.update(change));
-        catch_unwind(update).unwrap_or_else(|_| {
-            let allowed = "a closure that does not panic";
-            Err(ConfigError::new("update", "a panic", allowed))
-        })?;
-        self.reconfigure(context);
-        Ok(())
     }
 
     fn end(&mut self, context: &mut Context<Self>) {
@@ -184,8 +173,12 @@ impl BufferActor {
                     let now = actix_rt::time::Instant::now().into_std();
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     self.outages.forget_all();
+                    let destination = config.destination();
+                    logging::info!("measurements go from now on to {destination}");
                 }
-                Err(error) => logging::error!("the server stays as it was: {error}"),
+                Err(error) => logging::error!(
+                    "measurements go where they went before, the new settings can't be used: {error}"
+                ),
             }
         }
         // What waits has waited already.
@@ -208,7 +201,10 @@ fn has_another_server(old: &Config, new: &Config) -> bool {
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {
-            logging::error!("the buffer actor has ended without a shutdown");
+            logging::error!(
+                "delivery ends without a shutdown: its actor has panicked, or its thread was \
+                 stopped (see what was printed before this)"
+            );
             self.end_unexpectedly();
             if let Some(system) = System::try_current() {
                 system.stop();
@@ -295,10 +291,10 @@ impl Handler<Ping> for BufferActor {
 }
 
 impl Handler<Update> for BufferActor {
-    type Result = Result<(), ConfigError>;
+    type Result = ResponseFuture<Result<(), ConfigError>>;
 
-    fn handle(&mut self, Update(change): Update, context: &mut Self::Context) -> Self::Result {
-        self.update(change, context)
+    fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
+        self.update(update, context)
     }
 }
 

@@ -4,8 +4,10 @@ use actix::{MailboxError, Recipient};
 
 use crate::Event;
 
-/// How many events wait for one subscriber. Then the oldest make room, and it is told how many.
+/// How many events wait for one subscriber, and how many bytes they take at most. Then the oldest
+/// make room, and it is told how many.
 const MAX_WAITING: usize = 10_000;
+const MAX_BYTES: usize = 8 << 20;
 
 /// Who wants to hear of events.
 ///
@@ -22,22 +24,37 @@ struct Subscriber {
     id: u64,
     recipient: Recipient<Event>,
     waiting: VecDeque<Event>,
+    /// Of those that wait.
+    bytes: usize,
     missed: u64,
     is_busy: bool,
 }
 
 impl Subscriber {
     fn push(&mut self, event: Event) {
-        if self.waiting.len() == MAX_WAITING {
-            self.waiting.pop_front();
+        let bytes = event.size();
+        if bytes > MAX_BYTES {
+            // A huge line. The others need not make room for what can't have it.
+            self.missed += 1;
+            return;
+        }
+        while self.waiting.len() == MAX_WAITING || self.bytes + bytes > MAX_BYTES {
+            self.pop();
             self.missed += 1;
         }
+        self.bytes += bytes;
         self.waiting.push_back(event);
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.waiting.pop_front()?;
+        self.bytes -= event.size();
+        Some(event)
     }
 
     fn next(&mut self) -> Option<Event> {
         match std::mem::take(&mut self.missed) {
-            0 => self.waiting.pop_front(),
+            0 => self.pop(),
             events => Some(Event::Missed { events }),
         }
     }
@@ -51,6 +68,7 @@ impl Subscribers {
             id,
             recipient,
             waiting: VecDeque::new(),
+            bytes: 0,
             missed: 0,
             is_busy: false,
         });
@@ -72,7 +90,9 @@ impl Subscribers {
 
     /// Is there an event that somebody has not handled yet?
     pub(crate) fn are_waiting(&self) -> bool {
-        let waits = |subscriber: &Subscriber| subscriber.is_busy || !subscriber.waiting.is_empty();
+        let waits = |subscriber: &Subscriber| {
+            subscriber.is_busy || !subscriber.waiting.is_empty() || subscriber.missed > 0
+        };
         self.all.iter().any(waits)
     }
 
@@ -146,5 +166,63 @@ mod tests {
         assert!(subscribers.are_waiting());
         subscribers.handled(0, Err(MailboxError::Closed));
         assert!(subscribers.is_empty() && !subscribers.are_waiting());
+    }
+
+    fn rejected(reason: usize) -> Event {
+        Event::Rejected {
+            database: "db".into(),
+            line: "m f=1".to_owned(),
+            reason: "r".repeat(reason),
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_subscriber_is_bounded_in_bytes() {
+        let mut subscribers = Subscribers::default();
+        subscribers.add(Context::<Nobody>::new().address().recipient());
+        subscribers.add(Context::<Nobody>::new().address().recipient());
+        for _ in 0..MAX_WAITING {
+            subscribers.push(rejected(60_000));
+        }
+        for subscriber in &subscribers.all {
+            let bytes: usize = subscriber.waiting.iter().map(Event::size).sum();
+            assert_eq!(subscriber.bytes, bytes);
+            assert!(bytes <= MAX_BYTES && bytes + 61_000 > MAX_BYTES, "{bytes}");
+            let told = subscriber.missed + subscriber.waiting.len() as u64;
+            assert_eq!(told, MAX_WAITING as u64);
+        }
+        let missed = subscribers.all[0].missed;
+        assert_eq!(
+            due(&mut subscribers),
+            vec![Event::Missed { events: missed }; 2]
+        );
+        subscribers.handled(0, Ok(()));
+        assert_eq!(due(&mut subscribers), [rejected(60_000)]);
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_by_itself_is_one_that_was_missed() {
+        let mut subscribers = Subscribers::default();
+        subscribers.add(Context::<Nobody>::new().address().recipient());
+        subscribers.push(event(1));
+        subscribers.push(rejected(MAX_BYTES));
+        assert!(subscribers.are_waiting());
+        assert_eq!(due(&mut subscribers), [Event::Missed { events: 1 }]);
+        subscribers.handled(0, Ok(()));
+        assert_eq!(due(&mut subscribers), [event(1)]);
+        subscribers.handled(0, Ok(()));
+        assert!(!subscribers.are_waiting());
+    }
+
+    #[test]
+    fn the_size_of_an_event_is_that_of_its_texts_and_itself() {
+        let own = size_of::<Event>();
+        assert_eq!(event(1).size(), own);
+        assert_eq!(rejected(1_000).size(), own + 5 + 1_000);
+        let owned = Event::Written {
+            database: "a name of its own".to_owned().into(),
+            measurements: 1,
+        };
+        assert_eq!(owned.size(), own + 17);
     }
 }

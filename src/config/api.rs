@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::shown;
 use crate::error::ConfigError;
 
 /// The write API of the server.
@@ -32,7 +33,7 @@ impl FromStr for Api {
             "v3" | "3" => Ok(Self::V3),
             _ => Err(ConfigError::new(
                 "api",
-                format!("{text:?}"),
+                shown::word(text, &["v1", "v2", "v3"]),
                 "one of v1, v2, v3",
             )),
         }

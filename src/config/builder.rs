@@ -16,6 +16,7 @@ impl Config {
     /// `INFLUXDB_URL`, else built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`;
     /// default `http://localhost:8086`.
     pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.origin.set_by_program("url");
         self.url = BaseUrls::new(url);
         self
     }
@@ -24,6 +25,7 @@ impl Config {
     ///
     /// `INFLUXDB_USER`; default none.
     pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.origin.set_by_program("user");
         self.user = non_empty(user);
         self
     }
@@ -32,6 +34,7 @@ impl Config {
     ///
     /// `INFLUXDB_PASSWORD`; default none.
     pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.origin.set_by_program("password");
         self.password = non_empty(password).map(Secret::new);
         self
     }
@@ -40,6 +43,7 @@ impl Config {
     ///
     /// `INFLUXDB_TOKEN`; default none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.origin.set_by_program("token");
         self.token = non_empty(token).map(Secret::new);
         self
     }
@@ -48,6 +52,7 @@ impl Config {
     ///
     /// `INFLUXDB_ORG`; default none.
     pub fn org(mut self, org: impl Into<String>) -> Self {
+        self.origin.set_by_program("org");
         self.org = non_empty(org);
         self
     }
@@ -57,6 +62,7 @@ impl Config {
     /// `INFLUXDB_API`: `v1`, `v2` or `v3`; in the environment the default is `v2` if a token and an
     /// organisation are set, `v3` if only a token is, else `v1`.
     pub fn api(mut self, api: Api) -> Self {
+        self.origin.set_by_program("api");
         self.api = api;
         self
     }
@@ -66,6 +72,7 @@ impl Config {
     ///
     /// `INFLUXDB_ENABLED`; default `true`.
     pub fn enabled(mut self, enabled: bool) -> Self {
+        self.origin.set_by_program("enabled");
         self.enabled = enabled;
         self
     }
@@ -74,6 +81,7 @@ impl Config {
     ///
     /// `INFLUXDB_INTERVAL`, milliseconds; default 10 s.
     pub fn interval(mut self, interval: Duration) -> Self {
+        self.origin.set_by_program("interval");
         self.interval = interval;
         self
     }
@@ -84,6 +92,7 @@ impl Config {
     ///
     /// `INFLUXDB_TRIGGER_SIZE`, measurements; default 5,000.
     pub fn trigger_size(mut self, measurements: usize) -> Self {
+        self.origin.set_by_program("trigger_size");
         self.trigger_size = measurements;
         self
     }
@@ -92,6 +101,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_BATCH_SIZE`, measurements; default 10,000.
     pub fn max_batch_size(mut self, measurements: usize) -> Self {
+        self.origin.set_by_program("max_batch_size");
         self.max_batch_size = measurements;
         self
     }
@@ -100,6 +110,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_BATCH_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 4 MiB.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
+        self.origin.set_by_program("max_batch_bytes");
         self.max_batch_bytes = bytes;
         self
     }
@@ -109,6 +120,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_BUFFER_SIZE`, measurements; default 500,000.
     pub fn max_buffer_size(mut self, measurements: usize) -> Self {
+        self.origin.set_by_program("max_buffer_size");
         self.max_buffer_size = measurements;
         self
     }
@@ -117,6 +129,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_BUFFER_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 128 MiB.
     pub fn max_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.origin.set_by_program("max_buffer_bytes");
         self.max_buffer_bytes = bytes;
         self
     }
@@ -126,6 +139,7 @@ impl Config {
     ///
     /// `INFLUXDB_WARN_THRESHOLD`, measurements; default 60 % of `max_buffer_size`.
     pub fn warn_threshold(mut self, measurements: usize) -> Self {
+        self.origin.set_by_program("warn_threshold");
         self.warn_threshold = Some(measurements);
         self
     }
@@ -134,6 +148,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_CLIENTS`, requests; default 10.
     pub fn max_clients(mut self, requests: usize) -> Self {
+        self.origin.set_by_program("max_clients");
         self.max_clients = requests;
         self
     }
@@ -142,6 +157,7 @@ impl Config {
     ///
     /// `INFLUXDB_OVERFLOW`: `drop_newest` (default) or `drop_oldest`.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.origin.set_by_program("overflow");
         self.overflow = overflow;
         self
     }
@@ -160,6 +176,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_TAG_VALUES`, distinct values; default 10,000.
     pub fn max_tag_values(mut self, values: usize) -> Self {
+        self.origin.set_by_program("max_tag_values");
         self.max_tag_values = values;
         self
     }
@@ -168,6 +185,7 @@ impl Config {
     ///
     /// `INFLUXDB_SAMPLE_PROBABILITY`; default 1.
     pub fn sample_probability(mut self, probability: f64) -> Self {
+        self.origin.set_by_program("sample_probability");
         self.sample_probability = probability;
         self
     }
@@ -176,6 +194,7 @@ impl Config {
     ///
     /// `INFLUXDB_PRECISION`: `ns` (default), `us`, `ms` or `s`.
     pub fn precision(mut self, precision: Precision) -> Self {
+        self.origin.set_by_program("precision");
         self.precision = precision;
         self
     }
@@ -186,6 +205,7 @@ impl Config {
     ///
     /// `INFLUXDB_UNSIGNED`; default `false`.
     pub fn unsigned(mut self, unsigned: bool) -> Self {
+        self.origin.set_by_program("unsigned");
         self.unsigned = unsigned;
         self
     }
@@ -198,6 +218,7 @@ impl Config {
     ///
     /// `INFLUXDB_REQUEST_TIMEOUT`, milliseconds; default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.origin.set_by_program("request_timeout");
         self.request_timeout = timeout;
         self
     }
@@ -206,6 +227,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_RETRY_DELAY`, milliseconds; default 60 s.
     pub fn max_retry_delay(mut self, delay: Duration) -> Self {
+        self.origin.set_by_program("max_retry_delay");
         self.max_retry_delay = delay;
         self
     }
@@ -227,6 +249,7 @@ impl Config {
     ///
     /// `INFLUXDB_MAX_AGE`, milliseconds; default none.
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.origin.set_by_program("max_age");
         self.max_age = age.into();
         self
     }
@@ -235,6 +258,7 @@ impl Config {
     ///
     /// `INFLUXDB_CREATE_DATABASE`; default `false`.
     pub fn create_database(mut self, create: bool) -> Self {
+        self.origin.set_by_program("create_database");
         self.create_database = create;
         self
     }
@@ -243,6 +267,7 @@ impl Config {
     ///
     /// `INFLUXDB_TAG_HOSTNAME`; default `true`.
     pub fn tag_hostname(mut self, tag: bool) -> Self {
+        self.origin.set_by_program("tag_hostname");
         self.tag_hostname = tag;
         self
     }
@@ -251,6 +276,7 @@ impl Config {
     ///
     /// `ENVIRONMENT`, without a prefix; default none.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
+        self.origin.set_by_program("environment");
         self.environment = non_empty(environment);
         self
     }

@@ -37,7 +37,7 @@ impl Config {
         if org.contains(char::is_control) {
             return Err(ConfigError::new(
                 "org",
-                format!("{org:?}"),
+                REDACTED,
                 "a name without control characters",
             ));
         }
@@ -49,25 +49,27 @@ impl Config {
             return Err(ConfigError::new(
                 "password",
                 REDACTED,
-                "only together with user",
+                format!("only together with {}", self.origin.name("user")),
             ));
         }
         if self.user.is_some() && (self.token.is_some() || self.api != Api::V1) {
+            // A token that was set in the wrong place, perhaps.
             return Err(ConfigError::new(
                 "user",
-                format!("{:?}", self.user.as_deref().unwrap_or_default()),
-                "only with API v1 and without token: a request has one set of credentials",
+                REDACTED,
+                format!(
+                    "only with API v1 and without {}: a request has one set of credentials",
+                    self.origin.name("token")
+                ),
             ));
         }
         if self.api == Api::V2 {
             for (setting, missing) in [("org", self.org.is_none()), ("token", self.token.is_none())]
             {
                 if missing {
-                    return Err(ConfigError::new(
-                        setting,
-                        "missing",
-                        "API v2 needs org and token",
-                    ));
+                    let (org, token) = (self.origin.name("org"), self.origin.name("token"));
+                    let needs = format!("API v2 needs {org} and {token}");
+                    return Err(ConfigError::new(setting, "missing", needs));
                 }
             }
         }
@@ -105,7 +107,7 @@ mod tests {
         }
         assert_eq!(
             error(Config::v2("http://h", "acme\n", "t")),
-            r#"org is "acme\n": a name without control characters"#
+            "org is [redacted]: a name without control characters"
         );
     }
 
@@ -134,7 +136,7 @@ mod tests {
             Config::v2("http://h", "acme", "t").user("writer"),
             v1().api(Api::V3).user("writer"),
         ] {
-            assert_eq!(error(config), format!(r#"user is "writer": {only}"#));
+            assert_eq!(error(config), format!("user is [redacted]: {only}"));
         }
         assert_eq!(v1().token("t").validate(), Ok(()));
         assert_eq!(v1().api(Api::V3).validate(), Ok(()));

@@ -6,9 +6,11 @@ mod tests;
 
 use std::ffi::OsString;
 
+use super::lookalikes::resembled;
+use super::origin::Origin;
 use super::parts::url_of_parts;
 use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
-use super::{Api, Config};
+use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
 
 impl Config {
@@ -20,27 +22,35 @@ impl Config {
     /// |---|---|---|
     /// | `INFLUXDB_SCHEME` | `http` | of the URL if `INFLUXDB_URL` is not set |
     /// | `INFLUXDB_HOST` | `localhost` | one host name or IP address, IPv6 with or without brackets |
-    /// | `INFLUXDB_PORT` | `8086` | 1 to 65535 |
+    /// | `INFLUXDB_PORT` | `8086`, with API v3 `8181` | 1 to 65535 |
     ///
-    /// which aren't looked at if `INFLUXDB_URL` is set.
+    /// which aren't looked at if `INFLUXDB_URL` is set. An `INFLUXDB_PORT` like
+    /// `tcp://10.0.0.1:8086` comes from Kubernetes or a Docker link, and is passed over.
     ///
     /// - An *empty* variable is treated as if it were absent.
     /// - Switches are `true`, `yes`, `on`, `1` and `false`, `no`, `off`, `0`, in any case.
     /// - Durations are whole milliseconds.
     /// - Sizes in bytes may have a unit: `4 MiB`, `512KiB`, `1gib`.
     ///
+    /// Variables that resemble one of these, like `INFLUXDB_URI`, are named in a warning each.
+    /// Warnings are kept in the [`Config`] and logged when delivery starts, as there may be no
+    /// logger before.
+    ///
     /// # Errors
     ///
     /// A variable that is malformed, out of its range, not Unicode, or for something that this
-    /// version doesn't support: the variable's name, the value (never a secret's) and what is
-    /// allowed. What depends on several settings, such as a token for API v2, is left to
+    /// version doesn't support: the variable's name, the value (where it can't be a credential
+    /// that ended up there) and what is allowed. What depends on several settings, such as a token for API v2, is left to
     /// [`validate`](Self::validate), so that the program can still set the others.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(|variable| std::env::var_os(variable))
+        let mut config = Self::from_variables(|variable| std::env::var_os(variable))?;
+        config.warn_of_lookalikes(std::env::vars_os());
+        Ok(config)
     }
 
     /// The same settings as [`from_env`](Self::from_env), from anything that can be asked for a
-    /// variable by its name: a file, a prefix of one's own, a test's table.
+    /// variable by its name: a file, a prefix of one's own, a test's table. It can't be asked which
+    /// others there are, so none is warned of.
     ///
     /// ```
     /// use actix_influxdb::Config;
@@ -64,13 +74,6 @@ impl Config {
         let env = Variables::new(lookup);
         let mut config = Self::default();
 
-        let url = env.text("INFLUXDB_URL")?;
-        let url_variable = match url {
-            Some(_) => "INFLUXDB_URL",
-            None => "INFLUXDB_SCHEME",
-        };
-        config = config.url(url.map_or_else(|| url_of_parts(&env), Ok)?);
-
         config.user = env.text("INFLUXDB_USER")?;
         config.password = env.secret("INFLUXDB_PASSWORD")?;
         config.token = env.secret("INFLUXDB_TOKEN")?;
@@ -80,12 +83,27 @@ impl Config {
             (Some(_), Some(_)) => Api::V2,
             (Some(_), None) => Api::V3,
         };
+        env.choose("INFLUXDB_API", &mut config.api)?;
+        let url = env.text("INFLUXDB_URL")?;
+        config.origin = Origin::environment(match url {
+            Some(_) => "INFLUXDB_URL",
+            None => "INFLUXDB_SCHEME",
+        });
+        config.url = BaseUrls::new(match url {
+            Some(url) => url,
+            None => {
+                let (url, warning) = url_of_parts(&env, config.api)?;
+                warning
+                    .into_iter()
+                    .for_each(|text| config.origin.warn(text));
+                url
+            }
+        });
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
 
         let c = &mut config;
-        env.choose("INFLUXDB_API", &mut c.api)?;
         env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
         env.choose("INFLUXDB_PRECISION", &mut c.precision)?;
         env.set("INFLUXDB_ENABLED", SWITCH, &mut c.enabled)?;
@@ -117,16 +135,34 @@ impl Config {
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;
 
-        config
-            .validate_each()
-            .map_err(|error| ConfigError {
-                setting: match error.setting.as_ref() {
-                    "url" => url_variable.into(),
-                    setting => format!("INFLUXDB_{}", setting.to_ascii_uppercase()).into(),
-                },
-                ..error
-            })
-            .map(|()| config)
+        let checked = config.validate_each();
+        checked.map_err(|error| config.origin.named(error))?;
+        Ok(config)
+    }
+
+    fn warn_of_lookalikes(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        /// More are told of by number.
+        const MOST: usize = 10;
+        let mut count = 0_usize;
+        for (variable, value) in variables {
+            let (variable, value) = (variable.to_string_lossy(), value.to_string_lossy());
+            if value.is_empty() {
+                continue;
+            }
+            if let Some(meant) = resembled(&variable, &value) {
+                count += 1;
+                if count <= MOST {
+                    let warning = format!("{variable} is set, but not read: is it {meant}?");
+                    self.origin.warn(warning);
+                }
+            }
+        }
+        if count > MOST {
+            let more = count - MOST;
+            self.origin.warn(format!(
+                "{more} more variables are set that resemble settings"
+            ));
+        }
     }
 }
 
@@ -138,15 +174,16 @@ fn refuse_what_is_not_supported(
     env.read("INFLUXDB_SPOOL_MAX_BYTES", BYTES)?;
     match env.text("INFLUXDB_SPOOL_DIR")? {
         None => Ok(()),
-        Some(folder) => Err(ConfigError::new(
+        Some(_) => Err(ConfigError::new(
             "INFLUXDB_SPOOL_DIR",
-            format!("{folder:?}"),
-            "not set: a spool is not supported by this version",
+            "set",
+            "leave it out, a spool is not supported by this version",
         )),
     }
 }
 
 const NO_GZIP: Form<()> = Form {
     read: |text| (SWITCH.read)(text).filter(|on| !on).map(drop),
+    show: SWITCH.show,
     allowed: "false: gzip is not supported by this version",
 };

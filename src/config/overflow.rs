@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::shown;
 use crate::error::ConfigError;
 
 /// What is dropped, and counted, when a measurement is recorded while the buffer is full.
@@ -24,7 +25,9 @@ impl FromStr for Overflow {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         const ALLOWED: &str = "one of drop_newest, drop_oldest";
-        let refused = |allowed: String| ConfigError::new("overflow", format!("{text:?}"), allowed);
+        let words = ["drop_newest", "drop_oldest", "spool"];
+        let refused =
+            |allowed: String| ConfigError::new("overflow", shown::word(text, &words), allowed);
         match text.to_ascii_lowercase().as_str() {
             "drop_newest" => Ok(Self::DropNewest),
             "drop_oldest" => Ok(Self::DropOldest),
@@ -54,8 +57,8 @@ mod tests {
             r#"overflow is "spool": one of drop_newest, drop_oldest (spool is not supported by this version)"#
         );
         assert_eq!(
-            "block".parse::<Overflow>().unwrap_err().to_string(),
-            r#"overflow is "block": one of drop_newest, drop_oldest"#
+            "drop_new".parse::<Overflow>().unwrap_err().to_string(),
+            r#"overflow is [redacted]: one of drop_newest, drop_oldest"#
         );
     }
 }

@@ -5,21 +5,43 @@ use std::net::Ipv6Addr;
 
 use url::Host;
 
-use super::urls::without_secrets;
+use super::lookalikes::is_service_address;
 use super::variables::{Form, Variables};
+use super::{Api, shown};
 use crate::error::ConfigError;
 
 /// An error names the one of the three variables that is wrong.
+///
+/// The second text is a warning for the log, if there is something odd about them.
 pub(super) fn url_of_parts(
     env: &Variables<impl Fn(&str) -> Option<OsString>>,
-) -> Result<String, ConfigError> {
+    api: Api,
+) -> Result<(String, Option<String>), ConfigError> {
     let scheme = env.read("INFLUXDB_SCHEME", SCHEME)?.unwrap_or("http");
     let host = match env.text("INFLUXDB_HOST")? {
         Some(text) => host(&text)?,
         None => "localhost".to_owned(),
     };
-    let port = env.read("INFLUXDB_PORT", PORT)?.unwrap_or(8086);
-    Ok(format!("{scheme}://{host}:{port}"))
+    let default = match api {
+        Api::V1 | Api::V2 => 8086,
+        Api::V3 => 8181,
+    };
+    // An address there is nobody's mistake, and must not keep the program from starting.
+    let address = env.text("INFLUXDB_PORT")?;
+    let (port, warning) = match address.filter(|text| is_service_address(text)) {
+        None => (env.read("INFLUXDB_PORT", PORT)?.unwrap_or(default), None),
+        Some(address) => (default, Some(port_of_service(&address, &host, default))),
+    };
+    Ok((format!("{scheme}://{host}:{port}"), warning))
+}
+
+fn port_of_service(address: &str, host: &str, port: u16) -> String {
+    format!(
+        "INFLUXDB_PORT is {}, as Kubernetes sets it for a Service named influxdb, or Docker for a \
+         link: it is not looked at, and measurements go to {host}:{port} (set INFLUXDB_URL to \
+         choose the server)",
+        shown::place(address)
+    )
 }
 
 /// A host as a URL wants it: an IPv6 address in brackets.
@@ -33,7 +55,7 @@ fn host(text: &str) -> Result<String, ConfigError> {
         Ok(host) if !text.contains(',') => Ok(host.to_string()),
         _ => Err(ConfigError::new(
             "INFLUXDB_HOST",
-            format!("{:?}", without_secrets(text)),
+            shown::place(text),
             "one host name or IP address, without scheme, port or path",
         )),
     }
@@ -46,14 +68,14 @@ const SCHEME: Form<&str> = Form {
             .into_iter()
             .find(|scheme| text.eq_ignore_ascii_case(scheme))
     },
-    allowed: "http or https",
+    show: |text| shown::word(text, &["http", "https"]),
+    allowed: "http or https, the word alone",
 };
 
 const PORT: Form<u16> = Form {
     read: |text| text.parse().ok().filter(|port| *port != 0),
-    // Such a value is nobody's mistake, so the message says where it comes from.
-    allowed: "a port from 1 to 65535 (a value like tcp://10.0.0.1:8086 comes from a Kubernetes \
-              Service named influxdb: set INFLUXDB_URL, and this variable is not looked at)",
+    show: shown::number,
+    allowed: "a port from 1 to 65535",
 };
 
 #[cfg(test)]
@@ -67,7 +89,9 @@ mod tests {
             "INFLUXDB_PORT" => Some(port.into()),
             _ => None,
         });
-        url_of_parts(&env).map_err(|error| error.to_string())
+        let url = url_of_parts(&env, Api::V1).map_err(|error| error.to_string())?;
+        assert_eq!(url.1, None);
+        Ok(url.0)
     }
 
     #[test]
@@ -101,22 +125,57 @@ mod tests {
     }
 
     #[test]
+    fn the_default_port_is_the_one_of_the_api() {
+        let env = Variables::new(|_| None);
+        let port = |api| url_of_parts(&env, api).unwrap().0;
+        assert_eq!(port(Api::V2), "http://localhost:8086");
+        assert_eq!(port(Api::V3), "http://localhost:8181");
+    }
+
+    #[test]
+    fn a_port_that_kubernetes_sets_is_passed_over_with_a_warning() {
+        for (address, shown) in [
+            ("tcp://10.0.0.1:8086", r#""tcp://10.0.0.1:8086""#),
+            ("udp://[fd00::1]:8089", r#""udp://[fd00::1]:8089""#),
+            ("tcp://admin:hunter2@h", r#""tcp://[redacted]""#),
+        ] {
+            let env = Variables::new(|variable| match variable {
+                "INFLUXDB_PORT" => Some(address.into()),
+                "INFLUXDB_HOST" => Some("db".into()),
+                _ => None,
+            });
+            let (url, warning) = url_of_parts(&env, Api::V1).unwrap();
+            assert_eq!(url, "http://db:8086");
+            assert_eq!(
+                warning.unwrap(),
+                format!(
+                    "INFLUXDB_PORT is {shown}, as Kubernetes sets it for a Service named \
+                     influxdb, or Docker for a link: it is not looked at, and measurements go to \
+                     db:8086 (set INFLUXDB_URL to choose the server)"
+                )
+            );
+        }
+    }
+
+    #[test]
     fn what_is_no_host_is_refused() {
-        for host in [
-            "db:8086",
-            "[::1]:8086",
-            "[::1",
-            "fe80::1%eth0",
-            "http://db",
-            "db/influx",
-            "a,b",
-            "a b",
-            "256.256.256.256",
+        for (host, shown) in [
+            ("db:8086", r#""db:8086""#),
+            ("[::1]:8086", r#""[::1]:8086""#),
+            ("http://db", r#""http://db""#),
+            ("[::1", "[redacted]"),
+            ("fe80::1%eth0", "[redacted]"),
+            ("db/influx", "[redacted]"),
+            ("a,b", "[redacted]"),
+            ("a b", "[redacted]"),
+            ("256.256.256.256", "[redacted]"),
+            ("user:secret", "[redacted]"),
+            ("admin:hunter2@db", "[redacted]"),
         ] {
             assert_eq!(
                 url("", host, "").unwrap_err(),
                 format!(
-                    "INFLUXDB_HOST is {host:?}: \
+                    "INFLUXDB_HOST is {shown}: \
                      one host name or IP address, without scheme, port or path"
                 )
             );
@@ -124,21 +183,29 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_host_is_not_repeated() {
-        let error = url("", "admin:hunter2@db", "").unwrap_err();
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
     fn what_is_no_port_or_scheme_is_refused() {
-        for port in ["0", "65536", "-1", "influx", "tcp://10.0.0.1:8086"] {
+        for (port, shown) in [
+            ("0", r#""0""#),
+            ("65536", r#""65536""#),
+            ("-1", r#""-1""#),
+            ("influx", "[redacted]"),
+            ("c2VjcmV0==", "[redacted]"),
+        ] {
             let error = url("", "", port).unwrap_err();
-            let start = format!("INFLUXDB_PORT is {port:?}: a port from 1 to 65535 (");
-            assert!(error.starts_with(&start), "{error}");
+            assert_eq!(
+                error,
+                format!("INFLUXDB_PORT is {shown}: a port from 1 to 65535")
+            );
         }
-        assert_eq!(
-            url("udp", "", "").unwrap_err(),
-            r#"INFLUXDB_SCHEME is "udp": http or https"#
-        );
+        for (scheme, shown) in [
+            ("udp", r#""udp""#),
+            ("htp", r#""htp""#),
+            ("http://", "[redacted]"),
+            ("http://user:secret@h", "[redacted]"),
+        ] {
+            let error = url(scheme, "", "").unwrap_err();
+            let expected = format!("INFLUXDB_SCHEME is {shown}: http or https, the word alone");
+            assert_eq!(error, expected);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::secret::REDACTED;
+use super::{api_path, shown::place};
 use crate::error::ConfigError;
 
 const A_BASE_URL: &str = "base URLs like http://localhost:8086, separated by commas";
@@ -35,13 +35,23 @@ impl BaseUrls {
 
 impl fmt::Debug for BaseUrls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&without_secrets(&self.0), f)
+        f.write_str(&place(&self.0))
     }
 }
 
 fn base_url(text: &str) -> Result<String, ConfigError> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| refused(text, format!("{A_BASE_URL} ({error})")))?;
+    if let Some(base) = api_path::base_of(&url) {
+        return Err(refused(
+            text,
+            format!(
+                "the server's base URL, {}: the library itself adds the path of the API, and the \
+                 database is each measurement's",
+                place(&base)
+            ),
+        ));
+    }
     match url.scheme() {
         "http" => {}
         "https" => {
@@ -62,27 +72,7 @@ fn base_url(text: &str) -> Result<String, ConfigError> {
 }
 
 fn refused(text: &str, allowed: impl Into<String>) -> ConfigError {
-    ConfigError::new(
-        "url",
-        format!("{:?}", without_secrets(text)),
-        allowed.into(),
-    )
-}
-
-/// The text without what may be a password (before an `@`) or a token (in a query).
-///
-/// With an `@` anywhere, nothing but the scheme is certain not to be part of one.
-pub(super) fn without_secrets(text: &str) -> String {
-    if text.contains('@') {
-        let scheme = ["http://", "https://"]
-            .into_iter()
-            .find(|scheme| text.starts_with(scheme));
-        return format!("{}{REDACTED}", scheme.unwrap_or_default());
-    }
-    match text.find(['?', '#']) {
-        Some(mark) => format!("{}{REDACTED}", &text[..=mark]),
-        None => text.to_owned(),
-    }
+    ConfigError::new("url", place(text), allowed.into())
 }
 
 #[cfg(test)]

@@ -19,11 +19,12 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first setting that can't be used: its builder method's name, the value, and what is
-    /// allowed. A password or token is never part of it.
+    /// The first setting that can't be used: its name as it was set (the builder's method, or the
+    /// variable), the value, and what is allowed. A value that is or may be a credential is not
+    /// repeated.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        self.validate_each()?;
-        self.validate_together()
+        let checked = self.validate_each().and_then(|()| self.validate_together());
+        checked.map_err(|error| self.origin.named(error))
     }
 
     /// The checks that need no other setting, so that the environment's are made where the
@@ -93,7 +94,11 @@ impl Config {
             return Err(ConfigError::new(
                 "warn_threshold",
                 self.warn_at().to_string(),
-                format!("at most max_buffer_size, {}", self.max_buffer_size),
+                format!(
+                    "at most {}, {}",
+                    self.origin.name("max_buffer_size"),
+                    self.max_buffer_size
+                ),
             ));
         }
         self.validate_credentials_together()?;
@@ -101,7 +106,11 @@ impl Config {
             return Err(ConfigError::new(
                 "create_database",
                 "true",
-                format!("only with API v1, and api is {}", self.api),
+                format!(
+                    "only with API v1, and {} is {}",
+                    self.origin.name("api"),
+                    self.api
+                ),
             ));
         }
         Ok(())

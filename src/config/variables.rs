@@ -5,15 +5,19 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Secret;
 use super::secret::REDACTED;
+use super::{Secret, shown};
 use crate::error::ConfigError;
 
 /// How a value is written: its parser, which gets trimmed text, and what it accepts, in words.
 pub(super) struct Form<T> {
     pub(super) read: fn(&str) -> Option<T>,
+    /// What an error repeats of a value that can't be read.
+    pub(super) show: fn(&str) -> String,
     pub(super) allowed: &'static str,
 }
+
+const SWITCHES: [&str; 8] = ["true", "yes", "on", "1", "false", "no", "off", "0"];
 
 pub(super) const SWITCH: Form<bool> = Form {
     read: |text| match text.to_ascii_lowercase().as_str() {
@@ -21,21 +25,25 @@ pub(super) const SWITCH: Form<bool> = Form {
         "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     },
+    show: |text| shown::word(text, &SWITCHES),
     allowed: "true or false",
 };
 
 pub(super) const COUNT: Form<usize> = Form {
     read: |text| text.parse().ok(),
+    show: shown::number,
     allowed: "a whole number",
 };
 
 pub(super) const NUMBER: Form<f64> = Form {
     read: |text| text.parse().ok(),
+    show: shown::number,
     allowed: "a number",
 };
 
 pub(super) const MILLISECONDS: Form<Duration> = Form {
     read: |text| text.parse().ok().map(Duration::from_millis),
+    show: shown::number,
     allowed: "whole milliseconds, like 10000",
 };
 
@@ -54,6 +62,7 @@ pub(super) const BYTES: Form<usize> = Form {
         };
         number.trim_end().parse::<usize>().ok()?.checked_mul(unit)
     },
+    show: shown::number,
     allowed: "whole bytes, or a whole number of KiB, MiB or GiB, like 4 MiB",
 };
 
@@ -66,14 +75,11 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     }
 
     pub(super) fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
-        self.unicode(variable)
-            .map_err(|value| not_unicode(variable, format!("{value:?}")))
+        self.unicode(variable).map_err(|_| not_unicode(variable))
     }
 
     pub(super) fn secret(&self, variable: &'static str) -> Result<Option<Secret>, ConfigError> {
-        let text = self
-            .unicode(variable)
-            .map_err(|_| not_unicode(variable, REDACTED))?;
+        let text = self.text(variable)?;
         if text.as_deref() == Some(REDACTED) {
             return Err(ConfigError::new(
                 variable,
@@ -94,11 +100,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
         };
         match (form.read)(text.trim()) {
             Some(value) => Ok(Some(value)),
-            None => Err(ConfigError::new(
-                variable,
-                format!("{text:?}"),
-                form.allowed,
-            )),
+            None => Err(ConfigError::new(variable, (form.show)(&text), form.allowed)),
         }
     }
 
@@ -136,8 +138,8 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     }
 }
 
-fn not_unicode(variable: &'static str, value: impl Into<String>) -> ConfigError {
-    ConfigError::new(variable, value, "Unicode text")
+fn not_unicode(variable: &'static str) -> ConfigError {
+    ConfigError::new(variable, REDACTED, "Unicode text")
 }
 
 #[cfg(test)]
@@ -191,7 +193,7 @@ mod tests {
         let env = Variables::new(|_| Some(OsString::from_vec(b"hunter2\xff".to_vec())));
         assert_eq!(
             env.read("COUNT", COUNT).unwrap_err().to_string(),
-            r#"COUNT is "hunter2\xFF": Unicode text"#
+            "COUNT is [redacted]: Unicode text"
         );
         assert_eq!(
             env.secret("TOKEN").unwrap_err().to_string(),

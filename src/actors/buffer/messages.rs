@@ -10,6 +10,7 @@ use crate::{
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
+    turn::{self, TurnId},
 };
 
 /// Record this measurement, and say what became of it. See
@@ -49,18 +50,27 @@ pub struct Ping;
 /// Change settings. See [`Influx::update`](crate::Influx::update).
 #[derive(Message)]
 #[rtype(result = "Result<(), ConfigError>")]
-pub struct Update(pub(super) Box<dyn FnOnce(Config) -> Config + Send>);
+pub struct Update {
+    pub(super) change: Box<dyn FnOnce(Config) -> Config + Send>,
+    /// The updates that were under way where this one was made: it can't have its turn inside of
+    /// one of them, and whoever made it may wait for the answer.
+    pub(super) inside: Vec<TurnId>,
+}
 
 impl Update {
-    /// Applies `change` to the configuration.
+    /// Applies `change` to the configuration. One that is made inside of the closure of another
+    /// update is answered with an error.
     pub fn new(change: impl FnOnce(Config) -> Config + Send + 'static) -> Self {
-        Self(Box::new(change))
+        Self {
+            change: Box::new(change),
+            inside: turn::taken_here(),
+        }
     }
 }
 
 impl fmt::Debug for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Update").finish_non_exhaustive()
+        f.debug_struct("Update").finish_non_exhaustive()
     }
 }
 

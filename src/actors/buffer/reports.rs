@@ -5,14 +5,24 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context, SpawnHandle};
 use futures_channel::oneshot;
 
-use super::{BufferActor, messages::End};
+use super::{
+    BufferActor, messages,
+    undelivered::{self, End, LastFailure, Undelivered},
+};
 use crate::{
     Database, DropReason, FlushReport, ShutdownReport,
     batch::{Batch, Lines},
-    delivery::backlog::{Disposition, Settled},
+    delivery::{
+        backlog::{Disposition, Settled},
+        contacts::Contact,
+        verdict::Verdict,
+    },
     ledger::Settlement,
     logging,
 };
+
+/// How often a shutdown says what it still waits for.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// All who wait.
 #[derive(Debug, Default)]
@@ -34,6 +44,8 @@ struct Flushing {
 struct ShuttingDown {
     progress: Progress,
     deadline: SpawnHandle,
+    telling: SpawnHandle,
+    ends: Option<Instant>,
     answers: Vec<oneshot::Sender<ShutdownReport>>,
 }
 
@@ -128,10 +140,17 @@ impl BufferActor {
         }
         self.shared.close();
         let progress = self.begin(context);
-        let deadline = context.run_later(timeout, |buffer, context| buffer.end_shutdown(context));
+        let deadline = context.run_later(timeout, |buffer, context| {
+            buffer.end_shutdown(End::TimeIsUp, context)
+        });
+        let telling = context.run_interval(TELL_EVERY, |buffer, _| buffer.tell_what_is_awaited());
+        self.contacts
+            .shut_down(self.config.urls().map_or(1, |urls| urls.len()));
         self.waiting.shutdown = Some(ShuttingDown {
+            ends: progress.began.checked_add(timeout),
             progress,
             deadline,
+            telling,
             answers: vec![answer],
         });
         let pending = self.dispatcher.backlog().unsettled_below(u64::MAX);
@@ -169,7 +188,10 @@ impl BufferActor {
             self.answer_flush(flush);
         }
         if is_shut_down {
-            self.end_shutdown(context);
+            self.end_shutdown(End::Settled, context);
+        } else if self.contacts.end_early() {
+            let attempts = self.contacts.attempts();
+            self.end_shutdown(End::NoServer { attempts }, context);
         }
     }
 
@@ -185,25 +207,82 @@ impl BufferActor {
         });
     }
 
-    fn end_shutdown(&mut self, context: &mut Context<Self>) {
+    /// Remembers whether there is a server: for what came of the POST of `contact`.
+    #[allow(
+        dead_code,
+        reason = "what hears the answers is being changed to call it"
+    )]
+    pub(super) fn hear(&mut self, contact: Contact, verdict: &Verdict) {
+        match verdict {
+            Verdict::Retry(retry) if retry.is_refused => self.contacts.refused(contact),
+            // With or without an answer: it was not refused, and that is enough.
+            Verdict::Retry(_) => {}
+            Verdict::Written | Verdict::Refused(_) | Verdict::TooLarge { .. } => {
+                self.contacts.answered();
+            }
+        }
+    }
+
+    fn tell_what_is_awaited(&self) {
+        let Some(shutdown) = &self.waiting.shutdown else {
+            return;
+        };
+        let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
+        let left = shutdown.ends.map_or(Duration::MAX, |ends| {
+            ends.saturating_duration_since(self.now())
+        });
+        let failure = self.last_failure();
+        let url = self.servers();
+        let text = undelivered::still_waiting(&undelivered, left, &url, failure.as_ref());
+        match failure {
+            Some(_) => logging::warning!("{text}"),
+            None => logging::info!("{text}"),
+        }
+    }
+
+    /// The base URLs of all servers.
+    fn servers(&self) -> String {
+        let urls: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
+        urls.join(" or ")
+    }
+
+    /// Why what is pending is not delivered yet: what went wrong last and not well since, or what
+    /// is wrong with the database that has the most pending.
+    fn last_failure(&self) -> Option<LastFailure> {
+        if let Some((url, failure)) = self.shared.health.last_failure() {
+            let reason = failure.reason;
+            return Some(LastFailure { url, reason });
+        }
+        let backlog = self.dispatcher.backlog();
+        let (_, database, outage) = self
+            .outages
+            .databases(|database| backlog.pending(database))?;
+        Some(LastFailure {
+            url: self.servers(),
+            reason: format!("{} (database {database})", outage.reason),
+        })
+    }
+
+    fn end_shutdown(&mut self, end: End, context: &mut Context<Self>) {
         let Some(shutdown) = self.waiting.shutdown.take() else {
             return;
         };
         context.cancel_future(shutdown.deadline);
+        context.cancel_future(shutdown.telling);
         for flush in std::mem::take(&mut self.waiting.flushes) {
             self.answer_flush(flush);
         }
         let ShuttingDown {
             progress, answers, ..
         } = shutdown;
-        let report = self.set_end(progress);
+        let report = self.set_end(end, progress);
         for answer in answers {
             _ = answer.send(report.clone());
         }
         self.send_events(context);
         // Behind what has been sent to this actor so far, and a turn of the runtime later than
         // the answers.
-        context.notify(End);
+        context.notify(messages::End);
     }
 
     /// The end came without a shutdown.
@@ -221,14 +300,15 @@ impl BufferActor {
             Some(shutdown) => (shutdown.progress, shutdown.answers),
             None => (Progress::new(0, self.now()), Vec::new()),
         };
-        let report = self.set_end(progress);
+        let report = self.set_end(End::Unexpected, progress);
         for answer in answers {
             _ = answer.send(report.clone());
         }
     }
 
     /// Gives up what is still pending, and leaves the report for all who ask later.
-    fn set_end(&mut self, progress: Progress) -> ShutdownReport {
+    fn set_end(&mut self, end: End, progress: Progress) -> ShutdownReport {
+        let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
         let lines = self.give_up();
         let report = ShutdownReport {
             written: progress.written,
@@ -240,11 +320,13 @@ impl BufferActor {
             lines,
         };
         let stats = &report.stats;
-        match report.undelivered {
-            0 => logging::info!("delivery has ended: {stats}"),
-            lost => {
-                logging::error!("delivery has ended with {lost} measurements undelivered: {stats}")
-            }
+        if report.undelivered == 0 {
+            logging::info!("{}", undelivered::complete(stats));
+        } else {
+            let url = self.servers();
+            let failure = self.last_failure();
+            let text = undelivered::lost(end, &undelivered, &url, failure.as_ref(), stats);
+            logging::error!("{text}");
         }
         self.shared.set_end(report.clone());
         report

@@ -77,11 +77,19 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         ("INFLUXDB_SCHEME", "HTTP", v1()),
         ("INFLUXDB_USER", "writer", v1().user("writer")),
         ("INFLUXDB_PASSWORD", " p w ", v1().password(" p w ")),
-        ("INFLUXDB_TOKEN", "t", v1().token("t").api(Api::V3)),
+        (
+            "INFLUXDB_TOKEN",
+            "t",
+            Config::v3("http://localhost:8181", "t"),
+        ),
         ("INFLUXDB_ORG", "acme", v1().org("acme")),
         ("INFLUXDB_API", "v1", v1()),
         ("INFLUXDB_API", "V2", v1().api(Api::V2)),
-        ("INFLUXDB_API", "3", v1().api(Api::V3)),
+        (
+            "INFLUXDB_API",
+            "3",
+            v1().api(Api::V3).url("http://localhost:8181"),
+        ),
         ("INFLUXDB_ENABLED", "false", v1().enabled(false)),
         ("INFLUXDB_ENABLED", "No", v1().enabled(false)),
         ("INFLUXDB_ENABLED", "OFF", v1().enabled(false)),
@@ -171,26 +179,26 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
     let ms = "whole milliseconds, like 10000";
     for (variable, value, allowed) in [
         ("INFLUXDB_API", "v4", "one of v1, v2, v3"),
-        ("INFLUXDB_ENABLED", "maybe", switch),
+        ("INFLUXDB_ENABLED", "ture", switch),
         ("INFLUXDB_INTERVAL", "10s", ms),
         ("INFLUXDB_INTERVAL", "1.5", ms),
-        ("INFLUXDB_TRIGGER_SIZE", "many", count),
+        ("INFLUXDB_TRIGGER_SIZE", "10k", count),
         ("INFLUXDB_TRIGGER_SIZE", " ", count),
         ("INFLUXDB_MAX_BATCH_SIZE", "-1", count),
         ("INFLUXDB_MAX_BATCH_BYTES", "4 MB", bytes),
         ("INFLUXDB_MAX_BUFFER_SIZE", "1e6", count),
-        ("INFLUXDB_MAX_BUFFER_BYTES", "lots", bytes),
+        ("INFLUXDB_MAX_BUFFER_BYTES", "1.5 MiB", bytes),
         ("INFLUXDB_WARN_THRESHOLD", "60%", count),
         ("INFLUXDB_MAX_CLIENTS", "99999999999999999999", count),
         (
             "INFLUXDB_OVERFLOW",
-            "block",
+            "drop-newest",
             "one of drop_newest, drop_oldest",
         ),
         ("INFLUXDB_MAX_TAG_VALUES", "-1", count),
-        ("INFLUXDB_MAX_TAG_VALUES", "unlimited", count),
-        ("INFLUXDB_SAMPLE_PROBABILITY", "half", "a number"),
-        ("INFLUXDB_PRECISION", "minutes", "one of ns, us, ms, s"),
+        ("INFLUXDB_MAX_TAG_VALUES", "inf", count),
+        ("INFLUXDB_SAMPLE_PROBABILITY", "50%", "a number"),
+        ("INFLUXDB_PRECISION", "min", "one of ns, us, ms, s"),
         ("INFLUXDB_UNSIGNED", "2", switch),
         ("INFLUXDB_REQUEST_TIMEOUT", "-1", ms),
         ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
@@ -234,6 +242,18 @@ fn a_variable_out_of_its_range_is_an_error_that_names_the_variable() {
              base URLs like http://localhost:8086, separated by commas",
         ),
         (
+            "INFLUXDB_URL",
+            "http://db:8086/api/v2/write",
+            "INFLUXDB_URL is \"http://db:8086/api/v2/write\": the server's base URL, \
+             \"http://db:8086\": the library itself adds the path of the API, and the database is each \
+             measurement's",
+        ),
+        (
+            "INFLUXDB_ORG",
+            "acme\n",
+            "INFLUXDB_ORG is [redacted]: a name without control characters",
+        ),
+        (
             "INFLUXDB_SCHEME",
             "https",
             "INFLUXDB_SCHEME is \"https://localhost:8086\": http:// only: \
@@ -245,11 +265,111 @@ fn a_variable_out_of_its_range_is_an_error_that_names_the_variable() {
 }
 
 #[test]
+fn what_is_wrong_together_is_named_as_it_was_set() {
+    let error = |variables: &[_], change: fn(Config) -> Config| {
+        let config = change(read(variables).expect("each by itself is fine"));
+        config.validate().expect_err("refused").to_string()
+    };
+    let unchanged = |config| config;
+    let v2 = [("INFLUXDB_API", "v2"), ("INFLUXDB_TOKEN", "t")];
+    assert_eq!(
+        error(&v2, unchanged),
+        "INFLUXDB_ORG is missing: API v2 needs INFLUXDB_ORG and INFLUXDB_TOKEN"
+    );
+    assert_eq!(
+        error(&v2, |config| config.org("")),
+        "org is missing: API v2 needs org and INFLUXDB_TOKEN"
+    );
+    assert_eq!(
+        error(&[("INFLUXDB_PASSWORD", "p")], unchanged),
+        "INFLUXDB_PASSWORD is [redacted]: only together with INFLUXDB_USER"
+    );
+    assert_eq!(
+        error(&[("INFLUXDB_USER", "u"), ("INFLUXDB_API", "v3")], unchanged),
+        "INFLUXDB_USER is [redacted]: only with API v1 and without INFLUXDB_TOKEN: \
+         a request has one set of credentials"
+    );
+    assert_eq!(
+        error(&[("INFLUXDB_WARN_THRESHOLD", "9")], |config| {
+            config.max_buffer_size(8)
+        }),
+        "INFLUXDB_WARN_THRESHOLD is 9: at most max_buffer_size, 8"
+    );
+    assert_eq!(
+        error(
+            &[("INFLUXDB_CREATE_DATABASE", "1"), ("INFLUXDB_API", "v3")],
+            unchanged
+        ),
+        "INFLUXDB_CREATE_DATABASE is true: only with API v1, and INFLUXDB_API is v3"
+    );
+    assert_eq!(
+        error(&[("INFLUXDB_MAX_CLIENTS", "3")], |config| {
+            config.max_clients(0)
+        }),
+        "max_clients is 0: from 1 to 1000 requests"
+    );
+}
+
+#[test]
+fn every_variable_that_is_looked_at_is_known_to_the_search_for_slips() {
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let _ = Config::from_lookup(|variable| {
+        seen.borrow_mut().insert(variable.to_owned());
+        None
+    })
+    .unwrap();
+    let known = super::super::lookalikes::SETTINGS;
+    let mut known: Vec<_> = known.map(|name| format!("INFLUXDB_{name}")).into();
+    known.push("ENVIRONMENT".to_owned());
+    known.sort();
+    assert_eq!(seen.into_inner().into_iter().collect::<Vec<_>>(), known);
+}
+
+#[test]
+fn each_slip_in_a_name_is_one_warning_that_names_both() {
+    let mut config = Config::default();
+    let variables = |count: usize| {
+        let names = [
+            "INFLUXDB_URI",
+            "INFLUXDB_DB",
+            "INFLUXDB_TOKENS",
+            "INFLUXDB_URLS",
+        ];
+        let values = ["hunter2", "x", "hunter2", ""];
+        let pairs = names.into_iter().zip(values);
+        pairs
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .take(count)
+    };
+    config.warn_of_lookalikes(variables(4));
+    assert_eq!(
+        config.origin.warnings(),
+        [
+            "INFLUXDB_URI is set, but not read: is it INFLUXDB_URL?",
+            "INFLUXDB_TOKENS is set, but not read: is it INFLUXDB_TOKEN?",
+        ]
+    );
+    let many = (0..12).flat_map(|_| variables(1));
+    let mut config = Config::default();
+    config.warn_of_lookalikes(many);
+    assert_eq!(config.origin.warnings().len(), 11);
+    assert_eq!(
+        config.origin.warnings()[10],
+        "2 more variables are set that resemble settings"
+    );
+}
+
+#[test]
 fn the_url_wins_over_its_parts_which_may_then_be_anything() {
     // As in a Kubernetes namespace with a Service named `influxdb`.
     let kubernetes = ("INFLUXDB_PORT", "tcp://10.0.0.1:8086");
     let config = read(&[("INFLUXDB_URL", "http://db"), kubernetes]);
     assert_eq!(config, Ok(Config::v1("http://db")));
+    assert!(config.unwrap().origin.warnings().is_empty());
+    // Without a URL it is passed over too, but not in silence.
+    let config = read(&[kubernetes]).expect("no reason not to start");
+    assert_eq!(config, Config::default());
+    assert_eq!(config.origin.warnings().len(), 1);
 }
 
 #[test]
@@ -284,8 +404,7 @@ fn what_this_version_does_not_support_is_an_error_when_it_is_switched_on() {
     );
     assert_eq!(
         error("INFLUXDB_SPOOL_DIR", "/var/spool"),
-        "INFLUXDB_SPOOL_DIR is \"/var/spool\": \
-         not set: a spool is not supported by this version"
+        "INFLUXDB_SPOOL_DIR is set: leave it out, a spool is not supported by this version"
     );
     assert_eq!(
         error("INFLUXDB_OVERFLOW", "spool"),
@@ -311,6 +430,49 @@ fn a_masked_secret_is_an_error_rather_than_a_password() {
         );
     }
 }
+
+const SECRETS: [&str; 8] = [
+    "hunter2",
+    "sesame",
+    "s3cr3t-T0ken==",
+    "correct horse",
+    "päss,wörd",
+    "apiv3_Zk9-abcdefghijklmnopqrstuvwxyz0123456789",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+    "qX3v7yZ0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX2yZ3aB4cD5eF6gH7iJ8kL9mN0oP1qR2sT3uV4wX5yZ6A==",
+];
+
+/// How a secret gets into a value.
+const FORMS: [&str; 28] = [
+    "http://h/;p=SECRET/write",
+    "http://h/SECRET=/api/v2",
+    "SECRET",
+    " SECRET\n",
+    "SECRET@h",
+    "user:SECRET",
+    "user:SECRET@h",
+    "http://user:SECRET@h",
+    "http://user:SECRET@h:8086/write",
+    "http://SECRET@h",
+    "http://user:SECRET",
+    "http://user:SECRET/x",
+    "http://user%3aSECRET%40h",
+    "http://user%253ASECRET%2540h",
+    "http://h:SECRET",
+    "http://h?token=SECRET",
+    "http://h/write?u=user&p=SECRET",
+    "http://h/api/v2/write?org=o&token=SECRET#x",
+    "http://h#SECRET",
+    "http://a,http://user:SECRET@h",
+    "http://a,SECRET",
+    "http:user:SECRET",
+    "http:\\\\user:SECRET@h",
+    "tcp://user:SECRET@h:8086",
+    "https://user:SECRET@h",
+    "unix://user:SECRET@/x",
+    "Token SECRET",
+    "\u{202e}SECRET\0",
+];
 
 fn value() -> impl Strategy<Value = String> {
     let plausible = [
@@ -358,6 +520,67 @@ proptest! {
             Err(error) => format!("{error} {error:?}"),
         };
         prop_assert!(!shown.contains("hunter2"), "{}", shown);
+    }
+
+    #[test]
+    fn no_error_repeats_a_secret_wherever_it_was_put(
+        variable in prop::sample::select(VARIABLES.to_vec()),
+        secret in prop::sample::select(SECRETS.to_vec()),
+        form in prop::sample::select(FORMS.to_vec()),
+        others in prop::collection::vec((prop::sample::select(VARIABLES.to_vec()), value()), 0..3),
+    ) {
+        let text = form.replace("SECRET", secret);
+        let percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let config = Config::from_lookup(|wanted| match wanted == variable {
+            true => Some(text.clone()),
+            false => others.iter().find(|(name, _)| *name == wanted).map(|(_, v)| v.clone()),
+        });
+        let error = match &config {
+            Ok(config) => config.validate().err(),
+            Err(error) => Some(error.clone()),
+        };
+        if let Some(error) = error {
+            let start = crate::StartError::from(error.clone());
+            let shown = format!("{error} {error:?} {error:#?} {start} {start:?}");
+            prop_assert!(!shown.contains(secret), "{}", shown);
+            prop_assert!(!shown.contains(&percent), "{}", shown);
+        }
+        // The host's name is no secret: it is in each line about the server.
+        let is_place = ["INFLUXDB_URL", "INFLUXDB_HOST"].contains(&variable);
+        if let Ok(config) = &config && !is_place && secret.len() > 24 {
+            let shown = format!("{config:?} {config:#?} {:?}", config.origin);
+            prop_assert!(!shown.contains(secret), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn no_error_of_the_builder_repeats_a_secret(
+        secret in prop::sample::select(SECRETS.to_vec()),
+        form in prop::sample::select(FORMS.to_vec()),
+    ) {
+        let text = form.replace("SECRET", secret);
+        for config in [
+            Config::v1(text.clone()),
+            Config::v1("http://h").user(text.clone()).token("t"),
+            Config::v1("http://h").user(text.clone()).password("\n"),
+            Config::v1("http://h").password(text.clone()),
+            Config::v1("http://h").token(format!("{text}\n")),
+            Config::v2("http://h", format!("{text}\n"), text.clone()),
+            Config::v2("http://h", text.clone(), ""),
+        ] {
+            if let Err(error) = config.validate() {
+                let shown = format!("{error} {error:?}");
+                prop_assert!(!shown.contains(secret), "{}", shown);
+            }
+        }
+        for error in [
+            text.parse::<Api>().err(),
+            text.parse::<Overflow>().err(),
+            text.parse::<Precision>().err(),
+        ] {
+            let shown = format!("{error:?}");
+            prop_assert!(!shown.contains(secret), "{}", shown);
+        }
     }
 
     #[test]

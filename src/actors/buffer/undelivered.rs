@@ -1,0 +1,270 @@
+//! What a shutdown waits for, and what it gave up, in words.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    Database, Stats,
+    printable::{LIMIT, printable},
+};
+
+/// So many databases are named.
+const NAMED: usize = 3;
+
+/// How much of a name is shown, in characters.
+const NAME: usize = 100;
+
+/// Pending measurements: how many, and of which databases.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Undelivered {
+    pub(super) measurements: usize,
+    /// Those with the most, in that order.
+    largest: Vec<(Database, usize)>,
+    databases: usize,
+}
+
+/// The last thing that went wrong with a server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LastFailure {
+    /// The server's base URL.
+    pub(super) url: String,
+    pub(super) reason: String,
+}
+
+impl Undelivered {
+    pub(super) fn of<'a>(databases: impl Iterator<Item = (&'a Database, usize)>) -> Self {
+        let mut undelivered = Self::default();
+        for (database, measurements) in databases.filter(|(_, count)| *count > 0) {
+            undelivered.measurements += measurements;
+            undelivered.databases += 1;
+            let largest = &mut undelivered.largest;
+            let at = largest
+                .partition_point(|(other, count)| (*count, database) > (measurements, other));
+            if at < NAMED {
+                largest.truncate(NAMED - 1);
+                largest.insert(at.min(largest.len()), (database.clone(), measurements));
+            }
+        }
+        undelivered
+    }
+}
+
+/// `10 of a, 2 of b`, or `10 of a, 2 of b, 1 of c and 40 of 7 other databases`.
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: usize = self.largest.iter().map(|(_, count)| count).sum();
+        for (at, (database, count)) in self.largest.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            let name = database.to_string();
+            write!(f, "{comma}{count} of {}", printable(&name, NAME))?;
+        }
+        match self.databases - self.largest.len() {
+            0 => Ok(()),
+            1 => write!(f, " and {} of another database", self.measurements - named),
+            others => {
+                let rest = self.measurements - named;
+                write!(f, " and {rest} of {others} other databases")
+            }
+        }
+    }
+}
+
+impl fmt::Display for LastFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, reason } = self;
+        write!(f, "{}: {}", printable(url, LIMIT), printable(reason, LIMIT))
+    }
+}
+
+/// While a shutdown waits.
+pub(super) fn still_waiting(
+    undelivered: &Undelivered,
+    left: Duration,
+    url: &str,
+    failure: Option<&LastFailure>,
+) -> String {
+    let count = undelivered.measurements;
+    let seconds = left.as_secs_f64().round();
+    let what = format!(
+        "the end of delivery waits for {count} measurements ({undelivered}), for {seconds}s more \
+         at most"
+    );
+    match failure {
+        Some(failure) => format!("{what}: the last failure was {failure}"),
+        None => format!("{what}: they are being sent to {}", printable(url, LIMIT)),
+    }
+}
+
+/// How an end came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Everything was settled.
+    Settled,
+    TimeIsUp,
+    /// There never was a server.
+    NoServer {
+        attempts: u64,
+    },
+    /// The actor or its thread has ended before.
+    Unexpected,
+}
+
+/// The last line, where something is lost.
+pub(super) fn lost(
+    end: End,
+    undelivered: &Undelivered,
+    url: &str,
+    failure: Option<&LastFailure>,
+    stats: &Stats,
+) -> String {
+    let count = undelivered.measurements;
+    let url = printable(url, LIMIT);
+    let begin = format!("delivery has ended with {count} measurements undelivered ({undelivered})");
+    let why = match (end, failure) {
+        (End::NoServer { attempts }, _) => format!(
+            "no server was ever there, {url} has refused all {attempts} connections, the one after \
+             the shutdown was called too, so this did not wait for one (is it started, and is the \
+             URL right?)"
+        ),
+        (End::Unexpected, _) => "its thread has ended before its time".to_owned(),
+        (_, Some(failure)) => {
+            format!("they could not be delivered in time, the last failure was {failure}")
+        }
+        (_, None) => format!("the time was up before {url} had taken them"),
+    };
+    format!("{begin}: {why}; {stats}")
+}
+
+/// The last line, where nothing is.
+pub(super) fn complete(stats: &Stats) -> String {
+    match stats.dropped.total() {
+        0 => format!("delivery has ended, nothing is pending: {stats}"),
+        _ => format!(
+            "delivery has ended, nothing is pending: {stats} ({})",
+            stats.dropped
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn undelivered(counts: &[(&'static str, usize)]) -> Undelivered {
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(name, count)| (Database::new(*name), *count))
+            .collect();
+        Undelivered::of(counts.iter().map(|(database, count)| (database, *count)))
+    }
+
+    #[test]
+    fn the_databases_with_the_most_are_named_and_the_others_counted() {
+        for (counts, text) in [
+            (&[][..], ""),
+            (&[("a", 0)], ""),
+            (&[("a", 2), ("b", 10)], "10 of b, 2 of a"),
+            (&[("c", 1), ("b", 1), ("a", 1)], "1 of a, 1 of b, 1 of c"),
+            (
+                &[("a", 1), ("b", 2), ("c", 3), ("d", 4)],
+                "4 of d, 3 of c, 2 of b and 1 of another database",
+            ),
+            (
+                &[("e", 5), ("a", 1), ("b", 2), ("c", 3), ("d", 4)],
+                "5 of e, 4 of d, 3 of c and 3 of 2 other databases",
+            ),
+            (&[("a\nERROR forged", 1)], r"1 of a\nERROR forged"),
+        ] {
+            let undelivered = undelivered(counts);
+            assert_eq!(undelivered.to_string(), text);
+            let sum: usize = counts.iter().map(|(_, count)| count).sum();
+            assert_eq!(undelivered.measurements, sum);
+        }
+    }
+
+    #[test]
+    fn each_sentence_says_how_many_of_what_and_why() {
+        let some = undelivered(&[("a", 10), ("b", 2)]);
+        let url = "http://h:8086";
+        let failure = LastFailure {
+            url: url.to_owned(),
+            reason: "not connected: Connection refused\n".to_owned(),
+        };
+        let stats = Stats::default();
+        let left = Duration::from_millis(6_001);
+        for (text, expected) in [
+            (
+                still_waiting(&some, left, url, Some(&failure)),
+                "the end of delivery waits for 12 measurements (10 of a, 2 of b), for 6s more at \
+                 most: the last failure was http://h:8086: not connected: Connection refused\\n",
+            ),
+            (
+                still_waiting(&some, left, url, None),
+                "the end of delivery waits for 12 measurements (10 of a, 2 of b), for 6s more at \
+                 most: they are being sent to http://h:8086",
+            ),
+            (
+                lost(End::TimeIsUp, &some, url, Some(&failure), &stats),
+                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): they could \
+                 not be delivered in time, the last failure was http://h:8086: not connected: \
+                 Connection refused\\n; recorded=0 written=0 rejected=0 dropped=0 pending=0",
+            ),
+            (
+                lost(End::TimeIsUp, &some, url, None, &stats),
+                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): the time \
+                 was up before http://h:8086 had taken them; recorded=0 written=0 rejected=0 \
+                 dropped=0 pending=0",
+            ),
+            (
+                lost(
+                    End::NoServer { attempts: 7 },
+                    &some,
+                    url,
+                    Some(&failure),
+                    &stats,
+                ),
+                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): no server \
+                 was ever there, http://h:8086 has refused all 7 connections, the one after the \
+                 shutdown was called too, so this did not wait for one (is it started, and is the \
+                 URL right?); recorded=0 written=0 rejected=0 dropped=0 pending=0",
+            ),
+            (
+                lost(End::Unexpected, &some, url, None, &stats),
+                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): its thread \
+                 has ended before its time; recorded=0 written=0 rejected=0 dropped=0 pending=0",
+            ),
+            (
+                complete(&stats),
+                "delivery has ended, nothing is pending: recorded=0 written=0 rejected=0 dropped=0 \
+                 pending=0",
+            ),
+        ] {
+            assert_eq!(text, expected);
+        }
+        let mut stats = Stats {
+            recorded: 3,
+            ..Stats::default()
+        };
+        stats.dropped.buffer_full = 3;
+        assert!(complete(&stats).ends_with("dropped=3 pending=0 (buffer_full=3)"));
+    }
+
+    #[test]
+    fn every_sentence_is_one_bounded_line() {
+        let long: &'static str = Box::leak("x\n".repeat(10_000).into_boxed_str());
+        let some = undelivered(&[(long, 1), ("b", 1), ("c", 1), ("d", 1)]);
+        let failure = LastFailure {
+            url: long.to_owned(),
+            reason: long.to_owned(),
+        };
+        let stats = Stats::default();
+        for text in [
+            still_waiting(&some, Duration::MAX, long, Some(&failure)),
+            still_waiting(&some, Duration::MAX, long, None),
+            lost(End::TimeIsUp, &some, long, Some(&failure), &stats),
+            lost(End::NoServer { attempts: 1 }, &some, long, None, &stats),
+        ] {
+            assert!(text.chars().count() < 3 * LIMIT, "{text}");
+            assert_eq!(text.lines().count(), 1);
+        }
+    }
+}

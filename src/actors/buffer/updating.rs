@@ -1,0 +1,67 @@
+//! Updates that come as messages: the program's closure runs on this actor's thread.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use actix::{Addr, AsyncContext as _, Context, ResponseFuture};
+
+use super::{BufferActor, Reconfigure, Update};
+use crate::{
+    ConfigError,
+    shared::Shared,
+    turn::{Refused, Taken},
+};
+
+impl BufferActor {
+    /// At once, so that what comes behind it finds the settings changed; only if another thread is
+    /// in the middle of an update it waits, and nothing waits for it.
+    pub(super) fn update(
+        &mut self,
+        update: Update,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<Result<(), ConfigError>> {
+        let shared = Arc::clone(&self.shared);
+        if update.inside.contains(&shared.turn.id()) {
+            return Box::pin(async { Err(Refused::Inside.into()) });
+        }
+        let updated = match shared.turn.try_take() {
+            Ok(turn) => apply(update, &shared, &turn),
+            Err(Refused::Inside) => Err(Refused::Inside.into()),
+            Err(Refused::Busy) => {
+                return Box::pin(update_later(update, Arc::clone(&shared), context.address()));
+            }
+        };
+        if updated.is_ok() {
+            self.reconfigure(context);
+        }
+        Box::pin(async { updated })
+    }
+}
+
+async fn update_later(
+    update: Update,
+    shared: Arc<Shared>,
+    buffer: Addr<BufferActor>,
+) -> Result<(), ConfigError> {
+    let turn = shared.turn.taken_later().await;
+    apply(update, &shared, &turn)?;
+    buffer.do_send(Reconfigure);
+    Ok(())
+}
+
+/// A panic of the program's closure must not take what is pending with it.
+fn apply(update: Update, shared: &Shared, turn: &Taken<'_>) -> Result<(), ConfigError> {
+    let change = AssertUnwindSafe(|| shared.change(update.change, turn));
+    catch_unwind(change).unwrap_or_else(|payload| {
+        // Its drop may panic too.
+        mem::forget(payload);
+        Err(ConfigError::new(
+            "update",
+            "a closure that panicked",
+            "nothing was changed",
+        ))
+    })
+}

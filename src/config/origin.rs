@@ -1,0 +1,97 @@
+//! Where the settings come from, so that an error names each as it was set.
+
+use std::borrow::Cow;
+
+use crate::error::ConfigError;
+
+/// Of all settings of one [`Config`](super::Config). No part of its value: two that hold the same
+/// settings are equal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The variable that gave the URL, if the settings were read from the environment.
+    url_variable: Option<&'static str>,
+    /// What the program has set since.
+    by_program: Vec<&'static str>,
+    /// What was odd in the environment: for the log, once there is a logger.
+    warnings: Vec<String>,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Origin {
+    pub(super) fn environment(url_variable: &'static str) -> Self {
+        Self {
+            url_variable: Some(url_variable),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// What to log when delivery starts.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// A builder method was called.
+    pub(super) fn set_by_program(&mut self, setting: &'static str) {
+        if self.url_variable.is_some() && !self.by_program.contains(&setting) {
+            self.by_program.push(setting);
+        }
+    }
+
+    /// The setting's name, as who set it knows it: the builder's method or the variable. What
+    /// nobody has set is named as the others are.
+    pub(crate) fn name(&self, setting: &'static str) -> Cow<'static, str> {
+        self.rename(setting.into())
+    }
+
+    pub(super) fn named(&self, error: ConfigError) -> ConfigError {
+        ConfigError {
+            setting: self.rename(error.setting),
+            ..error
+        }
+    }
+
+    fn rename(&self, setting: Cow<'static, str>) -> Cow<'static, str> {
+        let is_methods = self.by_program.iter().any(|method| *method == setting);
+        match (self.url_variable, &*setting) {
+            (None, _) | (_, "base_tag") => setting,
+            (Some(_), _) if is_methods => setting,
+            (Some(variable), "url") => variable.into(),
+            (Some(_), "environment") => "ENVIRONMENT".into(),
+            (Some(_), _) => format!("INFLUXDB_{}", setting.to_ascii_uppercase()).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_named_as_it_was_set() {
+        let mut program = Origin::default();
+        program.set_by_program("org");
+        assert_eq!(program.name("org"), "org");
+        assert_eq!(program.name("token"), "token");
+
+        let mut both = Origin::environment("INFLUXDB_URL");
+        both.set_by_program("org");
+        for (setting, name) in [
+            ("org", "org"),
+            ("token", "INFLUXDB_TOKEN"),
+            ("url", "INFLUXDB_URL"),
+            ("environment", "ENVIRONMENT"),
+            ("base_tag", "base_tag"),
+        ] {
+            assert_eq!(both.name(setting), name);
+        }
+    }
+}

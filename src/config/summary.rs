@@ -1,0 +1,139 @@
+//! The settings in a line of the log: where to, as which API, and with which limits.
+
+use super::{Api, Config, Overflow};
+use crate::printable::{LIMIT, printable};
+
+impl Config {
+    /// For the start of delivery.
+    pub(crate) fn summary(&self) -> String {
+        if !self.enabled {
+            return format!(
+                "delivery is switched off ({} is false): measurements are counted and go nowhere",
+                self.origin.name("enabled")
+            );
+        }
+        let Self {
+            max_batch_size,
+            max_buffer_size,
+            trigger_size,
+            interval,
+            max_clients,
+            request_timeout,
+            overflow,
+            ..
+        } = self;
+        let batch_bytes = size(self.max_batch_bytes);
+        let buffer_bytes = size(self.max_buffer_bytes);
+        let age = match self.max_age {
+            None => String::new(),
+            Some(age) => format!(" and no older than {age:?}"),
+        };
+        let dropped = match overflow {
+            Overflow::DropNewest => "newest",
+            Overflow::DropOldest => "oldest",
+        };
+        format!(
+            "measurements go to {}: every {interval:?} or {trigger_size} measurements, in batches \
+             of up to {max_batch_size} or {batch_bytes}, {max_clients} requests at a time, each \
+             within {request_timeout:?}; pending are at most {max_buffer_size} or \
+             {buffer_bytes}{age}, beyond that the {dropped} are dropped (actix-influxdb {})",
+            self.destination(),
+            env!("CARGO_PKG_VERSION"),
+        )
+    }
+
+    /// Where to, as which API, and with what kind of credentials.
+    pub(crate) fn destination(&self) -> String {
+        let urls = self.urls().unwrap_or_default().join(" or ");
+        let urls = printable(&urls, LIMIT);
+        let credentials = match (&self.token, &self.user, &self.password) {
+            (Some(_), _, _) => "with a token",
+            (None, Some(_), Some(_)) => "with user and password",
+            (None, Some(_), None) => "with a user and no password",
+            (None, None, _) => "without credentials",
+        };
+        let org = match (self.api, self.org.as_deref()) {
+            (Api::V2, Some(org)) => {
+                format!(
+                    " for organisation {:?}",
+                    printable(super::shown::name(org), LIMIT)
+                )
+            }
+            _ => String::new(),
+        };
+        format!("{urls} as API {}{org}, {credentials}", self.api)
+    }
+}
+
+/// Bytes in the largest unit that divides them.
+fn size(bytes: usize) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
+            return format!("{} {name}", bytes / unit);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_where_to_as_which_api_and_with_which_limits() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            Config::default().summary(),
+            format!(
+                "measurements go to http://localhost:8086 as API v1, without credentials: every \
+                 10s or 5000 measurements, in batches of up to 10000 or 4 MiB, 10 requests at a \
+                 time, each within 10s; pending are at most 500000 or 128 MiB, beyond that the \
+                 newest are dropped (actix-influxdb {version})"
+            )
+        );
+        let other = Config::v2("http://a:1,http://b:2/x/", "acme", "hunter2")
+            .max_age(Duration::from_secs(60))
+            .max_buffer_bytes(1500)
+            .overflow(Overflow::DropOldest)
+            .summary();
+        for words in [
+            "http://a:1 or http://b:2/x as API v2 for organisation \"acme\", with a token:",
+            "500000 or 1500 bytes and no older than 60s, beyond that the oldest are dropped",
+        ] {
+            assert!(other.contains(words), "{other}");
+        }
+        assert!(!other.contains("hunter2"), "{other}");
+    }
+
+    #[test]
+    fn what_is_switched_off_is_said_with_the_setting_that_does_it() {
+        let off = "measurements are counted and go nowhere";
+        assert_eq!(
+            Config::default().enabled(false).summary(),
+            format!("delivery is switched off (enabled is false): {off}")
+        );
+        let lookup = |variable: &str| (variable == "INFLUXDB_ENABLED").then(|| "no".to_owned());
+        assert_eq!(
+            Config::from_lookup(lookup).unwrap().summary(),
+            format!("delivery is switched off (INFLUXDB_ENABLED is false): {off}")
+        );
+    }
+
+    #[test]
+    fn the_line_is_bounded_whatever_the_urls_are() {
+        let urls = vec!["http://a.example"; 1_000].join(",");
+        let line = Config::v1(urls).summary();
+        assert!(
+            line.chars().count() < 2 * LIMIT && !line.contains('\n'),
+            "{line}"
+        );
+        let org = format!("x\u{202e}{}", "y".repeat(1_000));
+        let line = Config::v2("http://h", org, "t").summary();
+        assert!(
+            line.chars().count() < 2 * LIMIT && !line.contains('\u{202e}'),
+            "{line}"
+        );
+    }
+}

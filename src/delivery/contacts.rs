@@ -1,0 +1,161 @@
+//! Was there ever a server? Where there is none, as in development, an end need not wait for it.
+
+use std::collections::BTreeSet;
+
+/// What came of all attempts to reach the servers, since the pipeline was started.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    /// Something answered, with whatever status.
+    answered: bool,
+    /// POSTs that were sent, those that are under way included.
+    attempts: u64,
+    /// Those of them whose connection was refused.
+    refused: u64,
+    shutdown: Option<SinceShutdown>,
+}
+
+#[derive(Debug)]
+struct SinceShutdown {
+    servers: usize,
+    /// By their numbers, those that refused a connection which was made after the call.
+    refused: BTreeSet<usize>,
+}
+
+/// One attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contact {
+    /// By its number, in the order of the URLs.
+    server: usize,
+    is_since_shutdown: bool,
+}
+
+#[allow(
+    dead_code,
+    reason = "what sends and hears answers is being changed to call it"
+)]
+impl Contacts {
+    /// A POST is sent to the server of that number. What comes of it is
+    /// [`answered`](Self::answered) or [`refused`](Self::refused); anything else (a timeout, a
+    /// reset) needs no call.
+    #[allow(dead_code, reason = "what sends is being changed to call it")]
+    pub(crate) fn attempt(&mut self, server: usize) -> Contact {
+        self.attempts += 1;
+        Contact {
+            server,
+            is_since_shutdown: self.shutdown.is_some(),
+        }
+    }
+
+    /// A response came, whatever it says.
+    pub(crate) fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    /// Nobody listens there.
+    pub(crate) fn refused(&mut self, contact: Contact) {
+        self.refused += 1;
+        if let Some(shutdown) = &mut self.shutdown
+            && contact.is_since_shutdown
+        {
+            shutdown.refused.insert(contact.server);
+        }
+    }
+
+    /// Shutdown was called, with so many servers.
+    pub(crate) fn shut_down(&mut self, servers: usize) {
+        self.shutdown = Some(SinceShutdown {
+            servers,
+            refused: BTreeSet::new(),
+        });
+    }
+
+    /// Need an end wait no longer?
+    pub(crate) fn end_early(&self) -> bool {
+        let refused_since_call = self
+            .shutdown
+            .as_ref()
+            .is_some_and(|shutdown| shutdown.refused.len() >= shutdown.servers.max(1));
+        ends_early(
+            self.answered,
+            self.attempts,
+            self.refused,
+            refused_since_call,
+        )
+    }
+
+    /// How many connections were tried.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.attempts
+    }
+}
+
+/// Nothing was ever delivered, and nobody ever listened, now included: a server that is only being
+/// restarted has answered before, or swallows packets, or is refused once and not each time.
+fn ends_early(delivered_ever: bool, attempts: u64, refused: u64, refused_since_call: bool) -> bool {
+    !delivered_ever && refused_since_call && attempts > 0 && attempts == refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_early_only_where_nobody_ever_was() {
+        for (delivered_ever, attempts, refused, refused_since_call, early) in [
+            (false, 1, 1, true, true),
+            (false, 50, 50, true, true),
+            // Nothing is known yet.
+            (false, 0, 0, false, false),
+            (false, 0, 0, true, false),
+            // It may have come since.
+            (false, 50, 50, false, false),
+            // One is under way, or timed out, or was reset.
+            (false, 50, 49, true, false),
+            // It was there, and will be again.
+            (true, 50, 50, true, false),
+            (true, 50, 49, true, false),
+        ] {
+            assert_eq!(
+                ends_early(delivered_ever, attempts, refused, refused_since_call),
+                early,
+                "{delivered_ever} {attempts} {refused} {refused_since_call}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_that_was_made_before_the_call_is_not_one_made_after_it() {
+        let mut contacts = Contacts::default();
+        let before = contacts.attempt(0);
+        contacts.shut_down(1);
+        contacts.refused(before);
+        assert!(!contacts.end_early());
+        let after = contacts.attempt(0);
+        assert!(!contacts.end_early(), "it is under way");
+        contacts.refused(after);
+        assert!(contacts.end_early());
+        assert_eq!(contacts.attempts(), 2);
+        contacts.attempt(0);
+        contacts.answered();
+        assert!(!contacts.end_early());
+    }
+
+    #[test]
+    fn each_server_has_to_refuse_after_the_call() {
+        let mut contacts = Contacts::default();
+        contacts.shut_down(2);
+        for (server, early) in [(0, false), (0, false), (1, true)] {
+            let contact = contacts.attempt(server);
+            contacts.refused(contact);
+            assert_eq!(contacts.end_early(), early);
+        }
+    }
+
+    #[test]
+    fn without_a_shutdown_nothing_ends() {
+        let mut contacts = Contacts::default();
+        let contact = contacts.attempt(0);
+        contacts.refused(contact);
+        assert!(!contacts.end_early());
+    }
+}
