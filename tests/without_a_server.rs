@@ -23,7 +23,6 @@ fn nobody() -> String {
 const SOON: Duration = Duration::from_secs(3);
 
 #[actix::test]
-#[ignore = "the buffer actor does not feed its Contacts yet"]
 async fn an_end_does_not_wait_for_a_server_that_was_never_there() {
     logger::install(LevelFilter::Info);
     for urls in [nobody(), format!("{},{}", nobody(), nobody())] {

@@ -29,15 +29,10 @@ pub(crate) struct Contact {
     is_since_shutdown: bool,
 }
 
-#[allow(
-    dead_code,
-    reason = "what sends and hears answers is being changed to call it"
-)]
 impl Contacts {
     /// A POST is sent to the server of that number. What comes of it is
     /// [`answered`](Self::answered) or [`refused`](Self::refused); anything else (a timeout, a
     /// reset) needs no call.
-    #[allow(dead_code, reason = "what sends is being changed to call it")]
     pub(crate) fn attempt(&mut self, server: usize) -> Contact {
         self.attempts += 1;
         Contact {

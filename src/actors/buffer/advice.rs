@@ -17,11 +17,14 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
     }
     match retry.scope {
         Scope::Endpoint => {
-            let setting = match (config.api, &config.token) {
-                (Api::V1, None) => "user and password",
-                _ => "the token",
-            };
-            format!(" (check {setting})")
+            let name = |setting| config.origin.name(setting);
+            match (config.api, &config.token) {
+                (Api::V1, None) => format!(" (check {} and {})", name("user"), name("password")),
+                _ => format!(" (check {})", name("token")),
+            }
+        }
+        Scope::Path if config.api == Api::V2 && retry.words.contains("org") => {
+            format!(" (check {})", config.origin.name("org"))
         }
         Scope::Path => {
             let api = match config.api {
@@ -31,11 +34,15 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
             };
             let path = endpoint.write_path();
             format!(
-                " (asked for was POST {path}: does the server speak {api}, and is the URL right?)"
+                " (asked for was POST {path}: does the server speak {api}, and is {} right?)",
+                config.origin.name("url")
             )
         }
         Scope::Database if retry.misses_database => match (config.api, config.create_database) {
-            (Api::V1, false) => " (create it, or set create_database)".to_owned(),
+            (Api::V1, false) => {
+                let setting = config.origin.name("create_database");
+                format!(" (create it, or set {setting})")
+            }
             _ => " (create it)".to_owned(),
         },
         Scope::Database | Scope::Unclear => String::new(),
@@ -75,7 +82,16 @@ mod tests {
                 misconfigured(Scope::Endpoint),
                 "check user and password",
             ),
-            (v2(), misconfigured(Scope::Endpoint), "check the token"),
+            (v2(), misconfigured(Scope::Endpoint), "check token"),
+            (
+                v2(),
+                Retry::new(
+                    Scope::Path,
+                    Cause::Configuration,
+                    "Please provide either orgID or org",
+                ),
+                "check org",
+            ),
             (
                 v1(),
                 misconfigured(Scope::Path),

@@ -25,8 +25,10 @@ impl BufferActor {
         let Returned {
             loan,
             writer,
+            contact,
             verdict,
         } = returned;
+        self.hear(contact, &verdict);
         self.writers.put_back(writer);
         if let Some(database) = self.dispatcher.backlog().database(loan).cloned() {
             self.act(loan, database, verdict, context);

@@ -7,6 +7,7 @@ use crate::{
     ServerInfo, ShutdownReport, Stats,
     delivery::{
         backlog::LoanId,
+        contacts::Contact,
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
@@ -95,6 +96,7 @@ pub(crate) struct Reconfigure;
 pub(crate) struct Returned {
     pub(crate) loan: LoanId,
     pub(crate) writer: usize,
+    pub(crate) contact: Contact,
     pub(crate) verdict: Verdict,
 }
 

@@ -208,10 +208,6 @@ impl BufferActor {
     }
 
     /// Remembers whether there is a server: for what came of the POST of `contact`.
-    #[allow(
-        dead_code,
-        reason = "what hears the answers is being changed to call it"
-    )]
     pub(super) fn hear(&mut self, contact: Contact, verdict: &Verdict) {
         match verdict {
             Verdict::Retry(retry) if retry.is_refused => self.contacts.refused(contact),

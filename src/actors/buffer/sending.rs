@@ -51,6 +51,7 @@ impl BufferActor {
         let lost = Returned {
             loan,
             writer,
+            contact: self.contacts.attempt(endpoint),
             verdict: Verdict::Retry(Retry::new(Scope::Database, Cause::Unavailable, reason)),
         };
         let write = Write {

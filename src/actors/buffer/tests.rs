@@ -112,7 +112,7 @@ impl Rig {
     }
 
     fn stats(&self) -> Stats {
-        let stats = self.shared.intake.stats();
+        let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
         assert_eq!(stats.pending, self.shared.intake.gauge.lines() as u64);
         stats
