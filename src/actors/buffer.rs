@@ -17,6 +17,7 @@ mod alarms;
 mod collecting;
 mod creation;
 mod delivery;
+mod first_contact;
 mod messages;
 mod outages;
 mod rejections;
@@ -27,6 +28,7 @@ mod undelivered;
 mod updating;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,7 +43,7 @@ pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
 use self::{
     alarms::Alarms,
     collecting::Interval,
-    messages::{Created, End},
+    messages::{Created, End, Pinged},
     outages::Outages,
     rejections::Rejections,
     reports::Waiting,
@@ -90,6 +92,8 @@ pub struct BufferActor {
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
+    /// The endpoints that were asked who is there.
+    asked: BTreeSet<usize>,
     contacts: Contacts,
 }
 
@@ -130,6 +134,7 @@ impl BufferActor {
             alarms: Alarms::default(),
             outages: Outages::default(),
             rejections: Rejections::default(),
+            asked: BTreeSet::new(),
             contacts: Contacts::default(),
         }
     }
@@ -173,6 +178,7 @@ impl BufferActor {
                     let now = actix_rt::time::Instant::now().into_std();
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     self.outages.forget_all();
+                    self.asked.clear();
                     let destination = config.destination();
                     logging::info!("measurements go from now on to {destination}");
                 }
@@ -335,6 +341,14 @@ impl Handler<Created> for BufferActor {
 
     fn handle(&mut self, created: Created, context: &mut Self::Context) {
         self.created(created, context);
+    }
+}
+
+impl Handler<Pinged> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, pinged: Pinged, _: &mut Self::Context) {
+        self.pinged(pinged);
     }
 }
 

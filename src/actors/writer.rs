@@ -11,9 +11,10 @@ use bytes::Bytes;
 use super::{buffer::Returned, reply::Reply};
 use crate::{
     Database,
-    delivery::verdict::verdict,
+    delivery::verdict::{Outcome, verdict},
     endpoint::{Endpoint, Http},
     logging,
+    printable::{LIMIT, printable},
 };
 
 /// POST this batch. The verdict goes to `reply`.
@@ -58,7 +59,16 @@ async fn post(http: Http, write: Write) {
         reply,
     } = write;
     let outcome = http.write(&endpoint, &database, body, timeout).await;
-    logging::debug!("POST of a batch for {database} to {endpoint}: {outcome}");
+    let name = database.to_string();
+    logging::debug!(
+        "POST of a batch for {} to {endpoint}: {outcome}",
+        printable(&name, LIMIT)
+    );
+    let is_unusual = matches!(&outcome, Outcome::Answered(answer) if answer.status != 204);
     let verdict = verdict(outcome, SystemTime::now());
-    reply.send(|lost| Returned { verdict, ..lost });
+    reply.send(|lost| Returned {
+        verdict,
+        is_unusual,
+        ..lost
+    });
 }

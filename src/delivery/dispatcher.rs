@@ -546,6 +546,12 @@ impl Dispatcher {
         self.conclude(loan, [(0..lines, rejected)], PartsPlace::Behind)
     }
 
+    /// Where a batch was sent to, if that endpoint is still in use.
+    pub(crate) fn endpoint(&self, loan: LoanId) -> Option<usize> {
+        let flight = self.flights.get(&loan)?;
+        (flight.generation == self.generation).then_some(flight.attempt.endpoint)
+    }
+
     fn lent(&self, loan: LoanId) -> Option<(Database, usize)> {
         let database = self.backlog.database(loan)?.clone();
         Some((database, self.backlog.lines(loan)?.len()))

@@ -2,8 +2,13 @@
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, messages::Created};
-use crate::{Database, endpoint::Endpoint, logging};
+use super::{BufferActor, messages::Created, telling::shown};
+use crate::{
+    Database,
+    endpoint::Endpoint,
+    logging,
+    printable::{LIMIT, printable},
+};
 
 impl BufferActor {
     /// Asks the server to create the database. The breaker of the database, which has just opened
@@ -33,18 +38,22 @@ impl BufferActor {
             result,
             is_first,
         } = created;
+        let name = shown(&database);
         match result {
             Ok(()) => {
-                logging::info!("the server says that it has created database {database}");
+                logging::info!("the server says that it has created database {name}");
                 // Not each time: a server may say so, and still have no such database.
                 if is_first {
                     self.dispatcher.retry_database_now(&database, self.now());
                     self.pump(context);
                 }
             }
-            Err(reason) => {
-                logging::error!("database {database} could not be created: {reason}");
+            // The same attempt follows each probe of the database: it is told of once.
+            Err(reason) if is_first => {
+                let reason = printable(&reason, LIMIT);
+                logging::error!("database {name} could not be created: {reason}");
             }
+            Err(_) => {}
         }
     }
 }

@@ -26,10 +26,18 @@ impl BufferActor {
             loan,
             writer,
             contact,
+            is_unusual,
             verdict,
         } = returned;
+        let is_written = verdict == Verdict::Written;
         self.hear(contact, &verdict);
         self.writers.put_back(writer);
+        if is_written
+            && is_unusual
+            && let Some(endpoint) = self.dispatcher.endpoint(loan)
+        {
+            self.ask_who_is_there(endpoint, context);
+        }
         if let Some(database) = self.dispatcher.backlog().database(loan).cloned() {
             self.act(loan, database, verdict, context);
         }

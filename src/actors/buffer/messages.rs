@@ -97,6 +97,8 @@ pub(crate) struct Returned {
     pub(crate) loan: LoanId,
     pub(crate) writer: usize,
     pub(crate) contact: Contact,
+    /// Was there an answer with another status than the one that all servers have for success?
+    pub(crate) is_unusual: bool,
     pub(crate) verdict: Verdict,
 }
 
@@ -116,6 +118,13 @@ pub(super) struct Created {
     pub(super) result: Result<(), String>,
     /// Was it the first attempt since the database was found missing?
     pub(super) is_first: bool,
+}
+
+/// To itself: what an endpoint answered to a ping.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Pinged {
+    pub(super) result: Result<ServerInfo, PingError>,
 }
 
 /// To itself: everything is answered, end the thread.

@@ -176,8 +176,11 @@ impl Outages {
 
     /// Nothing waits for this database any more: whether it works is nobody's concern.
     pub(super) fn forget_if_idle(&mut self, database: &Database, backlog: &Backlog) {
-        if !self.databases.is_empty() && !backlog.has(database) {
-            self.databases.remove(database);
+        if !backlog.has(database)
+            && let Some(outage) = self.databases.get_mut(database)
+        {
+            // How often it was told of is remembered.
+            outage.lasts = None;
         }
     }
 

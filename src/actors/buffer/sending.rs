@@ -52,6 +52,7 @@ impl BufferActor {
             loan,
             writer,
             contact: self.contacts.attempt(endpoint),
+            is_unusual: false,
             verdict: Verdict::Retry(Retry::new(Scope::Database, Cause::Unavailable, reason)),
         };
         let write = Write {
