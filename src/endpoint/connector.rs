@@ -19,6 +19,9 @@ use crate::delivery::verdict::Outcome;
 /// The longest that connecting may take, names and all attempts included.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
+/// Of how many addresses a failure tells.
+const MAX_TOLD: usize = 4;
+
 /// When a connection that says nothing is asked whether it is still there, how often, and how many
 /// times: so that one that is dead is found before the next batch, 10 s later by default.
 const KEEP_ALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
@@ -79,14 +82,7 @@ impl Connector {
         if addresses.is_empty() {
             return Err(not_connected(format!("{name} has no address"), false));
         }
-        let stream = happy_eyeballs::connect(addresses).await.map_err(|errors| {
-            let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-            let is_refused = errors.iter().all(|(_, error)| is_refused(error));
-            let texts = errors
-                .iter()
-                .map(|(address, error)| format!("{address}: {error}"));
-            not_connected(texts.collect::<Vec<_>>().join("; "), is_refused)
-        })?;
+        let stream = happy_eyeballs::connect(addresses).await.map_err(failed)?;
         prepare(&stream);
         Ok(Socket::Tcp(stream))
     }
@@ -123,6 +119,20 @@ fn prepare(stream: &TcpStream) {
     {
         _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
     }
+}
+
+/// No address took a connection: the first few with their errors.
+fn failed(errors: Vec<(SocketAddr, io::Error)>) -> Fault {
+    let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    let is_refused = errors.iter().all(|(_, error)| is_refused(error));
+    let texts = errors
+        .iter()
+        .map(|(address, error)| format!("{address}: {error}"));
+    let mut reason = texts.take(MAX_TOLD).collect::<Vec<_>>().join("; ");
+    if errors.len() > MAX_TOLD {
+        reason.push_str(&format!("; and {} more", errors.len() - MAX_TOLD));
+    }
+    not_connected(reason, is_refused)
 }
 
 fn not_connected(reason: String, is_refused: bool) -> Fault {

@@ -14,7 +14,11 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// How many of these bytes, the next ones, belong to the body.
+    /// How many of these bytes, the next ones, belong to the body: all, up to its end or a fault.
+    ///
+    /// # Errors
+    ///
+    /// The first of them is at fault.
     pub(super) fn advance(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Nothing => Ok(0),
@@ -78,9 +82,17 @@ impl Chunks {
                 };
                 continue;
             }
-            self.0 = self.0.next(bytes[at]).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::InvalidData, "its chunks are no chunks")
-            })?;
+            let Some(next) = self.0.next(bytes[at]) else {
+                // What came before is good; the error comes with the next call.
+                return match at {
+                    0 => Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "its chunks are no chunks",
+                    )),
+                    _ => Ok(at),
+                };
+            };
+            self.0 = next;
             at += 1;
         }
         Ok(at)
@@ -125,12 +137,9 @@ mod tests {
     fn read(framing: Framing, bytes: &[u8], piece: usize) -> Result<(usize, bool), ()> {
         let mut framing = framing;
         let mut at = 0;
-        for piece in bytes.chunks(piece) {
-            let taken = framing.advance(piece).map_err(drop)?;
-            at += taken;
-            if taken < piece.len() {
-                break;
-            }
+        while at < bytes.len() && !framing.is_over() {
+            let end = bytes.len().min(at + piece);
+            at += framing.advance(&bytes[at..end]).map_err(drop)?;
         }
         Ok((at, framing.is_over()))
     }

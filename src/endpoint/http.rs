@@ -98,8 +98,10 @@ impl Http {
         let response = response.map_err(|fault| fault.to_string())?;
         let body = response.body();
         // A refusal may come with status 200 (seen on 1.6.7), and so may a page of another server.
-        let is_result = body.trim().is_empty() || body.trim_start().starts_with("{\"results\"");
-        match response.is_success() && is_result && !body.contains("\"error\"") {
+        let json = serde_json::from_str::<serde_json::Value>(&body);
+        let is_result = json.is_ok_and(|json| json.get("results").is_some());
+        let is_done = (is_result || body.trim().is_empty()) && !body.contains("\"error\"");
+        match response.is_success() && is_done {
             true => Ok(()),
             false => Err(format!("status {}: {}", response.status, shown(&body))),
         }

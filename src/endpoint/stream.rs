@@ -122,9 +122,11 @@ impl<T: Transport> Stream<T> {
         Fault { outcome, is_stale }
     }
 
-    /// On a connection that was used before, it may be the rest of the response before.
     fn unreadable(&mut self, unreadable: Unreadable) -> Fault {
         let host = &self.host.name;
+        // On a connection that was used before, it is the rest of the response before.
+        let is_rest =
+            matches!(unreadable, Unreadable::Foreign(_)) && self.reader.interim_count() == 0;
         let reason = match unreadable {
             Unreadable::Foreign(what) => {
                 format!("the server at {host} does not speak HTTP/1: it answered {what}")
@@ -135,7 +137,7 @@ impl<T: Transport> Stream<T> {
         };
         Fault {
             outcome: Outcome::NotReadable { reason },
-            is_stale: self.is_reused,
+            is_stale: self.is_reused && is_rest,
         }
     }
 }

@@ -145,16 +145,17 @@ async fn refused_is_what_every_address_refuses() {
     assert!(is_refused);
     assert_eq!(reason.matches("refused").count(), 2, "{reason}");
 
-    // Nobody can be at port 0.
-    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let fault = open(Fixed(vec![refusing(), nowhere]), "http://name")
-        .await
-        .unwrap_err();
-    let (reason, is_refused) = refusal(fault);
-    // Linux says "refused" of port 0 as well.
-    assert_eq!(
-        is_refused,
-        reason.matches("refused").count() == 2,
+    let of = |kinds: &[io::ErrorKind]| {
+        let errors = kinds.iter().map(|kind| (refusing(), (*kind).into()));
+        refusal(failed(errors.collect()))
+    };
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable};
+    assert!(of(&[ConnectionRefused, ConnectionRefused]).1);
+    assert!(!of(&[ConnectionRefused, HostUnreachable]).1);
+    assert!(!of(&[HostUnreachable, ConnectionRefused]).1);
+    let (reason, _) = of(&[HostUnreachable; 100]);
+    assert!(
+        reason.ends_with("; and 96 more") && reason.len() < 400,
         "{reason}"
     );
 }

@@ -139,7 +139,7 @@ proptest! {
             let is_length = |name: &str| matches!(name, "content-length" | "transfer-encoding");
             let lengths = parsed.headers.iter().filter(|field| is_length(field.name)).count();
             prop_assert!(lengths <= 1);
-            let wanted = format!(" {}", head.status);
+            let wanted = head.status.to_string();
             prop_assert!(String::from_utf8_lossy(&bytes).contains(&wanted));
         }
     }

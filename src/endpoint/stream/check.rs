@@ -12,11 +12,12 @@ const REQUEST: usize = 10;
 /// If what awc would get isn't one plain final head with one length, followed by bytes of the body; or if
 /// it depends on how the bytes are cut.
 pub(crate) fn check_response(bytes: &[u8]) {
-    let whole = response(bytes, bytes.len().max(1));
+    let whole = response(bytes, bytes.len().max(1), Step::Close);
     for piece in [1, 2, 7] {
-        let cut = response(bytes, piece);
+        let cut = response(bytes, piece, Step::Close);
         assert_eq!(whole.as_ref().ok(), cut.as_ref().ok(), "by {piece}");
     }
+    _ = response(bytes, 3, Step::Reset);
     let Ok(read) = whole else {
         return;
     };
@@ -60,10 +61,10 @@ pub(crate) fn check_response(bytes: &[u8]) {
 }
 
 /// What awc would get of these bytes, sent in pieces.
-fn response(bytes: &[u8], piece: usize) -> Result<Vec<u8>, String> {
+fn response(bytes: &[u8], piece: usize, end: Step) -> Result<Vec<u8>, String> {
     let mut steps = vec![Step::After(REQUEST)];
     steps.extend(bytes.chunks(piece).map(|piece| Step::Bytes(piece.to_vec())));
-    steps.push(Step::Close);
+    steps.push(end);
     let mut stream = Scripted::new(steps).stream();
     write(&mut stream, REQUEST).map_err(|error| error.to_string())?;
     let mut all = Vec::new();

@@ -143,13 +143,11 @@ impl<T: Transport> Stream<T> {
             self.state = State::Over;
             return Poll::Ready(Ok(()));
         }
-        let (count, read) = (framing.advance(read)?, read.len());
+        let count = framing.advance(read)?;
+        // What follows the body is nobody's, and what is at fault will be found so.
+        self.reader.push(&read[count..]);
         buffer.set_filled(before + count);
         self.end_body();
-        if count < read {
-            // What follows the body is nobody's.
-            self.state = State::Over;
-        }
         Poll::Ready(Ok(()))
     }
 

@@ -122,6 +122,21 @@ fn what_is_no_http_on_a_used_connection_may_be_the_rest_of_the_response_before()
 }
 
 #[test]
+fn an_answer_that_cannot_be_used_is_one_on_a_used_connection_too() {
+    for response in [
+        "HTTP/1.1 400 X\r\nContent-Length: 1, 2\r\n\r\n",
+        "HTTP/1.1 101 X\r\n\r\n",
+        "HTTP/1.1 100 X\r\n\r\nok\n",
+    ] {
+        let (_, mut stream) = server([ONE, bytes(WRITTEN), TWO, bytes(response)]);
+        assert_eq!(answer(&mut stream).unwrap(), CLEAN);
+        let fault = answer(&mut stream).unwrap_err();
+        let is_unreadable = matches!(fault.outcome, Outcome::NotReadable { .. });
+        assert!(!fault.is_stale && is_unreadable, "{fault:?}");
+    }
+}
+
+#[test]
 fn a_used_connection_that_is_cut_before_the_answer_is_stale_and_a_new_one_is_not() {
     for end in [Step::Close, Step::Reset] {
         let (_, mut stream) = server([ONE, bytes(WRITTEN), TWO, end.clone()]);
