@@ -35,6 +35,7 @@ pub struct Answer {
     pub(super) reset: bool,
     pub(super) drip: Option<(usize, Duration)>,
     pub(super) close: bool,
+    pub(super) interim: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,7 @@ impl Answer {
             reset: false,
             drip: None,
             close: false,
+            interim: Vec::new(),
         }
     }
 
@@ -220,6 +222,19 @@ impl Answer {
         self
     }
 
+    /// Sends an interim response first (RFC 9110 §15.2): 100, 102 or 103, say. More than one call
+    /// sends more than one.
+    ///
+    /// # Panics
+    ///
+    /// If the status is not 1xx, or is 101, which is final.
+    pub fn interim(mut self, status: u16) -> Self {
+        let is_interim = (100..200).contains(&status) && status != 101;
+        assert!(is_interim, "{status} is no status of an interim response");
+        self.interim.push(status);
+        self
+    }
+
     /// The reply: this script's own, or `accepted` where InfluxDB has the word.
     pub(super) fn reply(&self, accepted: Reply) -> Reply {
         let mut reply = match self.what {
@@ -231,6 +246,7 @@ impl Answer {
             reply.body = body.clone();
         }
         reply.framing = self.framing.unwrap_or(reply.framing);
+        reply.interim.clone_from(&self.interim);
         reply
     }
 }

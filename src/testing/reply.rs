@@ -20,6 +20,8 @@ pub(super) struct Reply {
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     pub(super) framing: Framing,
+    /// Statuses of interim responses (1xx) that come before.
+    pub(super) interim: Vec<u16>,
 }
 
 impl Reply {
@@ -29,6 +31,7 @@ impl Reply {
             headers: Vec::new(),
             body: Bytes::new(),
             framing: Framing::Length,
+            interim: Vec::new(),
         }
     }
 
@@ -88,6 +91,10 @@ impl Reply {
     /// The response, without a body if the request was a `HEAD`.
     pub(super) fn to_bytes(&self, head_only: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 512);
+        for status in &self.interim {
+            let head = format!("HTTP/1.1 {status} {}\r\n\r\n", reason(*status));
+            out.extend_from_slice(head.as_bytes());
+        }
         out.extend_from_slice(
             format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes(),
         );

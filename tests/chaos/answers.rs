@@ -1,5 +1,5 @@
-//! What a server that has gone mad answers. It never lies: it says 2xx only of what it has stored,
-//! and that a line is bad only if one is.
+//! What a server that has gone mad answers. It never lies: an empty 2xx is only of what it has stored,
+//! and it says that a line is bad only if one is.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,13 +9,33 @@ use fastrand::Rng;
 /// Splitting can always get below this.
 pub const SMALL_BODY: usize = 3_000;
 
-/// An answer to one write. `missing` is a database that is not there.
-pub fn answer(rng: &mut Rng, request: &Request, missing: Option<&str>) -> Answer {
+/// What a server has against requests for a while.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grudge {
+    /// A database that is not there.
+    pub missing: Option<&'static str>,
+    /// One that may not be written.
+    pub forbidden: Option<&'static str>,
+    /// The link is slow: what is larger than this is not through in time.
+    pub slow_above: Option<usize>,
+}
+
+/// An answer to one write.
+pub fn answer(rng: &mut Rng, request: &Request, grudge: Grudge) -> Answer {
     let database = request.param("db").unwrap_or_default();
-    if missing == Some(database) {
+    if grudge.missing == Some(database) {
         return missing_database(database);
     }
-    match rng.u8(..40) {
+    if grudge.forbidden == Some(database) {
+        return forbidden(rng);
+    }
+    if grudge
+        .slow_above
+        .is_some_and(|bytes| request.body.len() > bytes)
+    {
+        return Answer::accept().stall_before_response();
+    }
+    match rng.u8(..60) {
         0 => failure(rng),
         1 => failure(rng).store(),
         2 => overloaded(rng),
@@ -35,6 +55,17 @@ pub fn answer(rng: &mut Rng, request: &Request, missing: Option<&str>) -> Answer
         11 => refused(rng, request),
         12 if request.body.len() > SMALL_BODY => Answer::error(413, "Request Entity Too Large"),
         13 => Answer::accept().close_unannounced(),
+        14..=16 => interim(rng, Answer::accept()),
+        17 => {
+            let answer = failure(rng);
+            interim(rng, answer)
+        }
+        18 => foreign(rng),
+        19 => foreign(rng).store(),
+        20 => fault_of_the_request(rng),
+        21 => trouble(rng),
+        22 => trouble(rng).store(),
+        23 if request.body.len() > SMALL_BODY => too_large(rng),
         _ => Answer::accept(),
     }
 }
@@ -48,6 +79,87 @@ pub fn early(rng: &mut Rng) -> Answer {
             let bytes = rng.usize(..8_000);
             torn(rng, Answer::cut_request(bytes))
         }
+    }
+}
+
+/// Interim responses, as a proxy that says early that it is at work.
+fn interim(rng: &mut Rng, mut answer: Answer) -> Answer {
+    for _ in 0..rng.usize(1..4) {
+        answer = answer.interim(pick(rng, &[100, 102, 103]));
+    }
+    answer
+}
+
+/// A success of something else than a database.
+fn foreign(rng: &mut Rng) -> Answer {
+    let body = pick(
+        rng,
+        &[
+            "<!doctype html><title>Welcome</title>",
+            r#"{"links":{"self":"/api/v2"}}"#,
+            r#"{"error":"not found"}"#,
+            "OK",
+        ],
+    );
+    Answer::status(pick(rng, &[200, 201, 202])).body(body)
+}
+
+/// A refusal that is about no line.
+fn fault_of_the_request(rng: &mut Rng) -> Answer {
+    let body = pick(
+        rng,
+        &[
+            "Client sent an HTTP request to an HTTPS server.\n",
+            r#"{"code":"invalid","message":"Please provide either orgID or org"}"#,
+            r#"{"error":"invalid precision \"x\" (use n, u, ms, s, m or h)"}"#,
+            r#"{"error":"Adding a new database would exceed limit of 5 databases"}"#,
+            "unsupported path requested: \"/write\"",
+            "<html><head><title>400 Request Header Or Cookie Too Large</title></head></html>",
+        ],
+    );
+    Answer::status(pick(rng, &[400, 422])).body(body)
+}
+
+/// The server's own trouble, in words that speak of points.
+fn trouble(rng: &mut Rng) -> Answer {
+    let text = pick(
+        rng,
+        &[
+            "partial write: write x: no space left on device dropped=1",
+            "partial write",
+            "engine: cache-max-memory-size exceeded: (2/1)",
+            "readonly now and writing is not allowed",
+        ],
+    );
+    let status = if text == "partial write" {
+        500
+    } else {
+        pick(rng, &[400, 500])
+    };
+    Answer::error(status, text)
+}
+
+fn too_large(rng: &mut Rng) -> Answer {
+    match rng.u8(..3) {
+        0 => Answer::error(500, "max request size (3000 bytes) exceeded"),
+        1 => Answer::status(400)
+            .body("too big data size exceeding -influx.maxRequestSize=3000 bytes"),
+        _ => Answer::status(413).body("<html><title>413 Request Entity Too Large</title></html>"),
+    }
+}
+
+/// What a database is answered that nobody may write, or that nobody can.
+pub fn forbidden(rng: &mut Rng) -> Answer {
+    match rng.u8(..5) {
+        0 => Answer::status(403)
+            .body(r#"{"code":"forbidden","message":"insufficient permissions for write"}"#),
+        1 => Answer::error(
+            403,
+            "\"ada\" user is not authorized to write to database \"a\"",
+        ),
+        2 => Answer::status(404).body(r#"{"code":"not found","message":"no dbrp mapping found"}"#),
+        3 => Answer::status(414),
+        _ => Answer::status(503).retry_after(0),
     }
 }
 

@@ -17,7 +17,7 @@ use fastrand::Rng;
 
 use super::{
     DATABASES,
-    answers::{SMALL_BODY, answer, early},
+    answers::{Grudge, SMALL_BODY, answer, early},
 };
 
 pub const USER: &str = "ada";
@@ -36,15 +36,15 @@ pub struct Weather {
 
 impl Weather {
     pub fn start(fake: &Arc<FakeInflux>, influx: &Influx, mut rng: Rng) -> Self {
-        let missing = Arc::new(Mutex::new(None));
+        let grudge = Arc::new(Mutex::new(Grudge::default()));
         let posts = Arc::new(AtomicU64::new(0));
         fake.answer_with({
-            let (missing, posts) = (Arc::clone(&missing), Arc::clone(&posts));
+            let (grudge, posts) = (Arc::clone(&grudge), Arc::clone(&posts));
             let rng = Mutex::new(rng.fork());
             move |request| {
                 posts.fetch_add(1, Relaxed);
-                let missing = *missing.lock().unwrap();
-                answer(&mut rng.lock().unwrap(), request, missing)
+                let grudge = *grudge.lock().unwrap();
+                answer(&mut rng.lock().unwrap(), request, grudge)
             }
         });
         let stop = Arc::new(AtomicBool::new(false));
@@ -52,7 +52,7 @@ impl Weather {
             let (fake, influx, stop) = (Arc::clone(fake), influx.clone(), Arc::clone(&stop));
             move || {
                 while !stop.load(Relaxed) {
-                    change(&mut rng, &fake, &influx, &missing);
+                    change(&mut rng, &fake, &influx, &grudge);
                     // A stall lasts until here: often too long for the client, and sometimes not.
                     fake.release();
                 }
@@ -77,9 +77,15 @@ impl Weather {
 }
 
 /// Something goes wrong, for a while, and is well again.
-fn change(rng: &mut Rng, fake: &FakeInflux, influx: &Influx, missing: &Mutex<Option<&str>>) {
+fn change(rng: &mut Rng, fake: &FakeInflux, influx: &Influx, grudge: &Mutex<Grudge>) {
     let last = |rng: &mut Rng| thread::sleep(Duration::from_millis(rng.u64(5..120)));
-    match rng.u8(..12) {
+    let bear = |rng: &mut Rng, new: Grudge| {
+        *grudge.lock().unwrap() = new;
+        last(rng);
+        *grudge.lock().unwrap() = Grudge::default();
+    };
+    let database = DATABASES[rng.usize(..DATABASES.len())];
+    match rng.u8(..16) {
         0 => {
             fake.refuse();
             last(rng);
@@ -91,9 +97,34 @@ fn change(rng: &mut Rng, fake: &FakeInflux, influx: &Influx, missing: &Mutex<Opt
             fake.require_auth(USER, PASSWORD);
         }
         2 => {
-            *missing.lock().unwrap() = Some(DATABASES[rng.usize(..DATABASES.len())]);
-            last(rng);
-            *missing.lock().unwrap() = None;
+            let missing = Some(database);
+            bear(
+                rng,
+                Grudge {
+                    missing,
+                    ..Grudge::default()
+                },
+            );
+        }
+        8 | 9 => {
+            let forbidden = Some(database);
+            bear(
+                rng,
+                Grudge {
+                    forbidden,
+                    ..Grudge::default()
+                },
+            );
+        }
+        10 => {
+            let slow_above = Some(SMALL_BODY);
+            bear(
+                rng,
+                Grudge {
+                    slow_above,
+                    ..Grudge::default()
+                },
+            );
         }
         3 => {
             fake.set_max_body_size(SMALL_BODY);
