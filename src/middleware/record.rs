@@ -63,7 +63,7 @@ impl Record {
         request: &ServiceRequest,
         open: OpenRequest,
     ) -> Self {
-        instance.learn_routes(request);
+        instance.routing.learn_resources(request);
         let options = &instance.options;
         Self {
             timestamp: Timestamp::now(),
@@ -94,16 +94,16 @@ impl Record {
         response: &HttpResponse<()>,
         size: BodySize,
     ) {
-        let Stage::Pending { open, .. } = &self.stage else {
+        let Stage::Pending { uri, open } = &self.stage else {
             return;
         };
         let first_byte = self.started.elapsed();
         let mut additions = open.close();
+        let route = (self.instance.routing).of_answered(request, uri, self.method);
         let options = &self.instance.options;
         if let Some(customize) = &options.customize {
-            self.working = true;
-            (customize.0)(request, response, additions.get_or_insert_default());
-            self.working = false;
+            let additions = additions.get_or_insert_default();
+            self.instance.contain(|| (customize.0)(request, response, additions));
         }
         if self.correlation_id.is_none() {
             self.correlation_id = options.correlation_id(|name| response.headers().get(name));
@@ -119,7 +119,7 @@ impl Record {
             BodySize::Stream => None,
         };
         self.stage = Stage::Answered(Answer {
-            route: self.instance.route_of(request, self.method),
+            route,
             additions,
             status: status.as_u16(),
             first_byte,
@@ -135,14 +135,15 @@ impl Record {
         let Stage::Pending { uri, open } = &self.stage else {
             return;
         };
-        let route = self.instance.route_by_path(uri, self.method);
+        let additions = open.close();
+        let route = self.instance.route_of_gone(uri, &additions, self.method);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
         };
         self.stage = Stage::Answered(Answer {
             route,
-            additions: open.close(),
+            additions,
             status: status.as_u16(),
             first_byte: self.started.elapsed(),
             expected: Some(bytes),
@@ -212,12 +213,13 @@ impl Drop for Record {
                 Some((answer.first_byte, answer.sent)),
             ),
             Stage::Pending { uri, open } => {
-                let route = self.instance.route_by_path(uri, self.method);
+                let additions = open.close();
+                let route = self.instance.route_of_gone(uri, &additions, self.method);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,
                 };
-                (route, open.close(), status, None)
+                (route, additions, status, None)
             }
         };
         self.instance.record(Point {

@@ -1,5 +1,7 @@
 use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
+use actix_web::http::Uri;
+
 use crate::{FieldValue, Measurement, TagValue, measurement::Entries};
 
 type Str = Cow<'static, str>;
@@ -40,6 +42,15 @@ struct Additions {
     tags: Entries<Str, 4>,
     fields: Entries<FieldValue, 4>,
     skip: bool,
+    seen: Option<Sighting>,
+}
+
+/// What was known of a request when its measurement was last asked for.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    pub(super) uri: Uri,
+    /// Of the resource that it was at, once it was at one.
+    pub(super) pattern: Option<String>,
 }
 
 impl RequestMeasurement {
@@ -90,6 +101,29 @@ impl RequestMeasurement {
 
     pub(super) fn is_skipped(&self) -> bool {
         self.0.borrow().skip
+    }
+
+    pub(super) fn seen_at(&self, uri: &Uri) {
+        let additions = &mut *self.0.borrow_mut();
+        match &mut additions.seen {
+            Some(seen) if seen.uri == *uri => {}
+            seen => {
+                *seen = Some(Sighting {
+                    uri: uri.clone(),
+                    pattern: None,
+                });
+            }
+        }
+    }
+
+    pub(super) fn matched(&self, pattern: Option<String>) {
+        if let Some(seen) = &mut self.0.borrow_mut().seen {
+            seen.pattern = pattern.or(seen.pattern.take());
+        }
+    }
+
+    pub(super) fn take_sighting(&self) -> Option<Sighting> {
+        self.0.borrow_mut().seen.take()
     }
 
     pub(super) fn add_to(&self, measurement: &mut Measurement) {

@@ -38,11 +38,25 @@ struct Series {
 
 impl Route {
     fn new(pattern: Option<&str>, name: Option<&str>) -> Self {
+        // A service that is mounted at the root, as `Files::new("/", …)`, has an empty pattern; and
+        // no tag has an empty value.
+        let pattern = pattern.map(|pattern| match pattern {
+            "" => "/",
+            pattern => pattern,
+        });
         Self {
             pattern: pattern.map(str::to_owned),
             name: name.map(str::to_owned),
             series: RefCell::default(),
         }
+    }
+
+    pub(super) fn is_unmatched(&self) -> bool {
+        self.pattern.is_none()
+    }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Sets the tags of a request that ended so.
@@ -133,12 +147,20 @@ impl Routes {
         let Some(pattern) = pattern else {
             return Rc::clone(&self.unmatched);
         };
+        self.with(pattern, |routes| routes.of(pattern, method, name))
+    }
+
+    /// The route of a resource that has a pattern and a name.
+    pub(super) fn named(&self, pattern: &str, name: &str) -> Rc<Route> {
+        self.with(pattern, |routes| routes.named(pattern, name))
+    }
+
+    fn with<T>(&self, pattern: &str, then: impl FnOnce(&mut SamePattern) -> T) -> T {
         let mut routes = self.by_pattern.borrow_mut();
-        if let Some(known) = routes.get_mut(pattern) {
-            return known.of(pattern, method, name);
+        match routes.get_mut(pattern) {
+            Some(known) => then(known),
+            None => then(routes.entry(pattern.to_owned()).or_default()),
         }
-        let same_pattern = routes.entry(pattern.to_owned()).or_default();
-        same_pattern.of(pattern, method, name)
     }
 }
 
@@ -154,16 +176,20 @@ impl SamePattern {
         {
             return Rc::clone(unnamed);
         }
-        let new = |name| Rc::new(Route::new(Some(pattern), name));
         let Some(name) = name() else {
             self.unnamed_methods.push(method);
-            return Rc::clone(self.unnamed.get_or_insert_with(|| new(None)));
+            let new = || Rc::new(Route::new(Some(pattern), None));
+            return Rc::clone(self.unnamed.get_or_insert_with(new));
         };
+        self.named(pattern, name)
+    }
+
+    fn named(&mut self, pattern: &str, name: &str) -> Rc<Route> {
         let known = |route: &&Rc<Route>| route.name.as_deref() == Some(name);
         if let Some(known) = self.named.iter().find(known) {
             return Rc::clone(known);
         }
-        let route = new(Some(name));
+        let route = Rc::new(Route::new(Some(pattern), Some(name)));
         self.named.push(Rc::clone(&route));
         route
     }
@@ -205,6 +231,15 @@ mod tests {
         let two = encoder("2");
         assert!(series(&route, GET, &two).ends_with(b"zone=2"));
         assert_eq!(route.series.borrow().len(), 2);
+    }
+
+    #[test]
+    fn the_endpoint_of_a_service_at_the_root_is_a_slash() {
+        let route = Routes::default().of(Some(""), "GET", || None);
+        assert_eq!(
+            str::from_utf8(&series(&route, GET, &encoder("1"))).unwrap(),
+            "m\\ x,endpoint=/,method=GET,outcome=ok,status_code=200,zone=1"
+        );
     }
 
     #[test]
