@@ -3,6 +3,7 @@
 
 mod client;
 mod expect;
+mod in_process;
 mod service;
 
 mod aborted;
@@ -14,6 +15,7 @@ mod exclude;
 mod failed;
 mod half_closed;
 mod hostile;
+mod identity;
 mod http2;
 mod instances;
 mod keep_alive;
@@ -23,4 +25,5 @@ mod panicked;
 mod remote_ip;
 mod request_measurement;
 mod sample;
+mod untouched;
 mod without_content;
