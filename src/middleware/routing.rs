@@ -6,7 +6,7 @@ use std::{
 
 use actix_web::{
     HttpRequest,
-    dev::{ResourceMap, ServiceRequest},
+    dev::{ResourceMap, ServiceRequest, Url},
     http::Uri,
 };
 use foldhash::fast::RandomState;
@@ -61,7 +61,12 @@ impl Routing {
         uri: &Uri,
         method: &'static str,
     ) -> Rc<Route> {
-        let route = self.of_resource(request, method);
+        let mut route = self.of_resource(request, method);
+        // actix-web looks by the path as it came, and its router by what is encoded in it.
+        let decoded = request.match_info().get_ref().path();
+        if route.is_unmatched() && decoded != request.path() {
+            route = self.of_path(request.resource_map(), decoded, method);
+        }
         let (before, after) = (uri.path(), request.path());
         let is_untouched = before.as_ptr() == after.as_ptr() && before.len() == after.len();
         if !is_untouched || route.is_unmatched() {
@@ -97,7 +102,7 @@ impl Routing {
         let mut by_name = self.by_name.borrow_mut();
         let new = || match request.match_pattern() {
             Some(pattern) => self.routes.named(&pattern, name),
-            None => self.routes.of(None, "", || None),
+            None => self.unmatched(),
         };
         Rc::clone(by_name.entry(name.as_ptr().addr()).or_insert_with(new))
     }
@@ -114,26 +119,35 @@ impl Routing {
         seen: Option<Sighting>,
         method: &'static str,
     ) -> Rc<Route> {
-        let unmatched = || self.routes.of(None, method, || None);
         let Some(Resources { map, .. }) = self.resources.get() else {
-            return unmatched();
+            return self.unmatched();
         };
         let Sighting { uri, pattern } = seen.unwrap_or_else(|| Sighting {
             uri: uri.clone(),
             pattern: None,
         });
+        // As the router reads it, without what is encoded in vain.
+        let url = Url::new(uri);
         if let Some(pattern) = pattern {
-            let is_first = map.match_pattern(uri.path()).as_deref() == Some(&pattern);
-            let name = || map.match_name(uri.path()).filter(|_| is_first);
+            let is_first = map.match_pattern(url.path()).as_deref() == Some(&pattern);
+            let name = || map.match_name(url.path()).filter(|_| is_first);
             return self.routes.of(Some(&pattern), method, name);
         }
         let rewriting = self.rewriting.borrow();
-        for path in rewriting.candidates(uri.path()) {
-            if let Some(pattern) = map.match_pattern(&path) {
-                let name = || map.match_name(&path);
-                return self.routes.of(Some(&pattern), method, name);
-            }
-        }
-        unmatched()
+        let mut routes = rewriting
+            .candidates(url.path())
+            .map(|path| self.of_path(map, &path, method));
+        let matched = routes.find(|route| !route.is_unmatched());
+        matched.unwrap_or_else(|| self.unmatched())
+    }
+
+    fn of_path(&self, map: &ResourceMap, path: &str, method: &'static str) -> Rc<Route> {
+        let pattern = map.match_pattern(path);
+        self.routes
+            .of(pattern.as_deref(), method, || map.match_name(path))
+    }
+
+    fn unmatched(&self) -> Rc<Route> {
+        self.routes.of(None, "", || None)
     }
 }
