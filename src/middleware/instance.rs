@@ -53,8 +53,8 @@ impl Instance {
             std::mem::forget(payload);
             if !self.has_told_of_panic.replace(true) {
                 logging::error!(
-                    "the closure given to InfluxMetrics::customize panics: the measurements of such \
-                     requests lack what it adds"
+                    "the closure given to InfluxMetrics::customize panicked: the measurement lacks \
+                     what it had yet to add (told once for each worker)"
                 );
             }
         }
