@@ -103,7 +103,8 @@ impl Record {
         let options = &self.instance.options;
         if let Some(customize) = &options.customize {
             let additions = additions.get_or_insert_default();
-            self.instance.contain(|| (customize.0)(request, response, additions));
+            self.instance
+                .contain(|| (customize.0)(request, response, additions));
         }
         if self.correlation_id.is_none() {
             self.correlation_id = options.correlation_id(|name| response.headers().get(name));

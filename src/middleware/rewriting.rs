@@ -197,10 +197,7 @@ mod tests {
         // It merges, and may append: but it does not trim.
         let slash = ("/b/", "/b/");
         assert_eq!(candidates(&[slash], "//a/"), ["//a/", "/a/", "/a/"]);
-        assert_eq!(
-            candidates(&[("/b", "/b")], "//a/"),
-            ["//a/", "/a/", "/a"]
-        );
+        assert_eq!(candidates(&[("/b", "/b")], "//a/"), ["//a/", "/a/", "/a"]);
         let nothing = [("//b", "//b"), slash, ("/", "/")];
         assert_eq!(candidates(&nothing, "//a/"), ["//a/"]);
     }

@@ -134,7 +134,9 @@ fn headers_of_64_kib_leave_128_bytes_each_in_a_field_or_in_a_tag() {
         let expected = expected("/").without("remote_ip");
         let expected = match placement {
             Placement::Tag => expected.tag("correlation_id", id).tag("remote_ip", address),
-            _ => expected.field("correlation_id", id).field("remote_ip", address),
+            _ => expected
+                .field("correlation_id", id)
+                .field("remote_ip", address),
         };
         check(&service.finish(), &[expected]);
     }

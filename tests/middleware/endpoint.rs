@@ -190,19 +190,26 @@ async fn files_that_are_served_at_the_root_are_the_endpoint_slash() {
         "/static/none",
         "/else"
     );
-    let expected = ["/page", "/in", "/by/{name}/at", "/static", "/static", "unmatched"];
+    let expected = [
+        "/page",
+        "/in",
+        "/by/{name}/at",
+        "/static",
+        "/static",
+        "unmatched",
+    ];
     assert_eq!(found, expected);
 }
 
 #[actix_web::test]
 async fn files_at_the_root_are_the_endpoint_of_what_is_refused_or_dropped_too() {
     let recorder = Recorder::start();
-    let refuse = from_fn(async |request: ServiceRequest, _: Next<BoxBody>| {
-        match request.path() {
+    let refuse = from_fn(
+        async |request: ServiceRequest, _: Next<BoxBody>| match request.path() {
             "/waits" => std::future::pending().await,
             _ => Err::<ServiceResponse, _>(ErrorUnauthorized("no")),
-        }
-    });
+        },
+    );
     let app = App::new()
         .service(Files::new("/", "."))
         .wrap(refuse)
@@ -236,11 +243,20 @@ impl HttpServiceFactory for Mounted {
 async fn every_service_has_an_endpoint_however_it_is_mounted() {
     let ok = || web::to(HttpResponse::Ok);
     // Without a pattern; with several, or none at all; with a tail.
-    assert_eq!(endpoints!(App::new().service(Mounted(None)), "/", "/x"), ["/"; 2]);
+    assert_eq!(
+        endpoints!(App::new().service(Mounted(None)), "/", "/x"),
+        ["/"; 2]
+    );
     let several = Mounted(Some(ResourceDef::new(["/a", "/b/{c}"])));
-    assert_eq!(endpoints!(App::new().service(several), "/b/1", "/a"), ["/a"; 2]);
+    assert_eq!(
+        endpoints!(App::new().service(several), "/b/1", "/a"),
+        ["/a"; 2]
+    );
     let none = Mounted(Some(ResourceDef::new(Vec::<String>::new())));
-    assert_eq!(endpoints!(App::new().service(none), "/", "/x"), ["unmatched"; 2]);
+    assert_eq!(
+        endpoints!(App::new().service(none), "/", "/x"),
+        ["unmatched"; 2]
+    );
     let tail = App::new().route("/{tail:.*}", ok());
     assert_eq!(endpoints!(tail, "/", "/a/b"), ["/{tail:.*}"; 2]);
     let with_name = App::new().service(web::service("/s").name("s").finish(fn_service(
@@ -258,17 +274,24 @@ async fn scopes_with_and_without_a_prefix_have_endpoints_and_default_services_ar
             web::scope("/a")
                 .service(web::resource("").to(HttpResponse::Ok))
                 .service(web::resource("/").to(HttpResponse::Ok))
-                .service(
-                    web::scope("/{b}")
-                        .route("/c", ok())
-                        .default_service(ok()),
-                )
+                .service(web::scope("/{b}").route("/c", ok()).default_service(ok()))
                 .default_service(ok()),
         )
         .service(web::scope("").route("/x", ok()).default_service(ok()))
         .default_service(ok());
-    let found = endpoints!(app, "/", "/a", "/a/", "/a/1/c", "/a/1/d", "/a/1", "/x", "/y");
-    let expected = ["/", "/a", "/a/", "/a/{b}/c", "unmatched", "unmatched", "/x", "unmatched"];
+    let found = endpoints!(
+        app, "/", "/a", "/a/", "/a/1/c", "/a/1/d", "/a/1", "/x", "/y"
+    );
+    let expected = [
+        "/",
+        "/a",
+        "/a/",
+        "/a/{b}/c",
+        "unmatched",
+        "unmatched",
+        "/x",
+        "unmatched",
+    ];
     assert_eq!(found, expected);
 }
 
@@ -295,7 +318,11 @@ async fn refused_requests_of_a_known_route_have_its_endpoint() {
         .service(web::resource("/users/{id}").get(async |_: web::Path<u32>| ""))
         .service(web::resource("/json").post(async |_: web::Json<u32>| ""))
         .service(web::scope("/s").route("/x", web::get().to(async || "")))
-        .service(web::resource("/never").guard(guard::fn_guard(|_| false)).to(async || ""))
+        .service(
+            web::resource("/never")
+                .guard(guard::fn_guard(|_| false))
+                .to(async || ""),
+        )
         .wrap(recorder.metrics());
     let app = init_service(app).await;
     let mut statuses = Vec::new();
@@ -312,7 +339,17 @@ async fn refused_requests_of_a_known_route_have_its_endpoint() {
     }
     assert_eq!(statuses, [404, 405, 400, 404, 404, 404]);
     let points = recorder.finish().await;
-    let endpoints: Vec<_> = points.iter().map(|point| point.tag("endpoint").unwrap()).collect();
-    let expected = ["/users/{id}", "/users/{id}", "/json", "/s/x", "/never", "unmatched"];
+    let endpoints: Vec<_> = points
+        .iter()
+        .map(|point| point.tag("endpoint").unwrap())
+        .collect();
+    let expected = [
+        "/users/{id}",
+        "/users/{id}",
+        "/json",
+        "/s/x",
+        "/never",
+        "unmatched",
+    ];
     assert_eq!(endpoints, expected);
 }

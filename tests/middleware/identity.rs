@@ -58,7 +58,10 @@ async fn a_request_that_was_dropped_lends_its_measurement_to_no_other_in_its_mem
         .wrap(recorder.metrics());
     let app = App::new()
         .service(inside)
-        .route("/needs", web::get().to(async |_: RequestMeasurement| "never"))
+        .route(
+            "/needs",
+            web::get().to(async |_: RequestMeasurement| "never"),
+        )
         .route("/may", web::get().to(tagging));
     let app = init_service(app).await;
     let mut waiting = Vec::new();
@@ -71,7 +74,11 @@ async fn a_request_that_was_dropped_lends_its_measurement_to_no_other_in_its_mem
         assert_eq!(response, "not measured");
         let (status, body) = in_process::finish(&app, get("/needs")).await;
         assert_eq!(status, 500);
-        assert!(str::from_utf8(&body.unwrap()).unwrap().contains("no InfluxMetrics"));
+        assert!(
+            str::from_utf8(&body.unwrap())
+                .unwrap()
+                .contains("no InfluxMetrics")
+        );
         let response = call_and_read_body(&app, get("/in/other").to_request()).await;
         assert_eq!(response, "measured");
     }
@@ -80,14 +87,26 @@ async fn a_request_that_was_dropped_lends_its_measurement_to_no_other_in_its_mem
     points.sort_by_key(|point| point.tag("status_code") == Some("499"));
     let other = answered("GET", "/in/other", 200, "ok", 8).tag("user", "stranger");
     let dropped = unanswered("GET", "unmatched", 499, "aborted").tag("user", "let go");
-    check(&points, &[[(); 3].map(|()| other.clone()), [(); 3].map(|()| dropped.clone())].concat());
+    check(
+        &points,
+        &[
+            [(); 3].map(|()| other.clone()),
+            [(); 3].map(|()| dropped.clone()),
+        ]
+        .concat(),
+    );
 }
 
 #[actix_web::test]
-async fn what_is_added_between_two_middlewares_is_the_outer_ones_also_when_the_request_is_dropped() {
+async fn what_is_added_between_two_middlewares_is_the_outer_ones_also_when_the_request_is_dropped()
+{
     let recorder = Recorder::start();
     let inside = web::scope("/in")
-        .service(web::resource("/{id}").wrap(recorder.metrics_into("inner")).get(tagging))
+        .service(
+            web::resource("/{id}")
+                .wrap(recorder.metrics_into("inner"))
+                .get(tagging),
+        )
         .wrap(from_fn(let_go));
     let app = App::new().service(inside).wrap(recorder.metrics());
     let app = init_service(app).await;
@@ -95,7 +114,11 @@ async fn what_is_added_between_two_middlewares_is_the_outer_ones_also_when_the_r
     assert!(in_process::waits(call.as_mut()));
     in_process::finish(&app, get("/in/1")).await;
     drop(call);
-    let [outer, inner] = recorder.finish_in([DATABASE, "inner"]).await.try_into().unwrap();
+    let [outer, inner] = recorder
+        .finish_in([DATABASE, "inner"])
+        .await
+        .try_into()
+        .unwrap();
     let other = answered("GET", "/in/{id}", 200, "ok", 8);
     let dropped = unanswered("GET", "/in/{id}", 499, "aborted").tag("user", "let go");
     check(&outer, &[dropped, other.clone()]);
@@ -148,7 +171,8 @@ async fn a_request_that_is_taken_apart_and_put_together_again_is_the_same() {
     let recorder = Recorder::start();
     let again = async |request: ServiceRequest, next: Next<BoxBody>| {
         let (request, payload) = request.into_parts();
-        next.call(ServiceRequest::from_parts(request, payload)).await
+        next.call(ServiceRequest::from_parts(request, payload))
+            .await
     };
     let inner = recorder.metrics();
     let app = App::new().service(
@@ -357,7 +381,13 @@ fn use_connections(service: &Service, user: usize) {
 async fn use_streams(service: &Service, user: usize) {
     let client = http2::connect(service).await;
     for _ in 0..ROUNDS {
-        let paths = ["/in/whole", "/out", "/in/refused/x", "/in/stream", "/in/slow"];
+        let paths = [
+            "/in/whole",
+            "/out",
+            "/in/refused/x",
+            "/in/stream",
+            "/in/slow",
+        ];
         let streams = paths.iter().cycle().take(40).map(|path| {
             let mut client = client.clone();
             async move {
@@ -414,7 +444,10 @@ fn each_point_has_its_own_users_tags_whatever_becomes_of_other_requests() {
             // It ended before its handler began.
             None => {
                 let is_refused = point.tag("endpoint") == Some("/in/refused/{number}");
-                assert!(is_refused || point.tag("outcome") == Some("aborted"), "{point:?}");
+                assert!(
+                    is_refused || point.tag("outcome") == Some("aborted"),
+                    "{point:?}"
+                );
                 untagged += 1;
             }
         }
@@ -422,5 +455,9 @@ fn each_point_has_its_own_users_tags_whatever_becomes_of_other_requests() {
             assert_eq!(user.as_str(), own, "{point:?}");
         }
     }
-    assert!(untagged < points.len() / 2, "{untagged} of {}", points.len());
+    assert!(
+        untagged < points.len() / 2,
+        "{untagged} of {}",
+        points.len()
+    );
 }

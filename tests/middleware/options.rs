@@ -43,7 +43,11 @@ async fn page(request: HttpRequest, measurement: Option<RequestMeasurement>) -> 
         measurement.set_field("added", true);
     }
     let some = || stream::iter([Chunk::Ok(Bytes::from_static(b"some"))]);
-    let failure = || Chunk::Err(actix_web::error::ErrorInternalServerError("the disk is gone"));
+    let failure = || {
+        Chunk::Err(actix_web::error::ErrorInternalServerError(
+            "the disk is gone",
+        ))
+    };
     let mut response = HttpResponse::Ok();
     match request.path() {
         "/text" => response.body("text"),
@@ -78,7 +82,9 @@ macro_rules! requests {
             .wrap($metrics);
         let app = init_service(app).await;
         let at = |path: &str| get(&format!("{path}?{}", $query));
-        for path in ["/text", "/empty", "/204", "/500", "/stream", "/breaks", "/short"] {
+        for path in [
+            "/text", "/empty", "/204", "/500", "/stream", "/breaks", "/short",
+        ] {
             in_process::finish(&app, at(path)).await;
         }
         in_process::finish(&app, at("/text").method(Method::HEAD)).await;

@@ -191,12 +191,14 @@ async fn a_panic_of_another_middleware_on_the_way_in_or_out_is_panicked() {
             assert_ne!(request.path(), "/call", "on purpose");
             service.call(request)
         })
-        .wrap(from_fn(async |request: ServiceRequest, next: Next<BoxBody>| {
-            assert_ne!(request.path(), "/in", "on purpose");
-            let response = next.call(request).await?;
-            assert_ne!(response.request().path(), "/out", "on purpose");
-            Ok(response)
-        }))
+        .wrap(from_fn(
+            async |request: ServiceRequest, next: Next<BoxBody>| {
+                assert_ne!(request.path(), "/in", "on purpose");
+                let response = next.call(request).await?;
+                assert_ne!(response.request().path(), "/out", "on purpose");
+                Ok(response)
+            },
+        ))
         .wrap(recorder.metrics());
     let app = init_service(app).await;
     for path in ["/call", "/in", "/out"] {
@@ -216,7 +218,10 @@ fn a_panic_is_one_measurement_of_each_middleware_around_it_and_the_worker_goes_o
         let inner = InfluxMetrics::new(influx, "inner");
         move || {
             let scope = web::scope("/in")
-                .route("/panic", web::get().to(async || -> &str { panic!("on purpose") }))
+                .route(
+                    "/panic",
+                    web::get().to(async || -> &str { panic!("on purpose") }),
+                )
                 .route("/fine", web::get().to(async || "fine"))
                 .wrap(inner.clone());
             App::new().service(scope).wrap(outer.clone())

@@ -165,7 +165,10 @@ async fn what_is_encoded_in_vain_is_decoded_as_the_router_does() {
     // An encoded slash is none.
     in_process::finish(&app, get("/users%2F7?refuse")).await;
     let points = recorder.finish().await;
-    let endpoints: Vec<_> = points.iter().map(|it| it.tag("endpoint").unwrap()).collect();
+    let endpoints: Vec<_> = points
+        .iter()
+        .map(|it| it.tag("endpoint").unwrap())
+        .collect();
     assert_eq!(endpoints[..5], ["/users/{id}"; 5]);
     assert_eq!(endpoints[5..], ["unmatched"]);
 }
@@ -235,7 +238,11 @@ async fn a_handler_that_has_its_measurement_tells_its_route_whatever_led_to_it()
     let named = |name| resource(name).guard(guard::Header("host", name));
     let app = App::new()
         // By its path alone, it would be the first of these.
-        .service(web::scope("").guard(guard::Host("none")).service(web::resource("/{tail}*")))
+        .service(
+            web::scope("")
+                .guard(guard::Host("none"))
+                .service(web::resource("/{tail}*")),
+        )
         .service(named("one"))
         .service(resource("two"))
         .wrap(from_fn(rewrite))

@@ -109,11 +109,7 @@ macro_rules! reports_with {
     ($inner:expr, $metrics:expr, $measured:expr) => {{
         let metrics: InfluxMetrics = $metrics.clone();
         let inner = web::scope("")
-            .service(
-                web::resource("/report/{id}")
-                    .name("report")
-                    .to(report),
-            )
+            .service(web::resource("/report/{id}").name("report").to(report))
             .default_service(web::to(report));
         let app = App::new()
             .app_data("of the app")
@@ -142,18 +138,38 @@ fn requests() -> Vec<TestRequest> {
     let headers: [&[(&str, &str)]; 14] = [
         &[],
         &[("Host", "a.example:8080")],
-        &[("Forwarded", "for=192.0.2.60;proto=https;by=203.0.113.43;host=evil.example")],
+        &[(
+            "Forwarded",
+            "for=192.0.2.60;proto=https;by=203.0.113.43;host=evil.example",
+        )],
         &[("Forwarded", "For=\"[2001:db8:cafe::17]:4711\"")],
         &[("Forwarded", "for=\"_hidden:_port\", for=unknown")],
-        &[("Forwarded", "for=unknown"), ("Forwarded", "for=192.0.2.1;host=\"evil.example:1\"")],
-        &[("Forwarded", "proto=https"), ("X-Forwarded-For", "203.0.113.9, 10.0.0.1")],
+        &[
+            ("Forwarded", "for=unknown"),
+            ("Forwarded", "for=192.0.2.1;host=\"evil.example:1\""),
+        ],
+        &[
+            ("Forwarded", "proto=https"),
+            ("X-Forwarded-For", "203.0.113.9, 10.0.0.1"),
+        ],
         &[("Forwarded", "for=")],
         &[("Forwarded", ";,=;for;\"")],
         &[("X-Forwarded-For", "203.0.113.9:80")],
         &[("X-Forwarded-For", ""), ("X-Forwarded-For", "203.0.113.9")],
-        &[("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "gopher")],
-        &[("Host", "a.example"), ("Forwarded", "host=evil.example"), ("X-Request-ID", "7f-1")],
-        &[("Connection", "upgrade"), ("Expect", "100-continue"), ("Cookie", "a=b; c=d")],
+        &[
+            ("X-Forwarded-Host", "evil.example"),
+            ("X-Forwarded-Proto", "gopher"),
+        ],
+        &[
+            ("Host", "a.example"),
+            ("Forwarded", "host=evil.example"),
+            ("X-Request-ID", "7f-1"),
+        ],
+        &[
+            ("Connection", "upgrade"),
+            ("Expect", "100-continue"),
+            ("Cookie", "a=b; c=d"),
+        ],
     ];
     let mut requests = Vec::new();
     for peer in peers {
