@@ -2,6 +2,7 @@
 //! through its future and its body, and records when it is over or dropped; what a handler adds
 //! reaches it by way of a [`RequestMeasurement`].
 
+mod address;
 mod body;
 mod builder;
 mod extractor;
@@ -22,6 +23,7 @@ mod route;
 mod routing;
 mod selection;
 mod service;
+mod target;
 mod text;
 mod transform;
 

@@ -4,11 +4,9 @@ use std::{
     rc::Rc,
 };
 
-use actix_web::http::Uri;
-
 use super::{
     line::RequestLine, options::Options, point::Point, request_measurement::RequestMeasurement,
-    route::Route, routing::Routing,
+    route::Route, routing::Routing, target::Target,
 };
 use crate::{Influx, logging};
 
@@ -33,15 +31,14 @@ impl Instance {
         }
     }
 
-    /// The route of a request that came with `uri` and has no response.
+    /// The route of a request that came for `target` and has no response.
     pub(super) fn route_of_gone(
         &self,
-        uri: &Uri,
+        target: &Target,
         additions: &Option<RequestMeasurement>,
-        method: &'static str,
     ) -> Rc<Route> {
         let seen = additions.as_ref().and_then(|it| it.take_sighting());
-        self.routing.of_gone(uri, seen, method)
+        self.routing.of_gone(target, seen)
     }
 
     /// Calls the program's closure: if it panics, the response is what it would have been, and the

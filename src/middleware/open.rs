@@ -12,44 +12,49 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::hash_map::Entry,
+    num::{NonZeroU64, NonZeroUsize},
 };
 
+use super::{
+    address::{self, ByAddress},
+    mark,
+    request_measurement::RequestMeasurement,
+};
 use actix_web::{
     HttpMessage as _,
     dev::{RequestHead, ServiceRequest},
 };
-use foldhash::fast::RandomState;
-use smallvec::SmallVec;
-
-use super::{mark, request_measurement::RequestMeasurement};
 
 thread_local! {
-    static OPEN: RefCell<Table> = RefCell::default();
+    static OPEN: RefCell<Table> = const { RefCell::new(Table::new()) };
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     slots: Vec<Slot>,
     /// The slots that no request has.
     free: Vec<usize>,
     /// The requests that are alive, by the addresses of their heads.
-    by_head: HashMap<usize, usize, RandomState>,
-    last_ticket: u64,
+    by_head: ByAddress<usize>,
+    last_ticket: NonZeroU64,
 }
 
 /// A request, while it is alive or one of its middlewares waits for the response.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Slot {
     /// The address of its head, until it is dropped.
-    head: Option<usize>,
-    /// Its middlewares that wait, the innermost last.
-    entries: SmallVec<[Entry; 1]>,
+    head: Option<NonZeroUsize>,
+    /// Mostly there is one.
+    outermost: Option<Waiting>,
+    /// The innermost is the last.
+    others: Vec<Waiting>,
 }
 
+/// A middleware that waits.
 #[derive(Debug)]
-struct Entry {
-    ticket: u64,
+struct Waiting {
+    ticket: NonZeroU64,
     measurement: Option<RequestMeasurement>,
 }
 
@@ -63,23 +68,19 @@ pub(super) struct OpenRequest {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     slot: usize,
-    ticket: u64,
+    ticket: NonZeroU64,
 }
 
 impl OpenRequest {
     pub(super) fn new(request: &ServiceRequest) -> Self {
-        let head = address(request.head());
-        let opened = OPEN.try_with(|open| {
-            if let Some(inner) = open.borrow_mut().open_again(head) {
-                return inner;
-            }
-            // Borrowed first: should that panic, nothing has happened yet.
-            let mut extensions = request.extensions_mut();
-            let place = open.borrow_mut().open(head);
+        let head = address::of(request.head());
+        // Borrowed first: should that panic, nothing has happened yet.
+        let mut extensions = request.extensions_mut();
+        let opened = OPEN.try_with(|open| open.borrow_mut().open(head));
+        if let Ok((place, true)) = opened {
             mark::put(&mut extensions, place.slot);
-            place
-        });
-        let place = Cell::new(opened.ok());
+        }
+        let place = Cell::new(opened.ok().map(|(place, _)| place));
         Self { place }
     }
 
@@ -98,64 +99,81 @@ impl Drop for OpenRequest {
 }
 
 impl Table {
-    /// Adds an inner middleware to a request that is known.
-    fn open_again(&mut self, head: usize) -> Option<Place> {
-        let slot = *self.by_head.get(&head)?;
-        Some(self.enter(slot))
+    const fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_head: address::map(),
+            last_ticket: NonZeroU64::MIN,
+        }
     }
 
-    /// Adds a request.
-    fn open(&mut self, head: usize) -> Place {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                head: None,
-                entries: SmallVec::new(),
-            });
-            self.slots.len() - 1
-        });
-        self.slots[slot].head = Some(head);
-        self.by_head.insert(head, slot);
-        self.enter(slot)
-    }
-
-    fn enter(&mut self, slot: usize) -> Place {
-        self.last_ticket = self.last_ticket.wrapping_add(1);
-        let ticket = self.last_ticket;
-        self.slots[slot].entries.push(Entry {
+    /// Adds a middleware to a request. Is that one new?
+    fn open(&mut self, head: NonZeroUsize) -> (Place, bool) {
+        // They last for longer than any machine.
+        let ticket = self.last_ticket.saturating_add(1);
+        self.last_ticket = ticket;
+        let waiting = Waiting {
             ticket,
             measurement: None,
-        });
-        Place { slot, ticket }
+        };
+        match self.by_head.entry(head) {
+            Entry::Occupied(known) => {
+                let slot = *known.get();
+                self.slots[slot].others.push(waiting);
+                (Place { slot, ticket }, false)
+            }
+            Entry::Vacant(new) => {
+                let slot = self.free.pop().unwrap_or(self.slots.len());
+                new.insert(slot);
+                if slot == self.slots.len() {
+                    self.slots.push(Slot::default());
+                }
+                self.slots[slot].head = Some(head);
+                self.slots[slot].outermost = Some(waiting);
+                (Place { slot, ticket }, true)
+            }
+        }
     }
 
-    fn close(&mut self, Place { slot, ticket }: Place) -> Option<RequestMeasurement> {
-        let entries = &mut self.slots.get_mut(slot)?.entries;
-        let at = entries.iter().rposition(|entry| entry.ticket == ticket)?;
-        let entry = entries.remove(at);
-        self.free_if_done(slot);
-        entry.measurement
+    fn close(&mut self, Place { slot: at, ticket }: Place) -> Option<RequestMeasurement> {
+        let slot = self.slots.get_mut(at)?;
+        let closed = match slot.outermost.take_if(|it| it.ticket == ticket) {
+            Some(outermost) => outermost,
+            None => {
+                let inner = slot.others.iter().rposition(|it| it.ticket == ticket)?;
+                slot.others.remove(inner)
+            }
+        };
+        if slot.is_done() {
+            self.free.push(at);
+        }
+        closed.measurement
     }
 
-    fn forget_head(&mut self, slot: usize) {
-        let head = self.slots.get_mut(slot).and_then(|slot| slot.head.take());
-        if let Some(head) = head {
+    fn forget_head(&mut self, at: usize) {
+        let slot = self.slots.get_mut(at);
+        if let Some(slot) = slot
+            && let Some(head) = slot.head.take()
+        {
             self.by_head.remove(&head);
-            self.free_if_done(slot);
+            if slot.is_done() {
+                self.free.push(at);
+            }
         }
     }
 
-    /// Not while its mark is there, or that could be taken for the next one's.
-    fn free_if_done(&mut self, slot: usize) {
-        let Slot { head, entries } = &self.slots[slot];
-        if head.is_none() && entries.is_empty() {
-            self.free.push(slot);
-        }
-    }
-
-    fn find(&mut self, head: usize) -> Option<RequestMeasurement> {
-        let slot = *self.by_head.get(&head)?;
-        let innermost = self.slots[slot].entries.last_mut()?;
+    fn find(&mut self, head: NonZeroUsize) -> Option<RequestMeasurement> {
+        let slot = &mut self.slots[*self.by_head.get(&head)?];
+        let innermost = slot.others.last_mut().or(slot.outermost.as_mut())?;
         Some(innermost.measurement.get_or_insert_default().clone())
+    }
+}
+
+impl Slot {
+    /// Not while its mark is there, which could be taken for the next request's.
+    fn is_done(&self) -> bool {
+        self.head.is_none() && self.outermost.is_none() && self.others.is_empty()
     }
 }
 
@@ -168,12 +186,8 @@ pub(super) fn forget_head(slot: usize) {
 
 /// The measurement of an open request, as its innermost middleware has it.
 pub(super) fn find(head: &RequestHead) -> Option<RequestMeasurement> {
-    let found = OPEN.try_with(|open| open.borrow_mut().find(address(head)));
+    let found = OPEN.try_with(|open| open.borrow_mut().find(address::of(head)));
     found.ok().flatten()
-}
-
-fn address(head: &RequestHead) -> usize {
-    std::ptr::from_ref(head).addr()
 }
 
 #[cfg(test)]
@@ -237,7 +251,7 @@ mod tests {
     #[test]
     fn a_request_that_is_dropped_while_it_is_open_keeps_what_is_its_own_and_is_found_no_more() {
         let request = request();
-        let head = address(request.head());
+        let head = address::of(request.head());
         let open = OpenRequest::new(&request);
         find(request.head()).unwrap().skip();
         drop(request);

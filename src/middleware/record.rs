@@ -1,11 +1,6 @@
 use std::{rc::Rc, time::Duration};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::BodySize,
-    dev::ServiceRequest,
-    http::{StatusCode, Uri},
-};
+use actix_web::{HttpRequest, HttpResponse, body::BodySize, dev::ServiceRequest, http::StatusCode};
 
 use super::{
     instance::Instance,
@@ -15,6 +10,7 @@ use super::{
     point::{Address, Point},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
+    target::Target,
 };
 use crate::{Timestamp, clock::stopwatch::Stopwatch};
 
@@ -40,7 +36,7 @@ pub(super) struct Record {
 #[derive(Debug)]
 enum Stage {
     /// There is no response yet.
-    Pending { uri: Uri, open: OpenRequest },
+    Pending { target: Target, open: OpenRequest },
     /// There is a head, and maybe a body.
     Answered(Answer),
 }
@@ -72,7 +68,7 @@ impl Record {
             remote_ip: Address::of(request, options),
             correlation_id: options.correlation_id(|name| request.headers().get(name)),
             stage: Stage::Pending {
-                uri: request.uri().clone(),
+                target: Target::of(request.uri()),
                 open,
             },
             working: false,
@@ -94,12 +90,12 @@ impl Record {
         response: &HttpResponse<()>,
         size: BodySize,
     ) {
-        let Stage::Pending { uri, open } = &self.stage else {
+        let Stage::Pending { target, open } = &self.stage else {
             return;
         };
         let first_byte = self.started.elapsed();
         let mut additions = open.close();
-        let route = (self.instance.routing).of_answered(request, uri, self.method);
+        let route = (self.instance.routing).of_answered(request, target, self.method);
         let options = &self.instance.options;
         if let Some(customize) = &options.customize {
             let additions = additions.get_or_insert_default();
@@ -133,11 +129,11 @@ impl Record {
     /// The service returned an `Err`. The server answers it with `status` and a body of `size`,
     /// which passes by elsewhere.
     pub(super) fn failed(&mut self, status: StatusCode, size: BodySize) {
-        let Stage::Pending { uri, open } = &self.stage else {
+        let Stage::Pending { target, open } = &self.stage else {
             return;
         };
         let additions = open.close();
-        let route = self.instance.route_of_gone(uri, &additions, self.method);
+        let route = self.instance.route_of_gone(target, &additions);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
@@ -213,9 +209,9 @@ impl Drop for Record {
                 answer.status,
                 Some((answer.first_byte, answer.sent)),
             ),
-            Stage::Pending { uri, open } => {
+            Stage::Pending { target, open } => {
                 let additions = open.close();
-                let route = self.instance.route_of_gone(uri, &additions, self.method);
+                let route = self.instance.route_of_gone(target, &additions);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,

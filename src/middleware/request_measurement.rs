@@ -2,6 +2,7 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
 use actix_web::http::Uri;
 
+use super::target::Target;
 use crate::{FieldValue, Measurement, TagValue, measurement::Entries};
 
 type Str = Cow<'static, str>;
@@ -48,7 +49,7 @@ struct Additions {
 /// What was known of a request when its measurement was last asked for.
 #[derive(Debug)]
 pub(super) struct Sighting {
-    pub(super) uri: Uri,
+    pub(super) target: Target,
     /// Of the resource that it was at, once it was at one.
     pub(super) pattern: Option<String>,
 }
@@ -104,15 +105,12 @@ impl RequestMeasurement {
     }
 
     pub(super) fn seen_at(&self, uri: &Uri) {
-        let additions = &mut *self.0.borrow_mut();
-        match &mut additions.seen {
-            Some(seen) if seen.uri == *uri => {}
-            seen => {
-                *seen = Some(Sighting {
-                    uri: uri.clone(),
-                    pattern: None,
-                });
-            }
+        let seen = &mut self.0.borrow_mut().seen;
+        if !seen.as_ref().is_some_and(|seen| seen.target.is_of(uri)) {
+            *seen = Some(Sighting {
+                target: Target::of(uri),
+                pattern: None,
+            });
         }
     }
 

@@ -145,7 +145,7 @@ impl Routes {
         name: impl FnOnce() -> Option<&'a str>,
     ) -> Rc<Route> {
         let Some(pattern) = pattern else {
-            return Rc::clone(&self.unmatched);
+            return self.unmatched();
         };
         self.with(pattern, |routes| routes.of(pattern, method, name))
     }
@@ -153,6 +153,19 @@ impl Routes {
     /// The route of a resource that has a pattern and a name.
     pub(super) fn named(&self, pattern: &str, name: &str) -> Rc<Route> {
         self.with(pattern, |routes| routes.named(pattern, name))
+    }
+
+    /// The route of this pattern, for a request of which no more is known than a name that it may
+    /// have, or not even that.
+    pub(super) fn likeliest(&self, pattern: &str, name: Option<&str>) -> Rc<Route> {
+        self.with(pattern, |routes| match name {
+            Some(name) => routes.named(pattern, name),
+            None => routes.likeliest(pattern),
+        })
+    }
+
+    pub(super) fn unmatched(&self) -> Rc<Route> {
+        Rc::clone(&self.unmatched)
     }
 
     fn with<T>(&self, pattern: &str, then: impl FnOnce(&mut SamePattern) -> T) -> T {
@@ -178,10 +191,22 @@ impl SamePattern {
         }
         let Some(name) = name() else {
             self.unnamed_methods.push(method);
-            let new = || Rc::new(Route::new(Some(pattern), None));
-            return Rc::clone(self.unnamed.get_or_insert_with(new));
+            return self.unnamed(pattern);
         };
         self.named(pattern, name)
+    }
+
+    /// The only one that was ever seen, if so.
+    fn likeliest(&mut self, pattern: &str) -> Rc<Route> {
+        match (&self.unnamed, &self.named[..]) {
+            (None, [only]) => Rc::clone(only),
+            _ => self.unnamed(pattern),
+        }
+    }
+
+    fn unnamed(&mut self, pattern: &str) -> Rc<Route> {
+        let new = || Rc::new(Route::new(Some(pattern), None));
+        Rc::clone(self.unnamed.get_or_insert_with(new))
     }
 
     fn named(&mut self, pattern: &str, name: &str) -> Rc<Route> {
@@ -253,6 +278,22 @@ mod tests {
         assert!(Rc::ptr_eq(&unnamed, &of(Some("/b"), None)));
         assert!(!Rc::ptr_eq(&unnamed, &of(Some("/c"), None)));
         assert!(Rc::ptr_eq(&of(None, None), &of(None, Some("n"))));
+    }
+
+    #[test]
+    fn a_request_of_which_only_the_pattern_is_known_has_the_one_route_that_was_seen() {
+        let routes = Routes::default();
+        assert!(!routes.likeliest("/a", None).is_named());
+        let named = routes.named("/b", "n");
+        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", None)));
+        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", Some("n"))));
+        routes.named("/b", "o");
+        assert!(!routes.likeliest("/b", None).is_named());
+        // And it keeps none from being asked for.
+        assert!(Rc::ptr_eq(
+            &named,
+            &routes.of(Some("/b"), "GET", || Some("n"))
+        ));
     }
 
     #[test]
