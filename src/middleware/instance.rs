@@ -8,7 +8,10 @@ use super::{
     line::RequestLine, options::Options, point::Point, request_measurement::RequestMeasurement,
     route::Route, routing::Routing, target::Target,
 };
-use crate::{Influx, logging};
+use crate::{
+    Influx, logging,
+    printable::{LIMIT, printable},
+};
 
 /// What all requests of one wrapped service share. Each worker thread has its own.
 #[derive(Debug)]
@@ -78,6 +81,8 @@ impl Instance {
             && error.is_invalid()
             && !self.has_told.replace(true)
         {
+            let error = error.to_string();
+            let error = printable(&error, LIMIT);
             logging::error!("requests are not recorded because of what was added to them: {error}");
         }
     }

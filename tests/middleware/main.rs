@@ -4,6 +4,7 @@
 mod client;
 mod expect;
 mod in_process;
+mod logger;
 mod service;
 
 mod aborted;

@@ -1,5 +1,3 @@
-use std::sync::{Mutex, PoisonError};
-
 use actix_influxdb::InfluxMetrics;
 use actix_web::{
     App, HttpResponse, ResponseError,
@@ -14,6 +12,7 @@ use futures_util::{FutureExt as _, stream};
 use crate::{
     expect::{answered, check, unanswered},
     in_process::{self, Recorder, get},
+    logger,
     service::{DATABASE, Service},
 };
 
@@ -99,33 +98,9 @@ fn a_panic_that_another_middleware_catches_is_the_response_it_makes() {
     );
 }
 
-/// Panics at each record about a panic of `customize`, and keeps it. (Others go nowhere.)
-struct Logger;
-
-static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-impl log::Log for Logger {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let message = record.args().to_string();
-        if message.contains("InfluxMetrics::customize") {
-            let logged = LOGGED.lock();
-            let mut logged = logged.unwrap_or_else(PoisonError::into_inner);
-            logged.push(format!("{} {message}", record.level()));
-            panic!("on purpose, too");
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 #[test]
 fn a_closure_that_panics_and_a_logger_that_does_leave_the_response_and_the_measurement() {
-    log::set_logger(&Logger).unwrap();
-    log::set_max_level(log::LevelFilter::Error);
+    logger::install();
     let service = Service::start_with(
         |metrics| {
             metrics.customize(|request, _, m| {
@@ -151,10 +126,9 @@ fn a_closure_that_panics_and_a_logger_that_does_leave_the_response_and_the_measu
         &[trips.clone(), fine.field("after", true), trips],
     );
     // It is told once, however often it happens.
-    let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
     let expected = "ERROR the closure given to InfluxMetrics::customize panicked: the measurement \
                     lacks what it had yet to add (told once for each worker)";
-    assert_eq!(*logged, [expected]);
+    assert_eq!(logger::logged_with("InfluxMetrics::customize"), [expected]);
 }
 
 /// Has a response that can't be made.
