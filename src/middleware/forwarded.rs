@@ -48,8 +48,10 @@ mod tests {
 
     use super::*;
 
+    type Headers<'a> = &'a [(&'a str, &'a [u8])];
+
     /// What is read, which is what actix-web reads.
-    fn read(headers: &[(&str, &[u8])]) -> Option<String> {
+    fn read(headers: Headers<'_>) -> Option<String> {
         let mut request = TestRequest::default();
         for (name, value) in headers {
             let value = HeaderValue::from_bytes(value).unwrap();
@@ -66,7 +68,7 @@ mod tests {
     fn the_first_address_is_the_clients() {
         const FORWARDED: &str = "Forwarded";
         const FOR: &str = "X-Forwarded-For";
-        let table: [(&[(&str, &[u8])], Option<&str>); 24] = [
+        let table: [(Headers<'_>, Option<&str>); 24] = [
             (&[], None),
             (&[(FORWARDED, b"for=192.0.2.60")], Some("192.0.2.60")),
             (

@@ -29,4 +29,5 @@ mod request_measurement;
 mod rewritten;
 mod sample;
 mod untouched;
+mod users;
 mod without_content;
