@@ -167,7 +167,9 @@ impl Record {
 
     /// The body says that this was all.
     pub(super) fn ended(&mut self) {
-        if let Stage::Answered(answer) = &self.stage {
+        if let Stage::Answered(answer) = &self.stage
+            && !self.is_over()
+        {
             let outcome = match answer.expected {
                 None => Outcome::of(answer.status),
                 // It is short, or it would be over already: the connection breaks off here.
@@ -183,13 +185,17 @@ impl Record {
     }
 
     /// Is there nothing more to wait for?
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()
     }
 
+    /// Only the first time: later ones need not read the clock.
+    #[inline]
     fn finish(&mut self, outcome: Outcome) {
-        let elapsed = self.started.elapsed();
-        self.over.get_or_insert((outcome, elapsed));
+        if self.over.is_none() {
+            self.over = Some((outcome, self.started.elapsed()));
+        }
     }
 }
 
