@@ -77,7 +77,7 @@ async fn a_field_that_influxdb_does_not_take_loses_the_measurement_and_not_the_r
     // It is told once, and not at any length.
     let [logged] = logger::logged_with("lostmmm").try_into().unwrap();
     assert!(logged.starts_with("ERROR requests are not recorded because of"));
-    assert!((500..700).contains(&logged.len()), "{logged}");
+    assert!(logged.len() < 700, "{logged}");
     let stats = influx.stats();
     assert!(stats.balanced(), "{stats}");
     assert_eq!((stats.recorded, stats.dropped.invalid), (2, 2), "{stats:?}");
