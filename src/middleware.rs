@@ -2,22 +2,28 @@
 //! through its future and its body, and records when it is over or dropped; what a handler adds
 //! reaches it by way of a [`RequestMeasurement`].
 
+mod address;
 mod body;
 mod builder;
 mod extractor;
+mod forwarded;
 mod future;
 mod held;
 mod instance;
 mod labels;
 mod line;
+mod mark;
 mod open;
 mod options;
 mod point;
 mod record;
 mod request_measurement;
+mod rewriting;
 mod route;
+mod routing;
 mod selection;
 mod service;
+mod target;
 mod text;
 mod transform;
 

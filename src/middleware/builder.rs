@@ -49,11 +49,23 @@ impl InfluxMetrics {
         self.with(|options| options.remote_ip = placement)
     }
 
-    /// Takes the client's address from the headers `Forwarded` or `X-Forwarded-For`, if there are
-    /// any. Default: `false`.
+    /// Takes the client's address from the headers `Forwarded` or, without one, `X-Forwarded-For`,
+    /// if there are any. Default: `false`.
+    ///
+    /// Which address: the first one that the headers name, as in actix-web's
+    /// `ConnectionInfo::realip_remote_addr`. Each proxy appends the address that it sees
+    /// (RFC 7239 §5.2), so the first is what the outermost proxy saw of its client, provided that
+    /// this proxy *replaces* what the client sent. If it appends to that, the first address is the
+    /// client's own word. At most 128 bytes of text are kept; the address may be obfuscated or
+    /// `unknown` (RFC 7239 §6), and an empty one makes no field.
+    ///
+    /// When: as the request arrives at this middleware. Middlewares further in that remove or
+    /// replace the headers change nothing of the measurement, and the measurement changes nothing
+    /// of what they and the handlers see: actix-web's connection info is not asked for, because it
+    /// keeps its first answer.
     ///
     /// Only for a service that is reached through a proxy that sets these headers. Otherwise
-    /// clients write into the measurements what they like (at most 128 bytes of text).
+    /// clients write into the measurements what they like.
     #[must_use]
     pub fn trust_forwarded(self, trust: bool) -> Self {
         self.with(|options| options.trust_forwarded = trust)
@@ -109,6 +121,9 @@ impl InfluxMetrics {
     /// no call, if the request was aborted before, if its handler panicked, or if another
     /// middleware returned an `Err`: to add to these as well, use a
     /// [`RequestMeasurement`] on the way in.
+    ///
+    /// If the closure panics, the response is sent all the same, and the measurement has what was
+    /// added until then: one ERROR for each worker says so.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {

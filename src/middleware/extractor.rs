@@ -27,7 +27,11 @@ impl FromRequest for RequestMeasurement {
     type Future = Ready<Result<Self, NotMeasured>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(request.measurement().ok_or(NotMeasured))
+        let measurement = request.measurement();
+        if let Some(measurement) = &measurement {
+            measurement.matched(request.match_pattern());
+        }
+        ready(measurement.ok_or(NotMeasured))
     }
 }
 
@@ -53,8 +57,15 @@ impl FromRequest for RequestMeasurement {
 pub trait MeasuredRequest: sealed::HasHead {
     /// The request's measurement, from when the innermost middleware around this place gets the
     /// request until it gets the response. None if there is no such middleware.
+    ///
+    /// The path that the request has at this moment is noted, for a request that has no response: so
+    /// a middleware that rewrites paths can ask for the measurement afterwards, with nothing to add
+    /// to it.
     fn measurement(&self) -> Option<RequestMeasurement> {
-        open::find(self.request_head())
+        let head = self.request_head();
+        let measurement = open::find(head)?;
+        measurement.seen_at(&head.uri);
+        Some(measurement)
     }
 }
 

@@ -54,10 +54,16 @@ where
                 Poll::Ready(Ok(ServiceResponse::new(request, response)))
             }
             Err(error) => {
-                if let Some(record) = record.get() {
+                if record.get().is_some() {
                     // As the server will make it: its status need not be that of `status_code`.
-                    let response = error.error_response();
-                    record.failed(response.status(), response.body().size());
+                    let answer = || {
+                        let response = error.error_response();
+                        (response.status(), response.body().size())
+                    };
+                    let (status, size) = record.watch(answer);
+                    if let Some(record) = record.get() {
+                        record.failed(status, size);
+                    }
                 }
                 Poll::Ready(Err(error))
             }

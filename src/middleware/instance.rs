@@ -1,31 +1,26 @@
 use std::{
-    cell::{Cell, OnceCell},
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
 
-use actix_web::{
-    HttpRequest,
-    dev::{ResourceMap, ServiceRequest},
-    http::Uri,
-};
-
 use super::{
-    line::RequestLine,
-    options::Options,
-    point::Point,
-    route::{Route, Routes},
+    line::RequestLine, options::Options, point::Point, request_measurement::RequestMeasurement,
+    route::Route, routing::Routing, target::Target,
 };
-use crate::{Influx, logging};
+use crate::{
+    Influx, logging,
+    printable::{LIMIT, printable},
+};
 
 /// What all requests of one wrapped service share. Each worker thread has its own.
 #[derive(Debug)]
 pub(super) struct Instance {
     influx: Influx,
     pub(super) options: Options,
-    /// The program's resources.
-    map: OnceCell<ResourceMap>,
-    routes: Routes,
+    pub(super) routing: Routing,
     has_told: Cell<bool>,
+    has_told_of_panic: Cell<bool>,
 }
 
 impl Instance {
@@ -33,37 +28,36 @@ impl Instance {
         Self {
             influx,
             options,
-            map: OnceCell::new(),
-            routes: Routes::default(),
+            routing: Routing::default(),
             has_told: Cell::new(false),
+            has_told_of_panic: Cell::new(false),
         }
     }
 
-    /// Keeps the program's routes from the first request that is seen: see
-    /// [`route_by_path`](Self::route_by_path).
-    pub(super) fn learn_routes(&self, request: &ServiceRequest) {
-        self.map.get_or_init(|| request.resource_map().clone());
+    /// The route of a request that came for `target` and has no response.
+    pub(super) fn route_of_gone(
+        &self,
+        target: &Target,
+        additions: &Option<RequestMeasurement>,
+    ) -> Rc<Route> {
+        let seen = additions.as_ref().and_then(|it| it.take_sighting());
+        self.routing.of_gone(target, seen)
     }
 
-    /// The route of the resource for a path, by the path alone. The request itself
-    /// knows better, because it went by the guards: this is for when it is gone, with a future
-    /// that was dropped or an `Err`. (A clone of it can't be kept: actix-web's router insists on
-    /// being the only owner.)
-    pub(super) fn route_by_path(&self, uri: &Uri, method: &'static str) -> Rc<Route> {
-        let Some(map) = self.map.get() else {
-            return self.routes.of(None, method, || None);
-        };
-        let pattern = map.match_pattern(uri.path());
-        let name = || map.match_name(uri.path());
-        self.routes.of(pattern.as_deref(), method, name)
-    }
-
-    /// The route of the resource that answered a request.
-    pub(super) fn route_of(&self, request: &HttpRequest, method: &'static str) -> Rc<Route> {
-        // The one allocation that a request costs here: actix-web makes this text each time.
-        let pattern = request.match_pattern();
-        let name = || request.match_name();
-        self.routes.of(pattern.as_deref(), method, name)
+    /// Calls the program's closure: if it panics, the response is what it would have been, and the
+    /// measurement has what was added until then. That is told once, since it may come with every
+    /// request.
+    pub(super) fn contain(&self, customize: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(customize)) {
+            // Its drop may panic too.
+            std::mem::forget(payload);
+            if !self.has_told_of_panic.replace(true) {
+                logging::error!(
+                    "the closure given to InfluxMetrics::customize panicked: the measurement lacks \
+                     what it had yet to add (told once for each worker)"
+                );
+            }
+        }
     }
 
     /// Records a request that is over.
@@ -87,6 +81,8 @@ impl Instance {
             && error.is_invalid()
             && !self.has_told.replace(true)
         {
+            let error = error.to_string();
+            let error = printable(&error, LIMIT);
             logging::error!("requests are not recorded because of what was added to them: {error}");
         }
     }

@@ -78,28 +78,46 @@ fn with_text(ip: IpAddr, then: impl FnOnce(&[u8])) {
 /// What `Display` writes, but it does so for every request.
 fn write_v4(ip: Ipv4Addr, text: &mut [u8; 45]) -> usize {
     let mut len = 0;
-    let mut push = |byte| {
-        text[len] = byte;
+    for octet in ip.octets() {
+        let [digits @ .., count] = OCTETS[usize::from(octet)];
+        text[len..len + 3].copy_from_slice(&digits);
+        len += usize::from(count);
+        text[len] = b'.';
         len += 1;
-    };
-    for (at, octet) in ip.octets().into_iter().enumerate() {
-        if at > 0 {
-            push(b'.');
-        }
-        if octet >= 100 {
-            push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            push(b'0' + octet / 10 % 10);
-        }
-        push(b'0' + octet % 10);
     }
-    len
+    len - 1
 }
+
+/// The digits of each octet, and how many these are.
+static OCTETS: [[u8; 4]; 256] = {
+    let mut octets = [[0; 4]; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let ones = b'0' + (octet % 10) as u8;
+        let tens = b'0' + (octet / 10 % 10) as u8;
+        let hundreds = b'0' + (octet / 100) as u8;
+        octets[octet] = match octet {
+            ..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        octet += 1;
+    }
+    octets
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_octet_is_the_text_that_it_displays() {
+        for octet in 0..=255 {
+            let [a, b, c] = [octet, octet ^ 0x55, 255 - octet];
+            let ip = IpAddr::from([a, b, c, octet]);
+            with_text(ip, |text| assert_eq!(text, ip.to_string().as_bytes()));
+        }
+    }
 
     #[test]
     fn an_address_is_the_text_that_it_displays() {

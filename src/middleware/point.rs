@@ -3,6 +3,7 @@ use std::{net::IpAddr, rc::Rc, time::Duration};
 use actix_web::dev::ServiceRequest;
 
 use super::{
+    forwarded,
     options::{CorrelationId, Options, Placement},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
@@ -39,9 +40,10 @@ impl Address {
         if options.remote_ip == Placement::Omit {
             return None;
         }
-        if options.trust_forwarded {
-            let info = request.connection_info();
-            let address = text::clean(info.realip_remote_addr()?.as_bytes());
+        if options.trust_forwarded
+            && let Some(address) = forwarded::client(request.headers())
+        {
+            let address = text::clean(address.as_bytes());
             return (!address.is_empty()).then_some(Self::Forwarded(address));
         }
         // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.

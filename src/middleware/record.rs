@@ -1,11 +1,6 @@
 use std::{rc::Rc, time::Duration};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::BodySize,
-    dev::ServiceRequest,
-    http::{StatusCode, Uri},
-};
+use actix_web::{HttpRequest, HttpResponse, body::BodySize, dev::ServiceRequest, http::StatusCode};
 
 use super::{
     instance::Instance,
@@ -15,6 +10,7 @@ use super::{
     point::{Address, Point},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
+    target::Target,
 };
 use crate::{Timestamp, clock::stopwatch::Stopwatch};
 
@@ -40,7 +36,7 @@ pub(super) struct Record {
 #[derive(Debug)]
 enum Stage {
     /// There is no response yet.
-    Pending { uri: Uri, open: OpenRequest },
+    Pending { target: Target, open: OpenRequest },
     /// There is a head, and maybe a body.
     Answered(Answer),
 }
@@ -63,7 +59,7 @@ impl Record {
         request: &ServiceRequest,
         open: OpenRequest,
     ) -> Self {
-        instance.learn_routes(request);
+        instance.routing.learn_resources(request);
         let options = &instance.options;
         Self {
             timestamp: Timestamp::now(),
@@ -72,7 +68,7 @@ impl Record {
             remote_ip: Address::of(request, options),
             correlation_id: options.correlation_id(|name| request.headers().get(name)),
             stage: Stage::Pending {
-                uri: request.uri().clone(),
+                target: Target::of(request.uri()),
                 open,
             },
             working: false,
@@ -94,16 +90,17 @@ impl Record {
         response: &HttpResponse<()>,
         size: BodySize,
     ) {
-        let Stage::Pending { open, .. } = &self.stage else {
+        let Stage::Pending { target, open } = &self.stage else {
             return;
         };
         let first_byte = self.started.elapsed();
         let mut additions = open.close();
+        let route = (self.instance.routing).of_answered(request, target, self.method);
         let options = &self.instance.options;
         if let Some(customize) = &options.customize {
-            self.working = true;
-            (customize.0)(request, response, additions.get_or_insert_default());
-            self.working = false;
+            let additions = additions.get_or_insert_default();
+            self.instance
+                .contain(|| (customize.0)(request, response, additions));
         }
         if self.correlation_id.is_none() {
             self.correlation_id = options.correlation_id(|name| response.headers().get(name));
@@ -119,7 +116,7 @@ impl Record {
             BodySize::Stream => None,
         };
         self.stage = Stage::Answered(Answer {
-            route: self.instance.route_of(request, self.method),
+            route,
             additions,
             status: status.as_u16(),
             first_byte,
@@ -132,17 +129,18 @@ impl Record {
     /// The service returned an `Err`. The server answers it with `status` and a body of `size`,
     /// which passes by elsewhere.
     pub(super) fn failed(&mut self, status: StatusCode, size: BodySize) {
-        let Stage::Pending { uri, open } = &self.stage else {
+        let Stage::Pending { target, open } = &self.stage else {
             return;
         };
-        let route = self.instance.route_by_path(uri, self.method);
+        let additions = open.close();
+        let route = self.instance.route_of_gone(target, &additions);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
         };
         self.stage = Stage::Answered(Answer {
             route,
-            additions: open.close(),
+            additions,
             status: status.as_u16(),
             first_byte: self.started.elapsed(),
             expected: Some(bytes),
@@ -169,7 +167,9 @@ impl Record {
 
     /// The body says that this was all.
     pub(super) fn ended(&mut self) {
-        if let Stage::Answered(answer) = &self.stage {
+        if let Stage::Answered(answer) = &self.stage
+            && !self.is_over()
+        {
             let outcome = match answer.expected {
                 None => Outcome::of(answer.status),
                 // It is short, or it would be over already: the connection breaks off here.
@@ -185,13 +185,17 @@ impl Record {
     }
 
     /// Is there nothing more to wait for?
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()
     }
 
+    /// Only the first time: later ones need not read the clock.
+    #[inline]
     fn finish(&mut self, outcome: Outcome) {
-        let elapsed = self.started.elapsed();
-        self.over.get_or_insert((outcome, elapsed));
+        if self.over.is_none() {
+            self.over = Some((outcome, self.started.elapsed()));
+        }
     }
 }
 
@@ -211,13 +215,14 @@ impl Drop for Record {
                 answer.status,
                 Some((answer.first_byte, answer.sent)),
             ),
-            Stage::Pending { uri, open } => {
-                let route = self.instance.route_by_path(uri, self.method);
+            Stage::Pending { target, open } => {
+                let additions = open.close();
+                let route = self.instance.route_of_gone(target, &additions);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,
                 };
-                (route, open.close(), status, None)
+                (route, additions, status, None)
             }
         };
         self.instance.record(Point {

@@ -1,5 +1,8 @@
 use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
+use actix_web::http::Uri;
+
+use super::target::Target;
 use crate::{FieldValue, Measurement, TagValue, measurement::Entries};
 
 type Str = Cow<'static, str>;
@@ -40,6 +43,15 @@ struct Additions {
     tags: Entries<Str, 4>,
     fields: Entries<FieldValue, 4>,
     skip: bool,
+    seen: Option<Sighting>,
+}
+
+/// What was known of a request when its measurement was last asked for.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    pub(super) target: Target,
+    /// Of the resource that it was at, once it was at one.
+    pub(super) pattern: Option<String>,
 }
 
 impl RequestMeasurement {
@@ -90,6 +102,26 @@ impl RequestMeasurement {
 
     pub(super) fn is_skipped(&self) -> bool {
         self.0.borrow().skip
+    }
+
+    pub(super) fn seen_at(&self, uri: &Uri) {
+        let seen = &mut self.0.borrow_mut().seen;
+        if !seen.as_ref().is_some_and(|seen| seen.target.is_of(uri)) {
+            *seen = Some(Sighting {
+                target: Target::of(uri),
+                pattern: None,
+            });
+        }
+    }
+
+    pub(super) fn matched(&self, pattern: Option<String>) {
+        if let Some(seen) = &mut self.0.borrow_mut().seen {
+            seen.pattern = pattern.or(seen.pattern.take());
+        }
+    }
+
+    pub(super) fn take_sighting(&self) -> Option<Sighting> {
+        self.0.borrow_mut().seen.take()
     }
 
     pub(super) fn add_to(&self, measurement: &mut Measurement) {

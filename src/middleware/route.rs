@@ -38,11 +38,25 @@ struct Series {
 
 impl Route {
     fn new(pattern: Option<&str>, name: Option<&str>) -> Self {
+        // A service that is mounted at the root, as `Files::new("/", …)`, has an empty pattern; and
+        // no tag has an empty value.
+        let pattern = pattern.map(|pattern| match pattern {
+            "" => "/",
+            pattern => pattern,
+        });
         Self {
             pattern: pattern.map(str::to_owned),
             name: name.map(str::to_owned),
             series: RefCell::default(),
         }
+    }
+
+    pub(super) fn is_unmatched(&self) -> bool {
+        self.pattern.is_none()
+    }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Sets the tags of a request that ended so.
@@ -131,14 +145,35 @@ impl Routes {
         name: impl FnOnce() -> Option<&'a str>,
     ) -> Rc<Route> {
         let Some(pattern) = pattern else {
-            return Rc::clone(&self.unmatched);
+            return self.unmatched();
         };
+        self.with(pattern, |routes| routes.of(pattern, method, name))
+    }
+
+    /// The route of a resource that has a pattern and a name.
+    pub(super) fn named(&self, pattern: &str, name: &str) -> Rc<Route> {
+        self.with(pattern, |routes| routes.named(pattern, name))
+    }
+
+    /// The route of this pattern, for a request of which no more is known than a name that it may
+    /// have, or not even that.
+    pub(super) fn likeliest(&self, pattern: &str, name: Option<&str>) -> Rc<Route> {
+        self.with(pattern, |routes| match name {
+            Some(name) => routes.named(pattern, name),
+            None => routes.likeliest(pattern),
+        })
+    }
+
+    pub(super) fn unmatched(&self) -> Rc<Route> {
+        Rc::clone(&self.unmatched)
+    }
+
+    fn with<T>(&self, pattern: &str, then: impl FnOnce(&mut SamePattern) -> T) -> T {
         let mut routes = self.by_pattern.borrow_mut();
-        if let Some(known) = routes.get_mut(pattern) {
-            return known.of(pattern, method, name);
+        match routes.get_mut(pattern) {
+            Some(known) => then(known),
+            None => then(routes.entry(pattern.to_owned()).or_default()),
         }
-        let same_pattern = routes.entry(pattern.to_owned()).or_default();
-        same_pattern.of(pattern, method, name)
     }
 }
 
@@ -154,16 +189,32 @@ impl SamePattern {
         {
             return Rc::clone(unnamed);
         }
-        let new = |name| Rc::new(Route::new(Some(pattern), name));
         let Some(name) = name() else {
             self.unnamed_methods.push(method);
-            return Rc::clone(self.unnamed.get_or_insert_with(|| new(None)));
+            return self.unnamed(pattern);
         };
+        self.named(pattern, name)
+    }
+
+    /// The only one that was ever seen, if so.
+    fn likeliest(&mut self, pattern: &str) -> Rc<Route> {
+        match (&self.unnamed, &self.named[..]) {
+            (None, [only]) => Rc::clone(only),
+            _ => self.unnamed(pattern),
+        }
+    }
+
+    fn unnamed(&mut self, pattern: &str) -> Rc<Route> {
+        let new = || Rc::new(Route::new(Some(pattern), None));
+        Rc::clone(self.unnamed.get_or_insert_with(new))
+    }
+
+    fn named(&mut self, pattern: &str, name: &str) -> Rc<Route> {
         let known = |route: &&Rc<Route>| route.name.as_deref() == Some(name);
         if let Some(known) = self.named.iter().find(known) {
             return Rc::clone(known);
         }
-        let route = new(Some(name));
+        let route = Rc::new(Route::new(Some(pattern), Some(name)));
         self.named.push(Rc::clone(&route));
         route
     }
@@ -208,6 +259,15 @@ mod tests {
     }
 
     #[test]
+    fn the_endpoint_of_a_service_at_the_root_is_a_slash() {
+        let route = Routes::default().of(Some(""), "GET", || None);
+        assert_eq!(
+            str::from_utf8(&series(&route, GET, &encoder("1"))).unwrap(),
+            "m\\ x,endpoint=/,method=GET,outcome=ok,status_code=200,zone=1"
+        );
+    }
+
+    #[test]
     fn a_route_is_one_of_a_pattern_and_a_name() {
         let routes = Routes::default();
         let of = |pattern, name| routes.of(pattern, "GET", || name);
@@ -218,6 +278,22 @@ mod tests {
         assert!(Rc::ptr_eq(&unnamed, &of(Some("/b"), None)));
         assert!(!Rc::ptr_eq(&unnamed, &of(Some("/c"), None)));
         assert!(Rc::ptr_eq(&of(None, None), &of(None, Some("n"))));
+    }
+
+    #[test]
+    fn a_request_of_which_only_the_pattern_is_known_has_the_one_route_that_was_seen() {
+        let routes = Routes::default();
+        assert!(!routes.likeliest("/a", None).is_named());
+        let named = routes.named("/b", "n");
+        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", None)));
+        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", Some("n"))));
+        routes.named("/b", "o");
+        assert!(!routes.likeliest("/b", None).is_named());
+        // And it keeps none from being asked for.
+        assert!(Rc::ptr_eq(
+            &named,
+            &routes.of(Some("/b"), "GET", || Some("n"))
+        ));
     }
 
     #[test]

@@ -37,7 +37,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let open = OpenRequest::new(request.head());
+        let open = OpenRequest::new(&request);
         let options = &self.instance.options;
         let (mut record, unrecorded) = match options.includes(request.path(), fastrand::f64) {
             true => (

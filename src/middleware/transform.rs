@@ -37,7 +37,7 @@ use crate::{Database, Influx};
 /// | | | |
 /// |---|---|---|
 /// | tags | `method` | one of the nine standard ones, `OTHER` for any other word |
-/// | | `endpoint` | the pattern that matched, `/users/{id}`; `unmatched` if none did |
+/// | | `endpoint` | the pattern that matched, `/users/{id}`; `/` for a service mounted at the root; `unmatched` if none did |
 /// | | `handler` | the resource's name, if it has one, as those made by `#[get("…")]` do |
 /// | | `status_code` | 499 if the client went before there was one |
 /// | | `outcome` | see below |
@@ -100,9 +100,29 @@ use crate::{Database, Influx};
 /// counts for itself, and a [`RequestMeasurement`](crate::RequestMeasurement) is that of the
 /// innermost.
 ///
-/// The endpoint of a request that has no response, and of one for which a middleware returned an
-/// `Err`, is found by its path alone: if guards choose between resources of one path, it is the
-/// first.
+/// # The endpoint of requests that have no response
+///
+/// A request that was dropped, that panicked, or that a middleware refused with an `Err`, is gone
+/// when it is recorded. Its endpoint is
+///
+/// 1. that of the handler, if this has taken a [`RequestMeasurement`](crate::RequestMeasurement);
+/// 2. else what the path leads to that the request had when somebody last asked for its measurement
+///    ([`MeasuredRequest`](crate::MeasuredRequest)), or when it arrived. By the path alone: if
+///    guards choose between resources of one path, it is the first.
+///
+/// Middlewares may rewrite paths on the way to the router. Wrap them outside of this one, by
+/// calling `wrap` for them afterwards, and nothing has to be guessed. For one that is inside,
+/// `NormalizePath` is expected from the start, in each of its modes, until a request shows that
+/// paths stay as they are; prefixes that are replaced are learned from requests that come back. A
+/// middleware that does something else to a path can ask for the measurement when it has done so.
+///
+/// # What is kept of a request
+///
+/// Until its response is there: its path and query, and a mark among its extensions, which tells
+/// it from a later one in the same memory. (A middleware that clears the extensions takes the
+/// mark, and handlers get no `RequestMeasurement` any more.) Until its end: the address, 128 bytes
+/// of text at most, the header with the correlation id as the connection has read it, and what is
+/// added to its measurement, which is as much as the program adds.
 ///
 /// # What can go wrong
 ///

@@ -64,6 +64,14 @@ impl Client {
         Response { status, body }
     }
 
+    /// Has a response begun to come?
+    pub fn has_response(&mut self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let peeked = self.socket.peek(&mut [0]);
+        self.socket.set_nonblocking(false).unwrap();
+        peeked.is_ok()
+    }
+
     /// Reads until `end` has come. Returns how many bytes that are with it.
     pub fn read_until(&mut self, end: &[u8]) -> usize {
         if end.is_empty() {

@@ -113,3 +113,31 @@ fn it_is_bounded_and_what_is_not_text_is_replaced() {
         ],
     );
 }
+
+#[test]
+fn headers_of_64_kib_leave_128_bytes_each_in_a_field_or_in_a_tag() {
+    for placement in [Placement::Field, Placement::Tag] {
+        let service = Service::start_with(
+            |metrics| {
+                let metrics = metrics.correlation_id("X-Request-ID", placement).unwrap();
+                metrics.remote_ip(placement).trust_forwarded(true)
+            },
+            routes,
+        );
+        let [id, address] = ["i", "a"].map(|letter| letter.repeat(65_536 - 32));
+        let mut client = service.connect();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nX-Request-ID: {id}\r\nForwarded: for={address}\r\n\r\n"
+        );
+        assert_eq!(client.send(request).response(true).status, 200);
+        let [id, address] = [&id[..128], &address[..128]];
+        let expected = expected("/").without("remote_ip");
+        let expected = match placement {
+            Placement::Tag => expected.tag("correlation_id", id).tag("remote_ip", address),
+            _ => expected
+                .field("correlation_id", id)
+                .field("remote_ip", address),
+        };
+        check(&service.finish(), &[expected]);
+    }
+}

@@ -1,7 +1,22 @@
-use actix_web::{HttpResponse, guard, web};
+use actix_files::Files;
+use actix_influxdb::testing::Point;
+use actix_web::{
+    App, Error, HttpResponse,
+    body::BoxBody,
+    dev::{
+        AppService, HttpServiceFactory, ResourceDef, ServiceRequest, ServiceResponse, fn_service,
+    },
+    error::ErrorUnauthorized,
+    guard,
+    http::Method,
+    middleware::{Next, from_fn},
+    test::init_service,
+    web,
+};
 
 use crate::{
-    expect::{answered, check},
+    expect::{answered, check, unanswered},
+    in_process::{self, Recorder, get},
     service::Service,
 };
 
@@ -134,4 +149,207 @@ fn a_resource_of_several_patterns_is_one_endpoint_by_its_first() {
     client.get("/new/1");
     let expected = answered("GET", "/new/{id}", 200, "ok", 2);
     check(&service.finish(), &[expected.clone(), expected]);
+}
+
+/// The endpoints of requests to some paths of an app.
+macro_rules! endpoints {
+    ($app:expr, $($path:expr),+) => {{
+        let recorder = Recorder::start();
+        let app = init_service($app.wrap(recorder.metrics())).await;
+        for path in [$($path),+] {
+            in_process::finish(&app, get(path)).await;
+        }
+        let points = recorder.finish().await;
+        let endpoint = |point: &Point| match point.tag("endpoint") {
+            Some(endpoint) => endpoint.to_owned(),
+            None => panic!("none: {point:?}"),
+        };
+        points.iter().map(endpoint).collect::<Vec<_>>()
+    }};
+}
+
+#[actix_web::test]
+async fn files_that_are_served_at_the_root_are_the_endpoint_slash() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "text").unwrap();
+    let files = |at| Files::new(at, folder.path());
+    let app = App::new().service(files("/"));
+    let found = endpoints!(app, "/a.txt", "/none", "/", "/../a.txt", "/a/b/c");
+    assert_eq!(found, ["/"; 5]);
+    let app = App::new()
+        .route("/page", web::get().to(async || "page"))
+        .service(web::scope("/in").service(files("/")))
+        .service(web::scope("/by/{name}").service(files("/at")))
+        .service(files("/static"));
+    let found = endpoints!(
+        app,
+        "/page",
+        "/in/a.txt",
+        "/by/me/at/a.txt",
+        "/static/a.txt",
+        "/static/none",
+        "/else"
+    );
+    let expected = [
+        "/page",
+        "/in",
+        "/by/{name}/at",
+        "/static",
+        "/static",
+        "unmatched",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[actix_web::test]
+async fn files_at_the_root_are_the_endpoint_of_what_is_refused_or_dropped_too() {
+    let recorder = Recorder::start();
+    let refuse = from_fn(
+        async |request: ServiceRequest, _: Next<BoxBody>| match request.path() {
+            "/waits" => std::future::pending().await,
+            _ => Err::<ServiceResponse, _>(ErrorUnauthorized("no")),
+        },
+    );
+    let app = App::new()
+        .service(Files::new("/", "."))
+        .wrap(refuse)
+        .wrap(recorder.metrics());
+    let app = init_service(app).await;
+    in_process::finish(&app, get("/a.txt")).await;
+    in_process::abort(&app, get("/waits")).await;
+    check(
+        &recorder.finish().await,
+        &[
+            answered("GET", "/", 401, "ok", 2),
+            unanswered("GET", "/", 499, "aborted"),
+        ],
+    );
+}
+
+/// A service of its own kind, that answers whatever it is registered for.
+struct Mounted(Option<ResourceDef>);
+
+impl HttpServiceFactory for Mounted {
+    fn register(self, config: &mut AppService) {
+        let answer = fn_service(async |request: ServiceRequest| {
+            Ok::<_, Error>(request.into_response(HttpResponse::Ok().finish()))
+        });
+        let pattern = self.0.unwrap_or_else(|| ResourceDef::prefix(""));
+        config.register_service(pattern, None, answer, None);
+    }
+}
+
+#[actix_web::test]
+async fn every_service_has_an_endpoint_however_it_is_mounted() {
+    let ok = || web::to(HttpResponse::Ok);
+    // Without a pattern; with several, or none at all; with a tail.
+    assert_eq!(
+        endpoints!(App::new().service(Mounted(None)), "/", "/x"),
+        ["/"; 2]
+    );
+    let several = Mounted(Some(ResourceDef::new(["/a", "/b/{c}"])));
+    assert_eq!(
+        endpoints!(App::new().service(several), "/b/1", "/a"),
+        ["/a"; 2]
+    );
+    let none = Mounted(Some(ResourceDef::new(Vec::<String>::new())));
+    assert_eq!(
+        endpoints!(App::new().service(none), "/", "/x"),
+        ["unmatched"; 2]
+    );
+    let tail = App::new().route("/{tail:.*}", ok());
+    assert_eq!(endpoints!(tail, "/", "/a/b"), ["/{tail:.*}"; 2]);
+    let with_name = App::new().service(web::service("/s").name("s").finish(fn_service(
+        async |request: ServiceRequest| Ok(request.into_response(HttpResponse::Ok().finish())),
+    )));
+    assert_eq!(endpoints!(with_name, "/s", "/"), ["/s", "unmatched"]);
+}
+
+#[actix_web::test]
+async fn scopes_with_and_without_a_prefix_have_endpoints_and_default_services_are_unmatched() {
+    let ok = || web::to(HttpResponse::Ok);
+    let app = App::new()
+        .service(web::resource("/").to(HttpResponse::Ok))
+        .service(
+            web::scope("/a")
+                .service(web::resource("").to(HttpResponse::Ok))
+                .service(web::resource("/").to(HttpResponse::Ok))
+                .service(web::scope("/{b}").route("/c", ok()).default_service(ok()))
+                .default_service(ok()),
+        )
+        .service(web::scope("").route("/x", ok()).default_service(ok()))
+        .default_service(ok());
+    let found = endpoints!(
+        app, "/", "/a", "/a/", "/a/1/c", "/a/1/d", "/a/1", "/x", "/y"
+    );
+    let expected = [
+        "/",
+        "/a",
+        "/a/",
+        "/a/{b}/c",
+        "unmatched",
+        "unmatched",
+        "/x",
+        "unmatched",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[actix_web::test]
+async fn names_and_patterns_with_control_characters_stay_on_one_line() {
+    let recorder = Recorder::start();
+    let resource = web::resource("/a\nb,c=d\te/{id}").name("n\nm,evil=1 f=1");
+    let app = App::new()
+        .service(resource.to(async || "ok"))
+        .wrap(recorder.metrics().measurement("m\n1,x=y z"));
+    let app = init_service(app).await;
+    in_process::finish(&app, get("/a%0Ab,c=d%09e/7")).await;
+    let points = recorder.finish().await;
+    assert_eq!(points.len(), 1);
+    assert_eq!(points[0].measurement, "m\\n1,x=y z");
+    assert_eq!(points[0].tag("endpoint"), Some("/a\\nb,c=d\\te/{id}"));
+    assert_eq!(points[0].tag("handler"), Some("n\\nm,evil=1 f=1"));
+}
+
+#[actix_web::test]
+async fn refused_requests_of_a_known_route_have_its_endpoint() {
+    let recorder = Recorder::start();
+    let app = App::new()
+        .service(web::resource("/users/{id}").get(async |_: web::Path<u32>| ""))
+        .service(web::resource("/json").post(async |_: web::Json<u32>| ""))
+        .service(web::scope("/s").route("/x", web::get().to(async || "")))
+        .service(
+            web::resource("/never")
+                .guard(guard::fn_guard(|_| false))
+                .to(async || ""),
+        )
+        .wrap(recorder.metrics());
+    let app = init_service(app).await;
+    let mut statuses = Vec::new();
+    for (method, path) in [
+        (Method::GET, "/users/x"),
+        (Method::PUT, "/users/1"),
+        (Method::POST, "/json"),
+        (Method::POST, "/s/x"),
+        (Method::GET, "/never"),
+        (Method::GET, "/s/y"),
+    ] {
+        let (status, _) = in_process::finish(&app, get(path).method(method)).await;
+        statuses.push(status);
+    }
+    assert_eq!(statuses, [404, 405, 400, 404, 404, 404]);
+    let points = recorder.finish().await;
+    let endpoints: Vec<_> = points
+        .iter()
+        .map(|point| point.tag("endpoint").unwrap())
+        .collect();
+    let expected = [
+        "/users/{id}",
+        "/users/{id}",
+        "/json",
+        "/s/x",
+        "/never",
+        "unmatched",
+    ];
+    assert_eq!(endpoints, expected);
 }

@@ -49,6 +49,17 @@ impl Expected {
         self
     }
 
+    /// Was there a response?
+    pub fn has_head(&self) -> bool {
+        self.fields.contains_key("content_length") || self.has_head
+    }
+
+    /// Has `point` its tags and fields? (Times may be any.)
+    pub fn is_met(&self, point: &Point) -> bool {
+        let mut fields = self.fields.iter();
+        point.tags == self.tags && fields.all(|(key, value)| point.field(key) == Some(value))
+    }
+
     pub fn without(mut self, key: &str) -> Self {
         let removed = self.tags.remove(key).is_some() | self.fields.remove(key).is_some();
         self.has_head &= key != "time_to_first_byte";

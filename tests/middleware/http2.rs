@@ -30,7 +30,7 @@ pub fn request(method: &str, path: &str) -> http::Request<()> {
         .unwrap()
 }
 
-async fn body(response: http::Response<h2::RecvStream>) -> Vec<u8> {
+pub async fn body(response: http::Response<h2::RecvStream>) -> Vec<u8> {
     let mut stream = response.into_body();
     let mut body = Vec::new();
     while let Some(chunk) = stream.data().await {

@@ -3,6 +3,8 @@ use std::time::Duration;
 use actix_influxdb::{Config, Influx, InfluxMetrics, RequestMeasurement, testing::FakeInflux};
 use actix_web::{App, test, web};
 
+use crate::logger;
+
 const LONG: Duration = Duration::from_secs(30);
 
 /// Two requests of a service that is wrapped with `influx`, and their answers.
@@ -58,17 +60,25 @@ async fn delivery_that_has_ended_leaves_the_response_alone_and_is_counted() {
 async fn a_field_that_influxdb_does_not_take_loses_the_measurement_and_not_the_response() {
     let fake = FakeInflux::start();
     let influx = Influx::start(Config::v1(fake.url())).unwrap();
+    logger::install();
     let handler = async |m: RequestMeasurement| {
         m.set_field("time", 1);
         "ok"
     };
+    let long = format!("lost{}", "m".repeat(5_000));
     let app = App::new()
         .route("/", web::get().to(handler))
-        .wrap(InfluxMetrics::new(&influx, "db"));
+        .wrap(InfluxMetrics::new(&influx, "db").measurement(long));
     let app = test::init_service(app).await;
-    let request = test::TestRequest::get().uri("/").to_request();
-    assert_eq!(test::call_and_read_body(&app, request).await, "ok");
+    let request = || test::TestRequest::get().uri("/").to_request();
+    for _ in 0..2 {
+        assert_eq!(test::call_and_read_body(&app, request()).await, "ok");
+    }
+    // It is told once, and not at any length.
+    let [logged] = logger::logged_with("lostmmm").try_into().unwrap();
+    assert!(logged.starts_with("ERROR requests are not recorded because of"));
+    assert!(logged.len() < 700, "{logged}");
     let stats = influx.stats();
     assert!(stats.balanced(), "{stats}");
-    assert_eq!((stats.recorded, stats.dropped.invalid), (1, 1), "{stats:?}");
+    assert_eq!((stats.recorded, stats.dropped.invalid), (2, 2), "{stats:?}");
 }

@@ -3,6 +3,8 @@
 
 mod client;
 mod expect;
+mod in_process;
+mod logger;
 mod service;
 
 mod aborted;
@@ -15,12 +17,17 @@ mod failed;
 mod half_closed;
 mod hostile;
 mod http2;
+mod identity;
 mod instances;
 mod keep_alive;
 mod load;
 mod loss;
+mod options;
 mod panicked;
 mod remote_ip;
 mod request_measurement;
+mod rewritten;
 mod sample;
+mod untouched;
+mod users;
 mod without_content;

@@ -11,7 +11,13 @@ use actix_influxdb::{
     Config, Influx, InfluxMetrics,
     testing::{FakeInflux, Point},
 };
-use actix_web::{App, HttpServer, dev::ServerHandle, rt, web::ServiceConfig};
+use actix_web::{
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
+    rt,
+    web::ServiceConfig,
+};
 
 use crate::client::Client;
 
@@ -58,16 +64,49 @@ impl Service {
     where
         R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
+        Self::serve(half_closed, |influx| {
+            let (metrics, routes) = build(influx);
+            move || App::new().wrap(metrics.clone()).configure(routes.clone())
+        })
+    }
+
+    /// With whatever app `build` makes.
+    pub fn start_app<F, T, B>(build: impl FnOnce(&Influx) -> F) -> Self
+    where
+        F: Fn() -> App<T> + Clone + Send + 'static,
+        T: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse<B>,
+                Error = Error,
+                InitError = (),
+            > + 'static,
+        B: MessageBody + 'static,
+    {
+        Self::serve(true, build)
+    }
+
+    fn serve<F, T, B>(half_closed: bool, build: impl FnOnce(&Influx) -> F) -> Self
+    where
+        F: Fn() -> App<T> + Clone + Send + 'static,
+        T: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse<B>,
+                Error = Error,
+                InitError = (),
+            > + 'static,
+        B: MessageBody + 'static,
+    {
         let started = nanoseconds();
         let fake = FakeInflux::start();
         // Each measurement is sent at once: so a test can wait for it.
         let config = Config::v1(fake.url()).tag_hostname(false).trigger_size(1);
         let influx = Influx::start(config).unwrap();
-        let (metrics, routes) = build(&influx);
+        let app = build(&influx);
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
             rt::System::new().block_on(async move {
-                let app = move || App::new().wrap(metrics.clone()).configure(routes.clone());
                 let server = HttpServer::new(app).workers(1).disable_signals();
                 let server = server.h1_allow_half_closed(half_closed);
                 let server = server.bind_auto_h2c(("127.0.0.1", 0)).unwrap();
@@ -121,7 +160,7 @@ impl Service {
         let stats = influx.stats();
         let count = points.iter().map(Vec::len).sum::<usize>() as u64;
         assert!(stats.balanced(), "{stats}");
-        assert_eq!((stats.recorded, stats.written), (count, count), "{stats}");
+        assert_eq!((stats.recorded, stats.written), (count, count), "{stats:?}");
         let ended = nanoseconds();
         let sorted = points.map(|mut points| {
             points.sort_by_key(|point| point.timestamp);
