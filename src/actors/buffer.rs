@@ -52,7 +52,7 @@ use crate::{
     batch::BatchLimits,
     delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
-    gauge::GaugeLimits,
+    ingest::QuotaLimits,
     logging,
     report::Ticket,
     shared::Shared,
@@ -69,7 +69,7 @@ pub struct BufferActor {
     shared: Arc<Shared>,
     /// What is in force here: [`Shared`] may be one message ahead.
     config: Arc<Config>,
-    limits: GaugeLimits,
+    limits: QuotaLimits,
     dispatcher: Dispatcher,
     /// By the numbers that the dispatcher has for them.
     endpoints: Vec<Endpoint>,
@@ -113,7 +113,7 @@ impl BufferActor {
             .set_endpoints(endpoints.iter().map(Endpoint::to_string));
         Self {
             shared,
-            limits: GaugeLimits::new(&config),
+            limits: QuotaLimits::new(&config),
             dispatcher: Dispatcher::new(endpoints.len(), BatchLimits::new(&config), config.max_age),
             config,
             endpoints,
@@ -160,7 +160,7 @@ impl BufferActor {
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
-        self.limits = GaugeLimits::new(config);
+        self.limits = QuotaLimits::new(config);
         let limits = BatchLimits::new(config);
         self.dispatcher.set_limits(limits, config.max_age);
         self.writers.resize(config.max_clients);

@@ -57,7 +57,7 @@ impl Alarms {
 
 impl BufferActor {
     pub(super) fn raise_alarms(&mut self, context: &mut Context<Self>) {
-        let (now, pending) = (self.now(), self.shared.intake.gauge.lines());
+        let (now, pending) = (self.now(), self.shared.intake.quota.lines());
         if self.alarms.warns(pending, self.config.warn_at(), now) {
             let limit = self.config.max_buffer_size;
             logging::warning!(
@@ -74,7 +74,7 @@ impl BufferActor {
 
     /// Reports what was refused, and looks again in a while.
     fn report_losses(&mut self, context: &mut Context<Self>) {
-        self.alarms.reports_losses = self.shared.intake.gauge.take_lost();
+        self.alarms.reports_losses = self.shared.intake.quota.take_lost();
         if self.alarms.reports_losses {
             let stats = self.shared.intake.stats();
             let lost = stats.dropped.buffer_full + stats.dropped.overflow;

@@ -80,7 +80,7 @@ impl fmt::Debug for Update {
 #[rtype(result = "()")]
 pub struct Subscribe(pub Recipient<Event>);
 
-/// From a recording thread: look at the gauge.
+/// From a recording thread: ask what is due.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;

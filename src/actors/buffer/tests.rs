@@ -114,7 +114,7 @@ impl Rig {
     fn stats(&self) -> Stats {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
-        assert_eq!(stats.pending, self.shared.intake.gauge.lines() as u64);
+        assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
         stats
     }
 
