@@ -114,12 +114,12 @@ impl Contents {
         let (quota, limits) = (&intake.quota, &settings.quota.limits);
         let shelf = shelves.of(source.database(), intake, known);
         let (salt, share) = (shelf.salt, &shelf.share);
-        let reserve = || {
-            settings
-                .quota
-                .opens_reserve(|| share.is_below(limits.lines))
+        // Asked only where the buffer is full.
+        let reserve = |waiting: usize| {
+            let is_below = || share.is_below(limits.lines, waiting);
+            settings.quota.opens_reserve(is_below)
         };
-        let room = match allowance.reserve(quota, limits, reserve) {
+        let room = match allowance.reserve(quota, limits, || reserve(shelf.batches.len())) {
             Ok(room) => room,
             Err(full) => {
                 shelves.forget_last_if_empty();
@@ -145,7 +145,7 @@ impl Contents {
             }
         };
         let bytes = open.next_line().line_len();
-        let kept = room.commit(bytes, limits, reserve);
+        let kept = room.commit(bytes, limits, || reserve(open.len()));
         if capped.is_news {
             allowance.wake();
         }

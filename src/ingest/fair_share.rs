@@ -63,11 +63,12 @@ impl FairShares {
 }
 
 impl FairShare {
-    /// Does the database hold less than its part of `limit` measurements? The only one there is has
-    /// no share to be below of.
-    pub(crate) fn is_below(&self, limit: usize) -> bool {
+    /// Does the database hold less than its part of `limit` measurements, given how many more of it
+    /// wait in the partition? The only one there is has no share to be below of.
+    pub(crate) fn is_below(&self, limit: usize, waiting: usize) -> bool {
         let count = self.known.count.load(Relaxed);
-        count > 1 && self.pending.load(Relaxed) < limit / count
+        let pending = self.pending.load(Relaxed).saturating_add(waiting);
+        count > 1 && pending.saturating_mul(count) < limit
     }
 
     /// So many of its measurements go to the backlog.
@@ -106,9 +107,9 @@ mod tests {
     fn the_only_database_has_no_share_to_be_below_of_and_a_new_one_is_below() {
         let shares = FairShares::default();
         let a = shares.of(&"a".into());
-        assert!(!a.is_below(100));
+        assert!(!a.is_below(100, 0));
         let b = shares.of(&"b".into());
-        assert!(b.is_below(100));
+        assert!(b.is_below(100, 0));
     }
 
     #[test]
@@ -117,10 +118,10 @@ mod tests {
         let [a, b] = ["a", "b"].map(|database| shares.of(&database.into()));
         a.admit(50);
         b.admit(49);
-        assert!(!a.is_below(100));
-        assert!(b.is_below(100));
+        assert!(!a.is_below(100, 0));
+        assert!(b.is_below(100, 0) && !b.is_below(100, 1));
         shares.settle(&"a".into(), 1);
-        assert!(a.is_below(100));
+        assert!(a.is_below(100, 0));
     }
 
     #[test]
@@ -130,9 +131,12 @@ mod tests {
         let b = shares.of(&"b".into());
         b.admit(3);
         drop(b);
-        assert!(a.is_below(100), "the other has measurements in the backlog");
+        assert!(
+            a.is_below(100, 0),
+            "the other has measurements in the backlog"
+        );
         shares.settle(&"b".into(), 3);
-        assert!(!a.is_below(100), "it is the only one now");
+        assert!(!a.is_below(100, 0), "it is the only one now");
     }
 
     #[test]

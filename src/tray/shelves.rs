@@ -62,7 +62,8 @@ impl Shelf {
 }
 
 impl Batches {
-    fn len(&self) -> usize {
+    /// How many lines.
+    pub(super) fn len(&self) -> usize {
         self.open.len() + self.full.iter().map(OpenBatch::len).sum::<usize>()
     }
 

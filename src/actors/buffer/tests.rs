@@ -4,6 +4,7 @@ mod ending;
 mod retrying;
 mod sending;
 mod updating;
+mod waking;
 
 use std::time::Duration;
 
