@@ -8,72 +8,81 @@ use crate::{
     source::{Source, Writing},
 };
 
-/// Turns out to be invalid; by then another thread has recorded a good one.
-struct Invalid<'a> {
+/// Is refused in the end; by then another thread has recorded good ones.
+struct Refused<'a> {
     rig: &'a Rig,
     database: Database,
     good: u64,
+    /// Else it is invalid.
+    is_too_long: bool,
 }
 
-impl Source for Invalid<'_> {
+impl Source for Refused<'_> {
     fn database(&self) -> &Database {
         &self.database
     }
 
     fn write(&mut self, line: &mut LineBuffer, _: Writing<'_>) -> Result<Capped, RecordError> {
-        line.push_all(b"part of a line");
+        line.push_all(&[b'x'; 2_000]);
         thread::scope(|threads| {
             threads.spawn(|| self.rig.record("good", self.good));
         });
-        Err(RecordError::NoFields {
-            measurement: "m".to_owned(),
-        })
+        match self.is_too_long {
+            true => Ok(Capped::default()),
+            false => Err(RecordError::NoFields {
+                measurement: "m".to_owned(),
+            }),
+        }
     }
 }
 
 impl Rig {
-    fn record_invalid_beside(&self, good: u64) {
-        let mut invalid = Invalid {
+    fn record_refused_beside(&self, good: u64, is_too_long: bool) {
+        let mut refused = Refused {
             rig: self,
             database: "bad".into(),
             good,
+            is_too_long,
         };
-        let recorded = self.shared.intake.record(&mut invalid, None);
-        assert!(recorded.unwrap_err().is_invalid());
+        let recorded = self.shared.intake.record(&mut refused, None);
+        assert_eq!(recorded.unwrap_err().is_invalid(), !is_too_long);
+    }
+
+    /// How many lines are sent next, and after how many seconds.
+    async fn sent(&mut self) -> (usize, u64) {
+        let began = Instant::now();
+        let write = tokio::time::timeout(60 * SECOND, self.write()).await;
+        let lines = lines(&write.expect("it is sent at all"));
+        (lines, began.elapsed().as_secs())
     }
 }
 
 #[actix::test]
 async fn a_measurement_beside_an_invalid_one_that_came_first_is_sent_after_the_interval() {
     let mut rig = Rig::new(config());
-    let began = Instant::now();
-    rig.record_invalid_beside(1);
-    let write = tokio::time::timeout(60 * SECOND, rig.write()).await;
-    assert_eq!(lines(&write.expect("it is sent at all")), 1);
-    assert_eq!(began.elapsed().as_secs(), 10);
+    rig.record_refused_beside(1, false);
+    assert_eq!(rig.sent().await, (1, 10));
 }
 
 #[actix::test]
 async fn measurements_of_the_trigger_size_beside_an_invalid_one_are_sent_at_once() {
     let mut rig = Rig::new(config());
-    let began = Instant::now();
-    rig.record_invalid_beside(3);
-    let write = tokio::time::timeout(60 * SECOND, rig.write()).await;
-    assert_eq!(lines(&write.expect("it is sent at all")), 3);
-    assert_eq!(began.elapsed(), Duration::ZERO);
+    rig.record("good", 2);
+    rig.nothing_is_sent().await;
+    rig.record_refused_beside(1, false);
+    assert_eq!(rig.sent().await, (3, 0));
 }
 
 #[actix::test]
 async fn a_measurement_beside_one_without_room_is_sent_also_if_a_loss_was_told_of_before() {
     let mut rig = Rig::new(config().max_buffer_bytes(1_024));
-    let too_long = || {
-        let text = "x".repeat(2_000);
-        let measurement = Measurement::new("bad", "m").field("f", text);
-        rig.shared.intake.take(measurement, None).unwrap_err()
-    };
-    too_long();
-    rig.record("good", 1);
-    too_long();
-    let write = tokio::time::timeout(60 * SECOND, rig.write()).await;
-    assert_eq!(lines(&write.expect("it is sent at all")), 1);
+    rig.record_refused_beside(0, true);
+    rig.record_refused_beside(1, true);
+    // That something was lost makes the buffer actor drain.
+    assert_eq!(rig.sent().await, (1, 0));
+    // It reports losses every 10 s, and asks for none before.
+    rig.record_refused_beside(0, true);
+    rig.idle().await;
+    rig.record_refused_beside(1, true);
+    assert_eq!(rig.sent().await.0, 1);
 }
