@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{RecordError, actors::log_limit::LogLimit, logging};
+use crate::{RecordError, actors::log_limit::LogLimit, clock::ClockWatch, logging};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -20,6 +20,7 @@ pub(super) struct Alarms {
     reported: u64,
     reports_losses: bool,
     invalid: LogLimit,
+    clock: ClockWatch,
 }
 
 impl Default for Alarms {
@@ -29,6 +30,7 @@ impl Default for Alarms {
             reported: 0,
             reports_losses: false,
             invalid: LogLimit::new(5, LOSSES_EVERY),
+            clock: ClockWatch::start(),
         }
     }
 }
@@ -42,6 +44,18 @@ impl Alarms {
                 logging::error!("{} more were not logged", shown.held_back);
             }
         }
+    }
+
+    /// Warns if the system's clock was set back. Did it?
+    pub(super) fn clock_was_set_back(&mut self) -> bool {
+        let step = self.clock.step_back();
+        if let Some(step) = step {
+            logging::warning!(
+                "the system's clock was set back by {step:.1?}, and timestamps with it: points \
+                 recorded in the period that it repeats may overwrite earlier ones"
+            );
+        }
+        step.is_some()
     }
 
     /// Is the threshold reached, and the last warning long enough ago?
@@ -94,6 +108,18 @@ impl BufferActor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::tests::set_clock_ahead;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_told_of_once() {
+        let mut alarms = Alarms::default();
+        assert!(!alarms.clock_was_set_back());
+        set_clock_ahead(-3_600);
+        assert!(alarms.clock_was_set_back());
+        assert!(!alarms.clock_was_set_back());
+        set_clock_ahead(0);
+        assert!(!alarms.clock_was_set_back());
+    }
 
     #[test]
     fn the_warning_is_given_at_the_threshold_and_not_again_for_2_minutes() {

@@ -43,6 +43,7 @@ impl BufferActor {
     /// Empties the trays. What comes out is due.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);
+        self.alarms.clock_was_set_back();
         let now = self.now();
         let drained = self.shared.intake.drain();
         for (database, batch) in drained {

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     Database,
     cardinality::Capped,
+    clock::tests::set_clock_ahead,
     line_protocol::LineBuffer,
     source::{Source, Writing},
 };
@@ -85,4 +86,18 @@ async fn a_measurement_beside_one_without_room_is_sent_also_if_a_loss_was_told_o
     rig.idle().await;
     rig.record_refused_beside(1, true);
     assert_eq!(rig.sent().await.0, 1);
+}
+
+#[actix::test]
+async fn a_step_of_the_systems_clock_changes_no_interval() {
+    let mut rig = Rig::new(config());
+    for seconds in [-3_600, 3_600] {
+        rig.record("db", 1);
+        rig.idle().await;
+        set_clock_ahead(seconds);
+        let began = Instant::now();
+        assert_eq!(rig.settle_next(Verdict::Written).await, 1);
+        assert_eq!(began.elapsed().as_secs(), 10);
+        rig.idle().await;
+    }
 }
