@@ -51,7 +51,8 @@ impl Settings {
         let base_tags = config.resolved_base_tags();
         let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
         Self {
-            encoder: Encoder::new(pairs, config.precision, config.unsigned),
+            encoder: Encoder::new(pairs, config.precision, config.unsigned)
+                .string_newlines(config.string_newlines),
             batch: BatchLimits::new(config),
             quota: QuotaLimits::new(config),
             tag_values: NonZeroUsize::new(config.max_tag_values),

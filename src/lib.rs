@@ -120,7 +120,7 @@ pub mod fuzzing {
 
 pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 pub use clock::Timestamp;
-pub use config::{Api, Config, Overflow};
+pub use config::{Api, Config, Overflow, StringNewlines};
 pub use database::Database;
 pub use endpoint::{PingError, ServerInfo};
 pub use error::{ConfigError, RecordError, StartError};
