@@ -7,7 +7,7 @@ use crate::config::{Overflow, StringNewlines};
 use crate::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 31] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
