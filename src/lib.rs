@@ -118,7 +118,9 @@ pub mod fuzzing {
     }
 }
 
-pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
+pub use actors::{
+    Deliver, Flush, GetStats, IngestActor as BufferActor, Ping, Shutdown, Subscribe, Update,
+};
 pub use clock::Timestamp;
 pub use config::{Api, Config, Overflow, StringNewlines};
 pub use database::Database;

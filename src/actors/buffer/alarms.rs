@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{RecordError, actors::log_limit::LogLimit, clock::ClockWatch, logging};
+use crate::{clock::ClockWatch, logging};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -19,7 +19,6 @@ pub(super) struct Alarms {
     /// Measurements that had been refused when that was last reported.
     reported: u64,
     reports_losses: bool,
-    invalid: LogLimit,
     clock: ClockWatch,
 }
 
@@ -29,23 +28,12 @@ impl Default for Alarms {
             warned: None,
             reported: 0,
             reports_losses: false,
-            invalid: LogLimit::new(5, LOSSES_EVERY),
             clock: ClockWatch::start(),
         }
     }
 }
 
 impl Alarms {
-    /// An invalid measurement that came as a message: nobody else hears of its error.
-    pub(super) fn invalid(&mut self, error: &RecordError, now: Instant) {
-        if let Some(shown) = self.invalid.ask(now) {
-            logging::error!("a measurement was sent to the buffer actor in vain: {error}");
-            if shown.held_back > 0 {
-                logging::error!("{} more were not logged", shown.held_back);
-            }
-        }
-    }
-
     /// Warns if the system's clock was set back. Did it?
     pub(super) fn clock_was_set_back(&mut self) -> bool {
         let step = self.clock.step_back();

@@ -27,19 +27,6 @@ impl BufferActor {
         self.raise_alarms(context);
     }
 
-    /// While many measurements come as messages, [`Wake`] waits behind them.
-    pub(super) fn look_if_triggered(&mut self, context: &mut Context<Self>) {
-        if self
-            .shared
-            .intake
-            .quota
-            .due_after_drain(&self.limits.limits)
-            == Due::Drain
-        {
-            self.look(context);
-        }
-    }
-
     /// Empties the trays. What comes out is due.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);

@@ -16,8 +16,8 @@ use tokio::{
 
 use super::*;
 use crate::{
-    FlushReport, RecordError, Stats,
-    actors::{replay::ReplayActor, writer::Write},
+    Delivery, Measurement, RecordError, Stats,
+    actors::{Addresses, IngestActor, replay::ReplayActor, writer::Write},
     delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
 };
 
@@ -48,6 +48,7 @@ where
 
 struct Rig {
     shared: Arc<Shared>,
+    ingest: Addr<IngestActor>,
     buffer: Addr<BufferActor>,
     writes: UnboundedReceiver<Write>,
 }
@@ -61,7 +62,10 @@ fn config() -> Config {
 
 impl Rig {
     fn new(config: Config) -> Self {
-        Self::with_replay(config, Box::new(|| ReplayActor.start().recipient()))
+        Self::with_replay(
+            config,
+            Box::new(|| ReplayActor::default().start().recipient()),
+        )
     }
 
     fn with_replay(config: Config, replay: StartReplay) -> Self {
@@ -71,11 +75,10 @@ impl Rig {
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
         let actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
-        let buffer = actor.start();
-        let waker = buffer.clone();
-        shared.intake.wake_with(move || waker.do_send(Wake));
+        let Addresses { ingest, buffer } = crate::actors::join(Arc::clone(&shared), actor);
         Self {
             shared,
+            ingest,
             buffer,
             writes,
         }
