@@ -64,8 +64,19 @@ impl Tray {
     /// Takes everything out: the measurements' batches by database. Says how many these were.
     pub(crate) fn empty(&self, quota: &Quota, to: &mut Vec<(Database, OpenBatch)>) -> usize {
         let before = to.len();
-        self.0
-            .drain(quota, |contents| contents.shelves.hand_over(to));
+        let many = self
+            .0
+            .drain(quota, |contents| match contents.shelves.are_many() {
+                true => Some(std::mem::take(&mut contents.shelves)),
+                false => {
+                    contents.shelves.hand_over(to);
+                    None
+                }
+            });
+        // The thread that records may go on meanwhile.
+        if let Some(mut shelves) = many {
+            shelves.hand_over(to);
+        }
         to[before..].iter().map(|(_, batch)| batch.len()).sum()
     }
 

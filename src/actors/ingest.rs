@@ -213,3 +213,6 @@ impl Handler<Subscribe> for IngestActor {
 fn not_applied() -> ConfigError {
     ConfigError::new("update", "sent too late", "a pipeline that has not ended")
 }
+
+#[cfg(test)]
+mod tests;

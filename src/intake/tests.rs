@@ -248,6 +248,27 @@ fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_tray() {
 }
 
 #[test]
+fn a_drain_finds_the_measurements_of_any_number_of_databases_again_and_again() {
+    let intake = intake(Config::default());
+    for _ in 0..3 {
+        for number in 0..1_000 {
+            let measurement = Measurement::new(format!("db{number}"), "m").field("f", 1);
+            intake.take(measurement, None).unwrap();
+        }
+        let found = drained(&intake);
+        assert_eq!(found.len(), 1_000);
+        assert!(found.values().all(|lines| *lines == 1));
+        for database in found.keys() {
+            intake.ledger.settle(1, Settlement::Written);
+            let bytes = "m f=1i 1700000000000000000\n".len();
+            intake.release(&database.clone().into(), 1, bytes);
+        }
+        assert_eq!((intake.quota.lines(), intake.quota.bytes()), (0, 0));
+    }
+    assert!(drained(&intake).is_empty());
+}
+
+#[test]
 fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_tray() {
     let intake = intake(Config::default());
     for database in ["a", "b"] {

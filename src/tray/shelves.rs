@@ -128,7 +128,14 @@ impl Batches {
     }
 }
 
+/// Of more, the thread that records doesn't wait until each has been looked at.
+const MANY: usize = 256;
+
 impl Shelves {
+    pub(super) fn are_many(&self) -> bool {
+        self.all.len() > MANY
+    }
+
     /// Moves all batches, and removes the shelves that nothing has come to since the last time.
     pub(super) fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) {
         let before = self.all.len();
