@@ -12,6 +12,16 @@ use crate::{FlushReport, ShutdownReport, actors::ingest::Barrier, shared::Shared
 /// all taken in that.
 const PART: u32 = 4;
 
+/// What is usual is not worth a timeout that nobody has given.
+const USUAL: Duration = Duration::from_millis(10);
+
+fn left(timeout: Duration, passed: Duration) -> Duration {
+    match passed < USUAL {
+        true => timeout,
+        false => timeout.saturating_sub(passed),
+    }
+}
+
 impl BufferActor {
     pub(super) fn flush_behind_ingest(
         &mut self,
@@ -21,7 +31,7 @@ impl BufferActor {
         let (answer, report) = oneshot::channel();
         let (began, shared) = (self.now(), Arc::clone(&self.shared));
         self.behind_ingest(timeout / PART, context, move |buffer, context| {
-            let left = timeout.saturating_sub(buffer.now() - began);
+            let left = left(timeout, buffer.now() - began);
             // Whoever asked may be gone; that is fine.
             _ = answer.send(buffer.flush(left, context));
         });
@@ -42,7 +52,7 @@ impl BufferActor {
         let (answer, report) = oneshot::channel();
         let (began, shared) = (self.now(), Arc::clone(&self.shared));
         self.behind_ingest(timeout / PART, context, move |buffer, context| {
-            let left = timeout.saturating_sub(buffer.now() - began);
+            let left = left(timeout, buffer.now() - began);
             _ = answer.send(buffer.shut_down(left, context));
         });
         Box::pin(async move {
