@@ -1,6 +1,8 @@
 //! The actors, on a thread and an actix `System` of their own.
 
+mod budget;
 mod buffer;
+mod ingest;
 mod log_limit;
 mod pool;
 mod replay;
@@ -10,10 +12,13 @@ mod writer;
 
 use std::{io, sync::Arc, thread};
 
-use actix::{Actor, Addr, System};
+use actix::{Actor, Addr, AsyncContext as _, Context, System};
 
-pub(crate) use self::buffer::Reconfigure;
-pub use self::buffer::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
+pub(crate) use self::buffer::{BufferActor, Reconfigure};
+pub use self::{
+    buffer::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
+    ingest::IngestActor,
+};
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
     endpoint::{Endpoint, Http},
@@ -21,11 +26,30 @@ use crate::{
     shared::Shared,
 };
 
+/// Where the actors of a pipeline are reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    /// What programs send to.
+    pub(crate) ingest: Addr<IngestActor>,
+    /// What the handle sends to, past whatever waits for the other.
+    pub(crate) buffer: Addr<BufferActor>,
+}
+
+impl Addresses {
+    /// Of actors that are no more: what is sent to them is dropped.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            ingest: Context::new().address(),
+            buffer: Context::new().address(),
+        }
+    }
+}
+
 /// Starts the thread `influx` with the actors on it.
 ///
 /// It outlives the program's own `System`, so what is pending when that one stops is still
 /// delivered.
-pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::StartError> {
+pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, crate::StartError> {
     let endpoints = Endpoint::all(&shared.config())?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
@@ -34,9 +58,9 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
         .spawn(move || {
             own_thread::mark();
             let system = System::new();
-            let address = system.block_on(async { wire(shared, endpoints) });
-            // The receiver waits, or its thread is gone: then nobody needs the address.
-            _ = sender.send(address);
+            let addresses = system.block_on(async { wire(shared, endpoints) });
+            // The receiver waits, or its thread is gone: then nobody needs the addresses.
+            _ = sender.send(addresses);
             if let Err(error) = system.run() {
                 logging::error!("the system of the influx actors ended with an error: {error}");
             }
@@ -46,9 +70,9 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addr<BufferActor>, crate::St
         .map_err(|_| io::Error::other("it ended while it was starting").into())
 }
 
-fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addr<BufferActor> {
+fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
     let http = Http::new();
-    let start_replay = Box::new(|| ReplayActor.start().recipient());
+    let start_replay = Box::new(|| ReplayActor::default().start().recipient());
     let pool = {
         let http = http.clone();
         Pool::new(shared.config().max_clients, move || {
@@ -56,8 +80,20 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addr<BufferActor> {
         })
     };
     let buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
-    let address = buffer.start();
+    join(shared, buffer)
+}
+
+/// Starts the buffer actor, and before it the one that takes messages.
+fn join(shared: Arc<Shared>, mut buffer: BufferActor) -> Addresses {
+    let context = Context::new();
+    let address: Addr<BufferActor> = context.address();
+    let ingest = IngestActor::new(Arc::clone(&shared), address.clone()).start();
+    buffer.set_ingest(ingest.clone().recipient());
+    context.run(buffer);
     let waker = address.clone();
     shared.intake.wake_with(move || waker.do_send(buffer::Wake));
-    address
+    Addresses {
+        ingest,
+        buffer: address,
+    }
 }

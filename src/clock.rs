@@ -1,10 +1,12 @@
 mod hands;
 #[cfg(feature = "middleware")]
 pub(crate) mod stopwatch;
+mod watch;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::hands::{HAND, SHARED};
+pub(crate) use self::watch::ClockWatch;
 
 /// A point in time as InfluxDB keeps it: whole nanoseconds since 1970-01-01 00:00 UTC.
 ///
@@ -18,13 +20,17 @@ impl Timestamp {
     ///
     /// InfluxDB overwrites a point that has the series and the timestamp of an earlier one. So two
     /// requests of one route must not share a stamp, even if the system's clock stood still or was
-    /// set back between them: such a stamp is 64 nanoseconds after the last one of its thread.
-    /// Else a stamp is up to 127 nanoseconds after the system's time.
+    /// set back by up to a second between them: such a stamp is 64 nanoseconds after the last one
+    /// of its thread. Else a stamp is up to 127 nanoseconds after the system's time.
+    ///
+    /// If the system's clock is set back by more than a second, or by less again and again while a
+    /// thread asks for no stamp, stamps follow at once. Within the period that the clock then
+    /// repeats, a stamp may have been given before: a warning in the log tells of it.
     #[inline]
     pub fn now() -> Self {
-        let now = system_nanoseconds();
-        let own = HAND.try_with(|hand| hand.as_ref().map(|hand| hand.next(now)));
-        Self(own.ok().flatten().unwrap_or_else(|| SHARED.next(now)))
+        let own = HAND.try_with(|hand| Some(hand.as_ref()?.next(system_nanoseconds())));
+        let own = own.ok().flatten();
+        Self(own.unwrap_or_else(|| SHARED.next(system_nanoseconds)))
     }
 
     /// Nanoseconds since 1970-01-01 00:00 UTC.
@@ -66,6 +72,14 @@ fn nanoseconds_of(time: SystemTime) -> i64 {
 /// The clock of [`SystemTime`], where possible without its detours.
 #[inline]
 fn system_nanoseconds() -> i64 {
+    #[cfg(test)]
+    return tests::shifted(unshifted_nanoseconds());
+    #[cfg(not(test))]
+    unshifted_nanoseconds()
+}
+
+#[inline]
+fn unshifted_nanoseconds() -> i64 {
     #[cfg(all(unix, target_pointer_width = "64"))]
     if let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME) {
         let seconds = now.tv_sec().saturating_mul(1_000_000_000);
@@ -75,10 +89,24 @@ fn system_nanoseconds() -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::HashSet, thread};
+pub(crate) mod tests {
+    use std::{cell::Cell, collections::HashSet, thread};
 
     use super::*;
+
+    thread_local! {
+        /// What the system's clock is ahead by, for this thread.
+        static SHIFT: Cell<i64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn shifted(now: i64) -> i64 {
+        now + SHIFT.try_with(Cell::get).unwrap_or(0)
+    }
+
+    /// Sets the system's clock, as this thread sees it: so many seconds ahead of the true time.
+    pub(crate) fn set_clock_ahead(seconds: i64) {
+        SHIFT.set(seconds * 1_000_000_000);
+    }
 
     #[test]
     fn eight_threads_that_hammer_the_clock_never_get_one_stamp_twice() {
@@ -99,6 +127,19 @@ mod tests {
         let stamp = Timestamp::now().nanoseconds();
         // Nothing else gives out stamps of this thread.
         assert!((before..before + 60_000_000_000).contains(&stamp));
+    }
+
+    #[test]
+    fn the_next_stamp_after_the_clock_was_set_back_or_forward_is_at_the_new_time() {
+        // Ahead of all others, so that this test hears of no other's stamps.
+        for hours in [0, -1, -2, 5, 1, 24 * 365 * 20, -3] {
+            set_clock_ahead(3_600 * hours);
+            for _ in 0..3 {
+                let now = system_nanoseconds();
+                let ahead = Timestamp::now().nanoseconds() - now;
+                assert!((0..1_000_000_000).contains(&ahead), "{hours} h: {ahead} ns");
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod overflow;
 mod parts;
 mod secret;
 pub(crate) mod shown;
+mod string_newlines;
 mod summary;
 mod urls;
 mod validate;
@@ -25,6 +26,7 @@ pub use self::api::Api;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
 pub(crate) use self::secret::Secret;
+pub use self::string_newlines::StringNewlines;
 pub(crate) use self::urls::BaseUrls;
 use crate::error::ConfigError;
 use crate::precision::Precision;
@@ -76,6 +78,7 @@ pub struct Config {
     pub(crate) sample_probability: f64,
     pub(crate) precision: Precision,
     pub(crate) unsigned: bool,
+    pub(crate) string_newlines: StringNewlines,
     pub(crate) request_timeout: Duration,
     pub(crate) max_retry_delay: Duration,
     /// Pending measurements that are older are dropped as expired.
@@ -191,6 +194,7 @@ impl Default for Config {
             sample_probability: Self::DEFAULT_SAMPLE_PROBABILITY,
             precision: Precision::Nanoseconds,
             unsigned: false,
+            string_newlines: StringNewlines::Escape,
             request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,

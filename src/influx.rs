@@ -3,12 +3,12 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, AsyncContext as _, Context, MailboxError, Recipient};
+use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
     BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
     RecordError, ServerInfo, ShutdownReport, StartError, Stats,
-    actors::{self, Flush, Ping, Reconfigure, Shutdown, Subscribe},
+    actors::{self, Addresses, Flush, Ping, Reconfigure, Shutdown, Subscribe},
     logging, own_thread,
     printable::{LIMIT, printable},
     process::IN_A_FORK,
@@ -49,13 +49,13 @@ pub struct Influx(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    addr: Addr<BufferActor>,
+    actors: Addresses,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         let timeout = DROP_TIMEOUT;
-        self.addr.do_send(Shutdown { timeout });
+        self.actors.buffer.do_send(Shutdown { timeout });
     }
 }
 
@@ -80,13 +80,12 @@ impl Influx {
         }
         let summary = config.summary();
         let shared = Arc::new(Shared::new(config));
-        let addr = match shared.has_actors() {
+        let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
-            // The address of an actor that is no more: what is sent to it is dropped.
-            false => Context::<BufferActor>::new().address(),
+            false => Addresses::of_nobody(),
         };
         logging::info!("{summary}");
-        Ok(Self(Arc::new(Inner { shared, addr })))
+        Ok(Self(Arc::new(Inner { shared, actors })))
     }
 
     /// Starts a pipeline that [`record`](crate::record) and [`installed`](Self::installed) find
@@ -165,7 +164,7 @@ impl Influx {
                 ..FlushReport::default()
             };
         }
-        let report = self.0.addr.send(Flush { timeout }).await;
+        let report = self.0.actors.buffer.send(Flush { timeout }).await;
         report.unwrap_or_else(|_| FlushReport {
             undelivered: self.stats().pending,
             ..FlushReport::default()
@@ -179,7 +178,7 @@ impl Influx {
         if self.0.shared.home.is_elsewhere() {
             return self.end_elsewhere();
         }
-        match self.0.addr.send(Shutdown { timeout }).await {
+        match self.0.actors.buffer.send(Shutdown { timeout }).await {
             Ok(report) => report,
             Err(MailboxError::Closed | MailboxError::Timeout) => self.end(),
         }
@@ -249,7 +248,7 @@ impl Influx {
     /// nothing.
     pub fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
         self.0.shared.update(change)?;
-        self.0.addr.do_send(Reconfigure);
+        self.0.actors.buffer.do_send(Reconfigure);
         Ok(())
     }
 
@@ -263,7 +262,7 @@ impl Influx {
         if self.0.shared.home.is_elsewhere() {
             return Err(PingError::Stopped);
         }
-        let info = self.0.addr.send(Ping).await;
+        let info = self.0.actors.buffer.send(Ping).await;
         info.unwrap_or(Err(PingError::Stopped))
     }
 
@@ -297,17 +296,30 @@ impl Influx {
     /// }
     /// ```
     pub fn subscribe(&self, subscriber: Recipient<Event>) {
-        self.0.addr.do_send(Subscribe(subscriber));
+        self.0.actors.buffer.do_send(Subscribe(subscriber));
     }
 
-    /// The address of the buffer actor, for `do_send` of a [`Measurement`] from any actor.
+    /// The address for [`Measurement`]s as messages, from any actor of any thread. The other
+    /// messages of this library can be sent to it too: [`Deliver`](crate::Deliver),
+    /// [`Flush`](crate::Flush), [`Shutdown`](crate::Shutdown), [`GetStats`](crate::GetStats),
+    /// [`Ping`](crate::Ping), [`Update`](crate::Update) and [`Subscribe`](crate::Subscribe).
     ///
-    /// What is sent after delivery has ended reaches nobody, and is not counted.
+    /// Messages are handled in order, so a [`Flush`](crate::Flush) covers what the same actor sent
+    /// before it. The methods of this handle do not wait behind them: [`flush`](Self::flush) and
+    /// [`shutdown`](Self::shutdown) cover what was sent to the address before as well, but leave it
+    /// no more than a quarter of their timeout.
     ///
-    /// Prefer [`record`](Self::record) where you can: it is faster, it bounds the memory also
-    /// while the actor is busy, and it returns its error.
+    /// `do_send` **has no bound**: whoever sends more than one core encodes (about a million
+    /// measurements per second) fills the mailbox, at some hundred bytes each, until memory is
+    /// used up. Delivery goes on meanwhile. Bounded are [`record`](Self::record), by
+    /// [`max_buffer_size`](Config::max_buffer_size), which is also faster and returns its error;
+    /// and `try_send`, by 1,024 messages: an error gives the measurement back.
+    ///
+    /// What was sent, and not yet taken, when shutdown begins is counted as dropped
+    /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second. What
+    /// is sent after the end reaches nobody, and is not counted.
     pub fn addr(&self) -> Addr<BufferActor> {
-        self.0.addr.clone()
+        self.0.actors.ingest.clone()
     }
 }
 
@@ -320,12 +332,12 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Inner { shared, addr } = &*self.influx.0;
+        let Inner { shared, actors } = &*self.influx.0;
         if shared.home.is_elsewhere() {
             return;
         }
         let timeout = self.timeout;
-        addr.do_send(Shutdown { timeout });
+        actors.buffer.do_send(Shutdown { timeout });
         // What is to end would wait for itself.
         if !shared.has_actors() || own_thread::is_here() {
             return;

@@ -18,11 +18,10 @@ use crate::{
     Config, Database, Measurement, RecordError, Stats,
     batch::{BatchLimits, OpenBatch},
     cardinality::Cardinality,
-    gauge::{Gauge, GaugeLimits},
+    ingest::{QuotaLimits, fair_share::FairShares, quota::Quota},
     ledger::Ledger,
     line_protocol::Encoder,
     report::Ticket,
-    shares::Shares,
     source::Source,
     spares::Spares,
     tray::Tray,
@@ -33,7 +32,7 @@ use crate::{
 pub(crate) struct Settings {
     pub(crate) encoder: Encoder,
     pub(crate) batch: BatchLimits,
-    pub(crate) gauge: GaugeLimits,
+    pub(crate) quota: QuotaLimits,
     /// How many values a tag may have, if that is guarded.
     pub(crate) tag_values: Option<NonZeroUsize>,
     pub(crate) door: Door,
@@ -52,9 +51,10 @@ impl Settings {
         let base_tags = config.resolved_base_tags();
         let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
         Self {
-            encoder: Encoder::new(pairs, config.precision, config.unsigned),
+            encoder: Encoder::new(pairs, config.precision, config.unsigned)
+                .string_newlines(config.string_newlines),
             batch: BatchLimits::new(config),
-            gauge: GaugeLimits::new(config),
+            quota: QuotaLimits::new(config),
             tag_values: NonZeroUsize::new(config.max_tag_values),
             door,
         }
@@ -70,9 +70,9 @@ pub(crate) struct Intake {
     trays: Mutex<Trays>,
     /// For a thread that is ending and has lost its list of trays.
     spare: Arc<Tray>,
-    pub(crate) gauge: Gauge,
+    pub(crate) quota: Quota,
     pub(crate) ledger: Ledger,
-    pub(crate) shares: Shares,
+    pub(crate) shares: FairShares,
     pub(crate) cardinality: Cardinality,
     pub(crate) spares: Spares,
     #[debug(skip)]
@@ -109,17 +109,17 @@ impl Intake {
                 settings,
             }),
             spare,
-            gauge: Gauge::default(),
+            quota: Quota::default(),
             ledger: Ledger::default(),
-            shares: Shares::default(),
+            shares: FairShares::default(),
             cardinality: Cardinality::default(),
             spares: Spares::default(),
             wake: OnceLock::new(),
         }
     }
 
-    /// `wake` is to make the buffer actor look at the gauge, and drain the trays if need be. It is
-    /// called by recording threads when [`Gauge::arrived`] or [`Gauge::lost`] says so.
+    /// `wake` makes the buffer actor ask what is [due](Quota::due). Recording threads call it: see
+    /// [`wakeup`](crate::ingest::wakeup).
     pub(crate) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
         _ = self.wake.set(Box::new(wake));
     }
@@ -191,7 +191,7 @@ impl Intake {
         trays.all.retain(|tray| {
             // Asked first: once its thread has ended, nobody can put anything in it any more.
             let in_use = Arc::strong_count(tray) > 1;
-            drained += tray.empty(&self.gauge, &mut batches);
+            drained += tray.empty(&self.quota, &mut batches);
             if !in_use {
                 self.ledger.retire(&tray.tally());
             }
@@ -199,6 +199,12 @@ impl Intake {
         });
         self.ledger.admit(drained);
         batches
+    }
+
+    /// Measurements of a database that were in the backlog have ended: there is room for others.
+    pub(crate) fn release(&self, database: &Database, measurements: usize, bytes: usize) {
+        self.quota.release(measurements, bytes);
+        self.shares.settle(database, measurements);
     }
 
     /// From the next measurement on. A door that is closed stays closed.

@@ -78,9 +78,9 @@ mod endpoint;
 mod error;
 mod event;
 mod field;
-mod gauge;
 mod health;
 mod influx;
+mod ingest;
 mod intake;
 mod known_series;
 mod ledger;
@@ -99,7 +99,6 @@ mod printable;
 mod process;
 mod report;
 mod shared;
-mod shares;
 mod source;
 mod spares;
 mod tag;
@@ -119,9 +118,11 @@ pub mod fuzzing {
     }
 }
 
-pub use actors::{BufferActor, Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
+pub use actors::{
+    Deliver, Flush, GetStats, IngestActor as BufferActor, Ping, Shutdown, Subscribe, Update,
+};
 pub use clock::Timestamp;
-pub use config::{Api, Config, Overflow};
+pub use config::{Api, Config, Overflow, StringNewlines};
 pub use database::Database;
 pub use endpoint::{PingError, ServerInfo};
 pub use error::{ConfigError, RecordError, StartError};

@@ -9,6 +9,10 @@
 //! one before a quote (1.6.7 drops it from names and field keys, and keeps it in tags).
 //! A NUL counts as white space between the parts of a line (seen on 1.6.7).
 //!
+//! In a string field a newline is the one character that splits a line, and only for some servers
+//! (VictoriaMetrics 1.79; asked were it and InfluxDB 1.6.7, for all control characters and the
+//! separators of Unicode). So it goes out as what the string `\n`, in letters, would.
+//!
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 
 mod digits;
@@ -20,7 +24,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::line_buffer::{LineBuffer, ROOM};
 use crate::{
-    FieldValue, Measurement, Precision, RecordError,
+    FieldValue, Measurement, Precision, RecordError, StringNewlines,
     measurement::{Contents, Key},
     text::Part,
 };
@@ -34,6 +38,8 @@ pub(crate) struct Encoder {
     base_tags: Vec<BaseTag>,
     precision: Precision,
     unsigned: bool,
+    /// What a string field escapes.
+    string: Part,
 }
 
 #[derive(Debug)]
@@ -71,7 +77,17 @@ impl Encoder {
             base_tags,
             precision,
             unsigned,
+            string: Part::String,
         }
+    }
+
+    /// Whether newlines in string fields go out as they are.
+    pub(crate) fn string_newlines(self, newlines: StringNewlines) -> Self {
+        let string = match newlines {
+            StringNewlines::Escape => Part::String,
+            StringNewlines::Raw => Part::RawString,
+        };
+        Self { string, ..self }
     }
 
     /// Writes the measurement's line. Returns how many bytes of it name its series: all before the
@@ -170,7 +186,7 @@ impl Encoder {
             FieldValue::Boolean(false) => line.push_bytes(b"false"),
             FieldValue::String(ref value) => {
                 line.push(b'"');
-                line.push_text(value.as_bytes(), Part::String);
+                line.push_text(value.as_bytes(), self.string);
                 line.push(b'"');
             }
         }

@@ -34,7 +34,8 @@ type Str = Cow<'static, str>;
 /// stays only before an ordinary character (before a blank, a comma, an equals sign, a quote,
 /// another backslash, one of those four, or at the end, servers disagree on what it means). An
 /// empty tag and a field that is NaN or infinite are left out. String fields are kept byte for
-/// byte.
+/// byte, but for a newline: that becomes `\n` in letters too, unless
+/// [`Config::string_newlines`](crate::Config::string_newlines) says otherwise.
 #[derive(Clone, PartialEq)]
 // Boxed, because it is handed on by value from call to call.
 pub struct Measurement(pub(crate) Box<Contents>);

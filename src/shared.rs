@@ -136,7 +136,7 @@ impl Shared {
 
     /// How many measurements are pending, without a lock.
     pub(crate) fn pending(&self) -> u64 {
-        self.intake.gauge.lines() as u64
+        self.intake.quota.lines() as u64
     }
 
     /// Nothing is taken from here on.

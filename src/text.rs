@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-/// Which characters a part of a line escapes with a backslash.
+/// Which characters a part of a line escapes with a backslash, or a newline with two and an `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Part {
@@ -12,12 +12,14 @@ pub(crate) enum Part {
     Name = 1,
     /// Blank, comma and equals sign; a tag's value too.
     Key = 2,
-    /// Quote and backslash.
+    /// Quote, backslash and newline.
     String = 4,
+    /// Quote and backslash.
+    RawString = 8,
 }
 
 /// In names, keys and tag values: a character that is replaced, or a backslash.
-const REPLACED: u8 = 8;
+const REPLACED: u8 = 16;
 
 /// For each byte, the parts that escape it, and [`REPLACED`].
 const CLASSES: [u8; 256] = {
@@ -25,9 +27,9 @@ const CLASSES: [u8; 256] = {
     classes[b' ' as usize] = Part::Name as u8 | Part::Key as u8;
     classes[b',' as usize] = Part::Name as u8 | Part::Key as u8;
     classes[b'=' as usize] = Part::Key as u8;
-    classes[b'"' as usize] = Part::String as u8;
-    classes[b'\\' as usize] = Part::String as u8 | REPLACED;
-    classes[b'\n' as usize] = REPLACED;
+    classes[b'"' as usize] = Part::String as u8 | Part::RawString as u8;
+    classes[b'\\' as usize] = Part::String as u8 | Part::RawString as u8 | REPLACED;
+    classes[b'\n' as usize] = Part::String as u8 | REPLACED;
     classes[b'\r' as usize] = REPLACED;
     classes[b'\t' as usize] = REPLACED;
     classes[b'\0' as usize] = REPLACED;
@@ -48,7 +50,8 @@ impl Part {
             Self::Name | Self::Key => {
                 up_to_blank(word) | equal(word, b',') | equal(word, b'=') | equal(word, b'\\')
             }
-            Self::String => equal(word, b'"') | equal(word, b'\\'),
+            Self::String => equal(word, b'"') | equal(word, b'\\') | equal(word, b'\n'),
+            Self::RawString => equal(word, b'"') | equal(word, b'\\'),
         };
         found & repeat(0x80) != 0
     }
@@ -184,7 +187,7 @@ fn replaced_slowly(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    const PARTS: [Part; 3] = [Part::Name, Part::Key, Part::String];
+    const PARTS: [Part; 4] = [Part::Name, Part::Key, Part::String, Part::RawString];
 
     #[test]
     fn a_word_is_suspected_wherever_in_it_a_byte_is_that_its_part_escapes_or_replaces() {
@@ -195,8 +198,8 @@ mod tests {
                     word[place] = byte;
                     let word = u64::from_le_bytes(word);
                     for part in PARTS {
-                        let is_replaced =
-                            part != Part::String && CLASSES[usize::from(byte)] & REPLACED != 0;
+                        let is_replaced = matches!(part, Part::Name | Part::Key)
+                            && CLASSES[usize::from(byte)] & REPLACED != 0;
                         let must = part.escapes(byte) || is_replaced;
                         assert!(!must || part.suspects(word), "{part:?} {byte} at {place}");
                     }

@@ -2,13 +2,11 @@ mod shelves;
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use self::shelves::Shelves;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
-    gauge::{Credit, Gauge},
+    ingest::{quota::Quota, reservation::Allowance, wakeup::Guarded},
     intake::{Door, Intake, Settings},
     known_series::KnownSeries,
     ledger::Tally,
@@ -18,25 +16,22 @@ use crate::{
 
 /// Where one calling thread leaves encoded lines, by database.
 #[derive(Debug)]
-pub(crate) struct Tray(Mutex<Contents>);
+pub(crate) struct Tray(Guarded<Contents>);
 
 #[derive(Debug)]
 struct Contents {
     settings: Arc<Settings>,
     tally: Tally,
     shelves: Shelves,
-    /// Room in the buffer that has been made for what comes here.
-    credit: Credit,
     known: KnownSeries,
 }
 
 impl Tray {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self(Mutex::new(Contents {
+        Self(Guarded::new(Contents {
             settings,
             tally: Tally::default(),
             shelves: Shelves::default(),
-            credit: Credit::default(),
             known: KnownSeries::default(),
         }))
     }
@@ -50,52 +45,65 @@ impl Tray {
         ticket: &mut Option<Ticket>,
         intake: &Intake,
     ) -> (Result<(), RecordError>, bool) {
-        let mut contents = self.0.lock();
-        contents.tally.recorded += 1;
-        match contents.settings.door {
-            Door::Open => contents.put(source, ticket, intake),
-            Door::Disabled => {
-                contents.tally.dropped.disabled += 1;
-                (Ok(()), false)
+        self.0.put(|contents, allowance| {
+            contents.tally.recorded += 1;
+            match contents.settings.door {
+                Door::Open => contents.put(source, ticket, intake, allowance),
+                Door::Disabled => {
+                    contents.tally.dropped.disabled += 1;
+                    Ok(())
+                }
+                Door::Closed => {
+                    contents.tally.dropped.stopping += 1;
+                    Err(RecordError::Stopping)
+                }
             }
-            Door::Closed => {
-                contents.tally.dropped.stopping += 1;
-                (Err(RecordError::Stopping), false)
-            }
-        }
+        })
     }
 
     /// Takes everything out: the measurements' batches by database. Says how many these were.
-    pub(crate) fn empty(&self, gauge: &Gauge, to: &mut Vec<(Database, OpenBatch)>) -> usize {
-        let mut contents = self.0.lock();
-        contents.credit.give_back(gauge);
+    pub(crate) fn empty(&self, quota: &Quota, to: &mut Vec<(Database, OpenBatch)>) -> usize {
         let before = to.len();
-        contents.shelves.hand_over(to);
-        drop(contents);
+        let many = self
+            .0
+            .drain(quota, |contents| match contents.shelves.are_many() {
+                true => Some(std::mem::take(&mut contents.shelves)),
+                false => {
+                    contents.shelves.hand_over(to);
+                    None
+                }
+            });
+        // The thread that records may go on meanwhile.
+        if let Some(mut shelves) = many {
+            shelves.hand_over(to);
+        }
         to[before..].iter().map(|(_, batch)| batch.len()).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().shelves.is_empty()
+        self.0.look(|_, lines| lines == 0)
     }
 
     pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
-        let mut contents = self.0.lock();
-        contents.settings = Arc::clone(settings);
-        contents.known.forget();
+        self.0.look(|contents, _| {
+            contents.settings = Arc::clone(settings);
+            contents.known.forget();
+        });
     }
 
     pub(crate) fn tally(&self) -> Tally {
-        std::mem::take(&mut self.0.lock().tally)
+        self.0
+            .look(|contents, _| std::mem::take(&mut contents.tally))
     }
 
     /// Counts this tray's measurements into a snapshot.
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        let contents = self.0.lock();
-        stats.recorded += contents.tally.recorded;
-        stats.dropped.add(&contents.tally.dropped);
-        stats.tags_capped += contents.tally.tags_capped;
-        stats.pending += contents.shelves.len() as u64;
+        self.0.look(|contents, lines| {
+            stats.recorded += contents.tally.recorded;
+            stats.dropped.add(&contents.tally.dropped);
+            stats.tags_capped += contents.tally.tags_capped;
+            stats.pending += lines as u64;
+        });
     }
 }
 
@@ -106,23 +114,31 @@ impl Contents {
         source: &mut impl Source,
         ticket: &mut Option<Ticket>,
         intake: &Intake,
-    ) -> (Result<(), RecordError>, bool) {
+        allowance: &mut Allowance,
+    ) -> Result<(), RecordError> {
         let Self {
             settings,
             tally,
             shelves,
-            credit,
             known,
         } = self;
-        let (gauge, limits) = (&intake.gauge, &settings.gauge);
+        let (quota, limits) = (&intake.quota, &settings.quota.limits);
         let shelf = shelves.of(source.database(), intake, known);
-        let reserve = limits.opens_reserve(shelf.share.is_below());
-        if let Err(full) = credit.take_line(gauge, limits, reserve) {
-            shelves.forget_last_if_empty();
-            tally.dropped.buffer_full += 1;
-            return (Err(full), gauge.lost());
-        }
-        let (salt, open) = (shelf.salt, shelf.open(&intake.spares));
+        let (salt, share) = (shelf.salt, &shelf.share);
+        // Asked only where the buffer is full.
+        let reserve = |waiting: usize| {
+            let is_below = || share.is_below(limits.lines, waiting);
+            settings.quota.opens_reserve(is_below)
+        };
+        let room = match allowance.reserve(quota, limits, || reserve(shelf.batches.len())) {
+            Ok(room) => room,
+            Err(full) => {
+                shelves.forget_last_if_empty();
+                tally.dropped.buffer_full += 1;
+                return Err(settings.quota.error(full));
+            }
+        };
+        let open = shelf.batches.open(&intake.spares);
         let by = Writing {
             encoder: &settings.encoder,
             tag_values: settings.tag_values,
@@ -135,27 +151,25 @@ impl Contents {
             Err(invalid) => {
                 open.next_line().take_back();
                 shelves.forget_last_if_empty();
-                credit.put_back_line(gauge);
                 tally.dropped.invalid += 1;
-                return (Err(invalid), false);
+                return Err(invalid);
             }
         };
         let bytes = open.next_line().line_len();
-        if let Err(full) = credit.take_bytes(bytes, gauge, limits, reserve) {
+        let kept = room.commit(bytes, limits, || reserve(open.len()));
+        if capped.is_news {
+            allowance.wake();
+        }
+        if let Err(full) = kept {
             open.next_line().take_back();
             shelves.forget_last_if_empty();
-            credit.put_back_line(gauge);
             tally.dropped.buffer_full += 1;
-            return (Err(full), gauge.lost() || capped.is_news);
+            return Err(settings.quota.error(full));
         }
         tally.tags_capped += capped.values;
-        if !open.has_room(1, bytes, settings.batch) {
-            shelf.turn(&intake.spares);
-        }
-        shelf.open.keep_line();
-        if let Some(ticket) = ticket.take() {
-            shelf.open.attach(ticket);
-        }
-        (Ok(()), credit.take_alarm() || capped.is_news)
+        shelf
+            .batches
+            .keep_line(settings.batch, &intake.spares, ticket.take());
+        Ok(())
     }
 }

@@ -43,7 +43,7 @@ async fn a_measurement_arrives_with_everything_it_has() {
     assert_eq!(point.field("ms"), Some(&Value::Float(12.5)));
     assert_eq!(
         point.field("note"),
-        Some(&Value::from("a \"quoted\"\nnote"))
+        Some(&Value::from("a \"quoted\"\\nnote"))
     );
     assert_eq!(point.timestamp, Some(1_700_000_000_000_000_001));
     assert_eq!(point.retention_policy.as_deref(), Some("week"));

@@ -4,10 +4,13 @@ mod support;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use actix_influxdb::{Config, FieldValue, Influx, Measurement};
+use actix_influxdb::{Config, FieldValue, Influx, Measurement, StringNewlines};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::Value;
-use support::{influxd::identifier, require_influxd};
+use support::{
+    influxd::{Influxd, identifier},
+    require_influxd,
+};
 
 const CASES: usize = 400;
 
@@ -74,8 +77,21 @@ type Fields = BTreeMap<String, Value>;
 #[actix::test]
 async fn random_strings_come_back_from_a_real_influxd_as_they_were_recorded() {
     let influxd = require_influxd!();
+    let config = Config::v1(influxd.url()).string_newlines(StringNewlines::Raw);
+    assert_come_back(&influxd, config, str::to_owned).await;
+}
+
+#[actix::test]
+async fn escaped_newlines_come_back_from_a_real_influxd_as_a_backslash_and_an_n() {
+    let influxd = require_influxd!();
+    let escaped = |text: &str| text.replace('\n', "\\n");
+    assert_come_back(&influxd, Config::v1(influxd.url()), escaped).await;
+}
+
+/// `expected` is what is to be read of a string field.
+async fn assert_come_back(influxd: &Influxd, config: Config, expected: impl Fn(&str) -> String) {
     influxd.create_database("db");
-    let influx = Influx::start(Config::v1(influxd.url()).tag_hostname(false)).unwrap();
+    let influx = Influx::start(config.tag_hostname(false)).unwrap();
     let strategy = (
         text(),
         prop::collection::vec((text(), text()), 0..5),
@@ -96,7 +112,12 @@ async fn random_strings_come_back_from_a_real_influxd_as_they_were_recorded() {
             .map(|(k, v)| (replaced(k), replaced(v)))
             .collect();
         tags.retain(|key, value| !key.is_empty() && !value.is_empty());
-        let fields: Fields = fields.iter().map(|(k, v)| (replaced(k), json(v))).collect();
+        let expected = |value: &FieldValue| match value {
+            FieldValue::String(text) => expected(text).into(),
+            value => json(value),
+        };
+        let fields = fields.iter().map(|(k, v)| (replaced(k), expected(v)));
+        let fields: Fields = fields.collect();
         match influx.record(measurement) {
             Ok(()) => _ = wanted.insert(replaced(&name), (tags, fields)),
             Err(error) => assert!(

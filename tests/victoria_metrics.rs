@@ -4,7 +4,7 @@ mod support;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use actix_influxdb::{Config, Influx, Measurement, Precision};
+use actix_influxdb::{Config, Influx, Measurement, Precision, StringNewlines};
 use support::{
     load::{Load, Taken, wait_for_progress, wait_until_stuck},
     pipeline::settled_within,
@@ -78,6 +78,57 @@ async fn a_server_that_restarts_again_and_again_has_every_point() {
     wait_for_progress(&influx);
     let taken = load.stop();
     assert_all_arrived(&influx, &victoria, &taken).await;
+}
+
+/// The series that there are, whatever their database.
+fn names(victoria: &VictoriaMetrics) -> BTreeSet<String> {
+    let all = victoria.export(r#"{__name__=~".+"}"#).into_iter();
+    all.map(|series| series.name).collect()
+}
+
+// This version parses each line of a string by itself.
+#[actix::test]
+async fn a_newline_in_a_string_loses_no_point_and_forges_none() {
+    let victoria = require_victoria_metrics!();
+    let forged = "x\nevil,host=a g=1 1700000000000\nevil h=2\r\nevil i=3 1700000000000\n";
+    let point = |name: &'static str| {
+        Measurement::new("one", name)
+            .tag("tag", forged)
+            .field("good", 7)
+            .timestamp(BEGIN)
+    };
+    let influx = Influx::start(config(&victoria)).unwrap();
+    influx.record(point("first").field("note", forged)).unwrap();
+    influx.record(point("second")).unwrap();
+    let stats = settled_within(LONG, &influx).await;
+    assert_eq!(stats.written, 2, "{stats}");
+    // A string is stored as 0.
+    let expected = ["first_good", "first_note", "second_good"];
+    assert_eq!(names(&victoria), expected.map(str::to_owned).into());
+    assert_eq!(victoria.count("first_good"), 1);
+}
+
+#[actix::test]
+async fn newlines_are_escaped_or_raw_as_an_update_says() {
+    let victoria = require_victoria_metrics!();
+    let influx = Influx::start(config(&victoria).trigger_size(1_000)).unwrap();
+    let record = |name: &'static str| {
+        let note = format!("x\n{name}_forged g=1 1700000000000\ny");
+        let point = Measurement::new("one", name).field("note", note);
+        influx.record(point.timestamp(BEGIN)).unwrap();
+    };
+    record("before");
+    influx
+        .update(|config| config.string_newlines(StringNewlines::Raw))
+        .unwrap();
+    record("raw");
+    influx
+        .update(|config| config.string_newlines(StringNewlines::Escape))
+        .unwrap();
+    record("after");
+    settled_within(LONG, &influx).await;
+    let expected = ["after_note", "before_note", "raw_forged_g"];
+    assert_eq!(names(&victoria), expected.map(str::to_owned).into());
 }
 
 #[actix::test]

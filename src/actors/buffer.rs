@@ -2,10 +2,9 @@
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
-//! | [`Measurement`] | any actor | none | counted, and logged if it is invalid |
-//! | [`Deliver`] | any actor | what became of it | `Delivery::Dropped` |
-//! | [`Flush`], [`Shutdown`] | any actor, the handle | a report, in time | what is undelivered is in it |
-//! | [`GetStats`], [`Ping`], [`Update`] | any actor, the handle | see there | see there |
+//! | [`Flush`], [`Shutdown`] | the handle | a report, in time | what is undelivered is in it |
+//! | the same [in order](InOrder) | the ingest actor | the same | the same |
+//! | [`Ping`], [`Update`], [`Subscribe`] | the ingest actor, the handle | see there | see there |
 //! | [`Wake`] | recording threads | none | none can be lost: it only says "look" |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
@@ -14,6 +13,7 @@
 
 mod advice;
 mod alarms;
+mod barrier;
 mod collecting;
 mod creation;
 mod delivery;
@@ -34,12 +34,10 @@ use std::{
 };
 
 use actix::{
-    Actor, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, SpawnHandle,
-    System,
+    Actor, AsyncContext, Context, Handler, Recipient, ResponseFuture, SpawnHandle, System,
 };
 
 pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
-pub(crate) use self::messages::{Isolated, Reconfigure, Returned, Wake};
 use self::{
     alarms::Alarms,
     collecting::Interval,
@@ -48,15 +46,20 @@ use self::{
     rejections::Rejections,
     reports::Waiting,
 };
-use super::{pool::Pool, replay::Isolate, subscribers::Subscribers};
+pub(crate) use self::{
+    barrier::{not_flushed, not_shut_down},
+    messages::{InOrder, Isolated, Reconfigure, Returned, Wake},
+};
+use super::{
+    budget::Budget, ingest::Barrier, pool::Pool, replay::Isolate, subscribers::Subscribers,
+};
 use crate::{
-    Config, ConfigError, Delivery, Measurement, PingError, ServerInfo, ShutdownReport,
+    Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
     delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
-    gauge::GaugeLimits,
+    ingest::QuotaLimits,
     logging,
-    report::Ticket,
     shared::Shared,
 };
 
@@ -66,12 +69,15 @@ pub(crate) type StartReplay = Box<dyn Fn() -> Recipient<Isolate>>;
 /// How long subscribers have for the events that are left at the end.
 const LAST_EVENTS: Duration = Duration::from_millis(100);
 
-/// The actor that holds the buffer. Its address is [`Influx::addr`](crate::Influx::addr).
-pub struct BufferActor {
+/// How long the messages have that were sent before the end, and were not taken: these are counted.
+const LAST_MESSAGES: Duration = Duration::from_secs(1);
+
+/// The actor that holds the buffer.
+pub(crate) struct BufferActor {
     shared: Arc<Shared>,
     /// What is in force here: [`Shared`] may be one message ahead.
     config: Arc<Config>,
-    limits: GaugeLimits,
+    limits: QuotaLimits,
     dispatcher: Dispatcher,
     /// By the numbers that the dispatcher has for them.
     endpoints: Vec<Endpoint>,
@@ -95,6 +101,9 @@ pub struct BufferActor {
     /// The endpoints that were asked who is there.
     asked: BTreeSet<usize>,
     contacts: Contacts,
+    budget: Budget,
+    /// The actor that other actors' messages come through.
+    ingest: Option<Recipient<Barrier>>,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -117,7 +126,7 @@ impl BufferActor {
             .set_endpoints(endpoints.iter().map(Endpoint::to_string));
         Self {
             shared,
-            limits: GaugeLimits::new(&config),
+            limits: QuotaLimits::new(&config),
             dispatcher: Dispatcher::new(endpoints.len(), BatchLimits::new(&config), config.max_age),
             config,
             endpoints,
@@ -136,7 +145,13 @@ impl BufferActor {
             rejections: Rejections::default(),
             asked: BTreeSet::new(),
             contacts: Contacts::default(),
+            budget: Budget::default(),
+            ingest: None,
         }
+    }
+
+    pub(super) fn set_ingest(&mut self, ingest: Recipient<Barrier>) {
+        self.ingest = Some(ingest);
     }
 
     /// The time, by the clock that the timers run by.
@@ -144,17 +159,12 @@ impl BufferActor {
         actix_rt::time::Instant::now().into_std()
     }
 
-    fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
-        let taken = self.shared.intake.take(measurement, ticket);
-        let error = self.shared.recorded(taken).err()?;
-        if error.is_invalid() {
-            self.alarms.invalid(&error, self.now());
-        }
-        let reason = error.to_string();
-        Some(Delivery::Dropped { reason })
+    /// What was sent before the end is counted, as far as there is time for that.
+    fn end(&mut self, context: &mut Context<Self>) {
+        self.behind_ingest(LAST_MESSAGES, context, Self::stop);
     }
 
-    fn end(&mut self, context: &mut Context<Self>) {
+    fn stop(&mut self, context: &mut Context<Self>) {
         match self.subscribers.are_waiting() {
             false => System::current().stop(),
             // They hear the last of it, unless they are slow.
@@ -165,7 +175,7 @@ impl BufferActor {
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
-        self.limits = GaugeLimits::new(config);
+        self.limits = QuotaLimits::new(config);
         let limits = BatchLimits::new(config);
         self.dispatcher.set_limits(limits, config.max_age);
         self.writers.resize(config.max_clients);
@@ -223,70 +233,79 @@ impl Actor for BufferActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // Everybody who records may send at once; what is recorded is bounded elsewhere.
-        context.set_mailbox_capacity(1024);
-    }
-}
-
-impl Handler<Measurement> for BufferActor {
-    type Result = ();
-
-    fn handle(&mut self, measurement: Measurement, context: &mut Self::Context) {
-        self.record(measurement, None);
-        self.look_if_triggered(context);
+        // Nobody is to wait for room: an actor's thread sends one message at a time, recording
+        // threads send a wake at thresholds only, and handles wait for their answers.
+        context.set_mailbox_capacity(0);
     }
 }
 
 impl Handler<Subscribe> for BufferActor {
     type Result = ();
 
-    fn handle(&mut self, Subscribe(recipient): Subscribe, _: &mut Self::Context) {
+    fn handle(&mut self, Subscribe(recipient): Subscribe, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.subscribers.add(recipient);
     }
 }
 
-impl Handler<Deliver> for BufferActor {
-    type Result = ResponseFuture<Delivery>;
+impl Handler<Flush> for BufferActor {
+    type Result = ResponseFuture<FlushReport>;
 
-    fn handle(&mut self, Deliver(measurement): Deliver, _: &mut Self::Context) -> Self::Result {
-        let (ticket, delivery) = Ticket::new();
-        match self.record(measurement, Some(ticket)) {
-            Some(dropped) => Box::pin(async { dropped }),
-            None => Box::pin(delivery),
-        }
+    fn handle(&mut self, Flush { timeout }: Flush, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        self.flush_behind_ingest(timeout, context)
     }
 }
 
-impl Handler<Flush> for BufferActor {
-    type Result = ResponseFuture<crate::FlushReport>;
+impl Handler<InOrder<Flush>> for BufferActor {
+    type Result = ResponseFuture<FlushReport>;
 
-    fn handle(&mut self, flush: Flush, context: &mut Self::Context) -> Self::Result {
-        let report = self.flush(flush.timeout, context);
-        Box::pin(async { report.await.unwrap_or_default() })
+    fn handle(
+        &mut self,
+        InOrder(flush): InOrder<Flush>,
+        context: &mut Self::Context,
+    ) -> Self::Result {
+        self.budget.spend(context);
+        let (report, shared) = (self.flush(flush.timeout, context), Arc::clone(&self.shared));
+        Box::pin(async move { report.await.unwrap_or_else(|_| not_flushed(&shared)) })
     }
 }
 
 impl Handler<Shutdown> for BufferActor {
     type Result = ResponseFuture<ShutdownReport>;
 
-    fn handle(&mut self, shutdown: Shutdown, context: &mut Self::Context) -> Self::Result {
-        let report = self.shut_down(shutdown.timeout, context);
-        Box::pin(async { report.await.unwrap_or_default() })
+    fn handle(
+        &mut self,
+        Shutdown { timeout }: Shutdown,
+        context: &mut Self::Context,
+    ) -> Self::Result {
+        self.budget.spend(context);
+        self.shut_down_behind_ingest(timeout, context)
     }
 }
 
-impl Handler<GetStats> for BufferActor {
-    type Result = MessageResult<GetStats>;
+impl Handler<InOrder<Shutdown>> for BufferActor {
+    type Result = ResponseFuture<ShutdownReport>;
 
-    fn handle(&mut self, _: GetStats, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.shared.stats())
+    fn handle(
+        &mut self,
+        InOrder(shutdown): InOrder<Shutdown>,
+        context: &mut Self::Context,
+    ) -> Self::Result {
+        self.budget.spend(context);
+        let (report, shared) = (
+            self.shut_down(shutdown.timeout, context),
+            Arc::clone(&self.shared),
+        );
+        Box::pin(async move { report.await.unwrap_or_else(|_| not_shut_down(&shared)) })
     }
 }
 
 impl Handler<Ping> for BufferActor {
     type Result = ResponseFuture<Result<ServerInfo, PingError>>;
 
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Ping, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
         let (http, endpoint) = (
             self.http.clone(),
             self.endpoints[self.dispatcher.breakers().current()].clone(),
@@ -300,6 +319,7 @@ impl Handler<Update> for BufferActor {
     type Result = ResponseFuture<Result<(), ConfigError>>;
 
     fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
         self.update(update, context)
     }
 }
@@ -308,6 +328,7 @@ impl Handler<Reconfigure> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, _: Reconfigure, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.reconfigure(context);
     }
 }
@@ -316,6 +337,7 @@ impl Handler<Wake> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.look(context);
     }
 }
@@ -324,6 +346,7 @@ impl Handler<Returned> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, returned: Returned, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.returned(returned, context);
     }
 }
@@ -332,6 +355,7 @@ impl Handler<Isolated> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, isolated: Isolated, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.isolated(isolated, context);
     }
 }
@@ -340,6 +364,7 @@ impl Handler<Created> for BufferActor {
     type Result = ();
 
     fn handle(&mut self, created: Created, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.created(created, context);
     }
 }

@@ -6,7 +6,7 @@
 
 use actix::{Actor, Context, Handler, Message};
 
-use super::{buffer::Isolated, reply::Reply};
+use super::{budget::Budget, buffer::Isolated, reply::Reply};
 use crate::{
     batch::Lines,
     delivery::{isolation::named, verdict::Refusal},
@@ -22,7 +22,9 @@ pub(crate) struct Isolate {
 }
 
 #[derive(Default)]
-pub(crate) struct ReplayActor;
+pub(crate) struct ReplayActor {
+    budget: Budget,
+}
 
 impl ReplayActor {
     fn isolate(&self, message: Isolate) {
@@ -46,7 +48,8 @@ impl Actor for ReplayActor {
 impl Handler<Isolate> for ReplayActor {
     type Result = ();
 
-    fn handle(&mut self, message: Isolate, _: &mut Self::Context) {
+    fn handle(&mut self, message: Isolate, context: &mut Self::Context) {
+        self.budget.spend(context);
         self.isolate(message);
     }
 }

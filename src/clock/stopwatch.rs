@@ -44,6 +44,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_step_of_the_systems_clock_changes_no_duration() {
+        use crate::{Measurement, clock::tests::set_clock_ahead};
+
+        for seconds in [-3_600, 3_600] {
+            let (began, stopwatch) = (Instant::now(), Stopwatch::start());
+            let mut measurement = Measurement::new("db", "m").field("f", 1);
+            let timer = measurement.timer("timer");
+            set_clock_ahead(seconds);
+            drop(timer);
+            assert!(stopwatch.elapsed() <= began.elapsed());
+            let timed = measurement.0.fields.iter().map(|(_, value)| value.clone());
+            let timed: Vec<_> = timed.collect();
+            let [_, crate::FieldValue::Float(timed)] = timed[..] else {
+                unreachable!("{timed:?}");
+            };
+            assert!((0.0..=began.elapsed().as_secs_f64()).contains(&timed));
+        }
+    }
+
+    #[test]
     fn it_agrees_with_the_standard_library() {
         let (outer, stopwatch, inner) = (Instant::now(), Stopwatch::start(), Instant::now());
         while inner.elapsed() < Duration::from_millis(2) {}

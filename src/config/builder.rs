@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Api, BaseUrls, Config, Overflow, Secret};
+use super::{Api, BaseUrls, Config, Overflow, Secret, StringNewlines};
 use crate::precision::Precision;
 
 impl Config {
@@ -207,6 +207,15 @@ impl Config {
     pub fn unsigned(mut self, unsigned: bool) -> Self {
         self.origin.set_by_program("unsigned");
         self.unsigned = unsigned;
+        self
+    }
+
+    /// How a newline in a string field is sent: escaped, so that one measurement is one line for
+    /// every server and what strangers send can't forge another, or as it is.
+    ///
+    /// `INFLUXDB_STRING_NEWLINES`: `escape` (default) or `raw`.
+    pub fn string_newlines(mut self, newlines: StringNewlines) -> Self {
+        self.string_newlines = newlines;
         self
     }
 

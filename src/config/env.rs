@@ -106,6 +106,7 @@ impl Config {
         let c = &mut config;
         env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
         env.choose("INFLUXDB_PRECISION", &mut c.precision)?;
+        env.choose("INFLUXDB_STRING_NEWLINES", &mut c.string_newlines)?;
         env.set("INFLUXDB_ENABLED", SWITCH, &mut c.enabled)?;
         env.set("INFLUXDB_INTERVAL", MILLISECONDS, &mut c.interval)?;
         env.set("INFLUXDB_TRIGGER_SIZE", COUNT, &mut c.trigger_size)?;

@@ -3,7 +3,7 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 31] = [
+pub(super) const SETTINGS: [&str; 32] = [
     "URL",
     "SCHEME",
     "HOST",
@@ -27,6 +27,7 @@ pub(super) const SETTINGS: [&str; 31] = [
     "SAMPLE_PROBABILITY",
     "PRECISION",
     "UNSIGNED",
+    "STRING_NEWLINES",
     "REQUEST_TIMEOUT",
     "MAX_RETRY_DELAY",
     "MAX_AGE",

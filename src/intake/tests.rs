@@ -75,7 +75,7 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
                     bytes += batch.byte_len();
                 }
                 intake.ledger.settle(lines, Settlement::Written);
-                intake.gauge.release(lines, bytes);
+                intake.release(&"a".into(), lines, bytes);
                 if is_last {
                     return;
                 }
@@ -92,7 +92,7 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
     assert!(stats.balanced(), "{stats}");
     assert_eq!(stats.recorded, (THREADS * EACH) as u64);
     assert_eq!(stats.written + stats.dropped.buffer_full, stats.recorded);
-    assert_eq!((stats.pending, intake.gauge.lines()), (0, 0));
+    assert_eq!((stats.pending, intake.quota.lines()), (0, 0));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn the_buffer_actor_is_woken_for_the_first_the_triggering_and_the_threshold_meas
     // The seventh is the first that is lost; the eighth is reported together with it.
     assert_eq!(first_to_last, [1, 0, 1, 0, 1, 0, 1, 0]);
     drained(&intake);
-    assert!(intake.gauge.take_lost());
+    assert!(intake.quota.take_lost());
     assert_eq!(woken(&intake), 1, "lost again");
 }
 
@@ -245,6 +245,27 @@ fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_tray() {
     assert_eq!(intake.drain().len(), 2);
     record(&intake, "c").unwrap_err();
     assert_eq!(intake.drain().len(), 0);
+}
+
+#[test]
+fn a_drain_finds_the_measurements_of_any_number_of_databases_again_and_again() {
+    let intake = intake(Config::default());
+    for _ in 0..3 {
+        for number in 0..1_000 {
+            let measurement = Measurement::new(format!("db{number}"), "m").field("f", 1);
+            intake.take(measurement, None).unwrap();
+        }
+        let found = drained(&intake);
+        assert_eq!(found.len(), 1_000);
+        assert!(found.values().all(|lines| *lines == 1));
+        for database in found.keys() {
+            intake.ledger.settle(1, Settlement::Written);
+            let bytes = "m f=1i 1700000000000000000\n".len();
+            intake.release(&database.clone().into(), 1, bytes);
+        }
+        assert_eq!((intake.quota.lines(), intake.quota.bytes()), (0, 0));
+    }
+    assert!(drained(&intake).is_empty());
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl KnownLine<'_, '_> {
     pub(crate) fn string(&mut self, key: &'static str, value: &[u8]) {
         self.key(key);
         self.line.push(b'"');
-        self.line.push_text(value, Part::String);
+        self.line.push_text(value, self.encoder.string);
         self.line.push(b'"');
     }
 

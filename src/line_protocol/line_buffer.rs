@@ -220,7 +220,7 @@ impl LineBuffer {
     }
 
     /// Appends a name or key in which everything has been replaced already, or a string: with a
-    /// backslash before what `part` escapes.
+    /// backslash before what `part` escapes, and a newline as one backslash and an `n`.
     #[inline]
     pub(super) fn push_text(&mut self, text: &[u8], part: Part) {
         if self.copy(text, |word| part.suspects(word)) {
@@ -243,7 +243,10 @@ impl LineBuffer {
         let mut rest = text;
         while let Some(at) = rest.iter().position(|byte| part.escapes(*byte)) {
             self.bytes.extend_from_slice(&rest[..at]);
-            self.bytes.extend_from_slice(&[b'\\', rest[at]]);
+            match rest[at] {
+                b'\n' => self.bytes.extend_from_slice(b"\\\\n"),
+                byte => self.bytes.extend_from_slice(&[b'\\', byte]),
+            }
             rest = &rest[at + 1..];
         }
         self.bytes.extend_from_slice(rest);

@@ -69,8 +69,38 @@ fn every_type_of_field_is_written_as_the_reference_types_it() {
         line("a \"b\" \\ c".into()),
         "m f=\"a \\\"b\\\" \\\\ c\" 1\n"
     );
-    assert_eq!(line("two\nlines".into()), "m f=\"two\nlines\" 1\n");
+    assert_eq!(line("two\nlines".into()), "m f=\"two\\\\nlines\" 1\n");
     assert_eq!(line("".into()), "m f=\"\" 1\n");
+}
+
+#[test]
+fn newlines_of_a_string_field_are_escaped_or_raw_and_nothing_else_of_it_changes() {
+    let text = "a\nb\\nc\n\n\"d\"\r\n\u{2028}\0\te\n";
+    let measurement = point().field("f", text);
+    assert_eq!(
+        encode(measurement.clone()),
+        "m f=\"a\\\\nb\\\\nc\\\\n\\\\n\\\"d\\\"\r\\\\n\u{2028}\0\te\\\\n\" 1\n"
+    );
+    let raw = encoder().string_newlines(StringNewlines::Raw);
+    assert_eq!(
+        encode_with(&raw, measurement).unwrap(),
+        "m f=\"a\nb\\\\nc\n\n\\\"d\\\"\r\n\u{2028}\0\te\n\" 1\n"
+    );
+}
+
+#[test]
+fn what_a_name_or_key_cannot_carry_is_replaced() {
+    let odd = "a\nb\rc\td\0e\\ f\\\\,g=\\";
+    let measurement = Measurement::new("db", odd).timestamp(1);
+    assert_eq!(
+        encode(measurement.tag(odd, 1).field(odd, 2)),
+        concat!(
+            r"a\nb\rc\td\0e\ f\,g=",
+            r",a\nb\rc\td\0e\ f\,g\==1",
+            r" a\nb\rc\td\0e\ f\,g\==2i 1",
+            "\n"
+        )
+    );
 }
 
 #[test]
@@ -299,12 +329,18 @@ proptest! {
         fields in prop::collection::vec((text(), value()), 0..5),
         base in prop::collection::btree_map("[a-z]{1,2}", text(), 0..3),
         timestamp in any::<i64>(),
+        is_raw in any::<bool>(),
     ) {
+        let newlines = match is_raw {
+            true => StringNewlines::Raw,
+            false => StringNewlines::Escape,
+        };
         let encoder = Encoder::new(
             base.iter().map(|(key, value)| (key.as_str(), value.as_str())),
             Precision::Nanoseconds,
             false,
-        );
+        )
+        .string_newlines(newlines);
         let mut measurement = Measurement::new("db", name.clone()).timestamp(timestamp);
         measurement.set_tags(tags.clone());
         for (key, value) in fields.clone() {
@@ -335,6 +371,9 @@ proptest! {
             }
             Ok(line) => {
                 prop_assert!(is_valid && !wanted_fields.is_empty());
+                // A server may split wherever there is a newline.
+                let is_one_line = line.find('\n') == Some(line.len() - 1);
+                prop_assert!(is_raw || is_one_line, "{line:?}");
                 // In the middle of a body, so that a line that leaks is seen.
                 let body = format!("before f=1i 1\n{line}after f=1i 1\n");
                 let lines: Result<Vec<_>, _> = parse_lines(&body).collect();
@@ -346,7 +385,12 @@ proptest! {
                 prop_assert_eq!(read.timestamp, Some(timestamp));
                 prop_assert_eq!(read.field_set.len(), wanted_fields.len());
                 for (key, value) in &read.field_set {
-                    let given = &wanted_fields[key.as_str()];
+                    let given = match &wanted_fields[key.as_str()] {
+                        FieldValue::String(text) if !is_raw => {
+                            &FieldValue::String(text.replace('\n', "\\n").into())
+                        }
+                        value => value,
+                    };
                     prop_assert!(agrees(value, given), "{value:?} of {given:?}");
                 }
                 let keys: Vec<_> =

@@ -1,11 +1,12 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use crate::{
     Database,
-    batch::OpenBatch,
+    batch::{BatchLimits, OpenBatch},
+    ingest::fair_share::FairShare,
     intake::Intake,
     known_series::{KnownSeries, Prehashed},
-    shares::Share,
+    report::Ticket,
     spares::{self, Spares},
 };
 
@@ -23,28 +24,46 @@ pub(super) struct Shelves {
 #[derive(Debug)]
 pub(super) struct Shelf {
     database: Database,
-    pub(super) share: Arc<Share>,
+    pub(super) share: FairShare,
     /// Of the series in this database: see [`KnownSeries::salt`].
     pub(super) salt: u64,
+    pub(super) batches: Batches,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Batches {
     full: Vec<OpenBatch>,
-    pub(super) open: OpenBatch,
+    open: OpenBatch,
     /// What the next batch is likely to need: bytes and lines.
     capacity: (usize, usize),
 }
 
 impl Shelf {
-    fn new(database: &Database, share: Arc<Share>, salt: u64) -> Self {
+    fn new(database: &Database, share: FairShare, salt: u64) -> Self {
         Self {
             database: database.clone(),
             share,
             salt,
-            full: Vec::new(),
-            open: OpenBatch::default(),
-            capacity: (0, 0),
+            batches: Batches::default(),
         }
     }
 
-    fn len(&self) -> usize {
+    /// Moves its batches. Were there any?
+    fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) -> bool {
+        let lines = self.batches.len();
+        if lines == 0 {
+            return false;
+        }
+        self.share.admit(lines);
+        let batches = self.batches.take();
+        to.extend(batches.map(|batch| (self.database.clone(), batch)));
+        true
+    }
+}
+
+impl Batches {
+    /// How many lines.
+    pub(super) fn len(&self) -> usize {
         self.open.len() + self.full.iter().map(OpenBatch::len).sum::<usize>()
     }
 
@@ -73,37 +92,48 @@ impl Shelf {
         spare.unwrap_or_else(|| OpenBatch::with_capacity(bytes, lines))
     }
 
+    /// The next line stays.
+    #[inline]
+    pub(super) fn keep_line(
+        &mut self,
+        limits: BatchLimits,
+        spares: &Spares,
+        ticket: Option<Ticket>,
+    ) {
+        let bytes = self.open.next_line().line_len();
+        if !self.open.has_room(1, bytes, limits) {
+            self.turn(spares);
+        }
+        self.open.keep_line();
+        if let Some(ticket) = ticket {
+            self.open.attach(ticket);
+        }
+    }
+
     /// The next line goes to a batch of its own.
     #[inline(never)]
-    pub(super) fn turn(&mut self, spares: &Spares) {
+    fn turn(&mut self, spares: &Spares) {
         self.capacity = self.open.capacity_to_come();
         let mut next = self.next_batch(spares);
         self.open.move_line(&mut next);
         self.full.push(std::mem::replace(&mut self.open, next));
     }
 
-    /// Moves its batches. Were there any?
-    fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) -> bool {
-        if self.is_empty() {
-            return false;
-        }
+    /// Takes all of them out.
+    fn take(&mut self) -> impl Iterator<Item = OpenBatch> {
         // One that is full says more than the rest does.
         self.capacity = self.full.first().unwrap_or(&self.open).capacity_to_come();
         let open = std::mem::take(&mut self.open);
-        let batches = self.full.drain(..).chain([open]);
-        to.extend(batches.map(|batch| (self.database.clone(), batch)));
-        true
+        self.full.drain(..).chain([open])
     }
 }
 
-impl Shelves {
-    /// How many lines.
-    pub(super) fn len(&self) -> usize {
-        self.all.iter().map(Shelf::len).sum()
-    }
+/// Of more, the thread that records doesn't wait until each has been looked at.
+const MANY: usize = 256;
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.iter().all(Shelf::is_empty)
+impl Shelves {
+    pub(super) fn are_many(&self) -> bool {
+        self.all.len() > MANY
     }
 
     /// Moves all batches, and removes the shelves that nothing has come to since the last time.
@@ -122,7 +152,7 @@ impl Shelves {
     /// A measurement was refused: its database may have nothing here.
     pub(super) fn forget_last_if_empty(&mut self) {
         let is_newest = self.last + 1 == self.all.len();
-        if is_newest && self.all[self.last].is_empty() {
+        if is_newest && self.all[self.last].batches.is_empty() {
             if let Some(shelf) = self.all.pop()
                 && self.places.get(&shelf.salt) == Some(&self.last)
             {
@@ -179,7 +209,7 @@ mod tests {
 
     fn shelf(database: &'static str, salt: u64) -> Shelf {
         let database = database.into();
-        let share = crate::shares::Shares::default().of(&database);
+        let share = crate::ingest::fair_share::FairShares::default().of(&database);
         Shelf::new(&database, share, salt)
     }
 
@@ -193,7 +223,7 @@ mod tests {
     }
 
     fn put(shelves: &mut Shelves, place: usize, lines: usize) {
-        let open = shelves.all[place].open(&Spares::default());
+        let open = shelves.all[place].batches.open(&Spares::default());
         (0..lines).for_each(|_| open.push(b"m f=1 1\n"));
     }
 
@@ -229,9 +259,9 @@ mod tests {
     fn a_batch_has_memory_for_as_much_as_the_last_one_from_the_start() {
         let mut shelves = shelves();
         let began_with = |shelves: &mut Shelves, lines| {
-            let before = shelves.all[0].open(&Spares::default()).capacity();
+            let before = shelves.all[0].batches.open(&Spares::default()).capacity();
             put(shelves, 0, lines);
-            let after = shelves.all[0].open.capacity();
+            let after = shelves.all[0].batches.open.capacity();
             handed_over(shelves);
             (before, after)
         };

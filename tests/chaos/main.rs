@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_influxdb::{Config, Influx, testing::FakeInflux};
+use actix_influxdb::{Config, Influx, StringNewlines, testing::FakeInflux};
 use fastrand::Rng;
 
 use self::{
@@ -97,6 +97,8 @@ async fn round(seed: u64, time: Duration) {
             .user(USER)
             .password(PASSWORD)
             .tag_hostname(false)
+            // So that lines have newlines within, which answers quote.
+            .string_newlines(StringNewlines::Raw)
             .trigger_size(50)
             .max_batch_size(100)
             .interval(Duration::from_millis(10))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{RecordError, actors::log_limit::LogLimit, logging};
+use crate::{clock::ClockWatch, logging};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -19,7 +19,7 @@ pub(super) struct Alarms {
     /// Measurements that had been refused when that was last reported.
     reported: u64,
     reports_losses: bool,
-    invalid: LogLimit,
+    clock: ClockWatch,
 }
 
 impl Default for Alarms {
@@ -28,20 +28,22 @@ impl Default for Alarms {
             warned: None,
             reported: 0,
             reports_losses: false,
-            invalid: LogLimit::new(5, LOSSES_EVERY),
+            clock: ClockWatch::start(),
         }
     }
 }
 
 impl Alarms {
-    /// An invalid measurement that came as a message: nobody else hears of its error.
-    pub(super) fn invalid(&mut self, error: &RecordError, now: Instant) {
-        if let Some(shown) = self.invalid.ask(now) {
-            logging::error!("a measurement was sent to the buffer actor in vain: {error}");
-            if shown.held_back > 0 {
-                logging::error!("{} more were not logged", shown.held_back);
-            }
+    /// Warns if the system's clock was set back. Did it?
+    pub(super) fn clock_was_set_back(&mut self) -> bool {
+        let step = self.clock.step_back();
+        if let Some(step) = step {
+            logging::warning!(
+                "the system's clock was set back by {step:.1?}, and timestamps with it: points \
+                 recorded in the period that it repeats may overwrite earlier ones"
+            );
         }
+        step.is_some()
     }
 
     /// Is the threshold reached, and the last warning long enough ago?
@@ -57,7 +59,7 @@ impl Alarms {
 
 impl BufferActor {
     pub(super) fn raise_alarms(&mut self, context: &mut Context<Self>) {
-        let (now, pending) = (self.now(), self.shared.intake.gauge.lines());
+        let (now, pending) = (self.now(), self.shared.intake.quota.lines());
         if self.alarms.warns(pending, self.config.warn_at(), now) {
             let limit = self.config.max_buffer_size;
             logging::warning!(
@@ -74,7 +76,7 @@ impl BufferActor {
 
     /// Reports what was refused, and looks again in a while.
     fn report_losses(&mut self, context: &mut Context<Self>) {
-        self.alarms.reports_losses = self.shared.intake.gauge.take_lost();
+        self.alarms.reports_losses = self.shared.intake.quota.take_lost();
         if self.alarms.reports_losses {
             let stats = self.shared.intake.stats();
             let lost = stats.dropped.buffer_full + stats.dropped.overflow;
@@ -94,6 +96,18 @@ impl BufferActor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::tests::set_clock_ahead;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_told_of_once() {
+        let mut alarms = Alarms::default();
+        assert!(!alarms.clock_was_set_back());
+        set_clock_ahead(-3_600);
+        assert!(alarms.clock_was_set_back());
+        assert!(!alarms.clock_was_set_back());
+        set_clock_ahead(0);
+        assert!(!alarms.clock_was_set_back());
+    }
 
     #[test]
     fn the_warning_is_given_at_the_threshold_and_not_again_for_2_minutes() {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use actix::{AsyncContext as _, Context, SpawnHandle};
 
 use super::{BufferActor, Wake};
-use crate::Database;
+use crate::ingest::wakeup::Due;
 
 /// A timer for what waits in the trays.
 #[derive(Debug)]
@@ -16,26 +16,21 @@ pub(super) struct Interval {
 
 impl BufferActor {
     pub(super) fn look(&mut self, context: &mut Context<Self>) {
-        let gauge = &self.shared.intake.gauge;
-        if gauge.triggers(&self.limits) || gauge.is_full(&self.limits) {
-            self.drain(context);
-            self.pump(context);
-        } else {
-            self.arm_interval(context);
+        match self.shared.intake.quota.due(&self.limits.limits) {
+            Due::Drain => {
+                self.drain(context);
+                self.pump(context);
+            }
+            Due::Interval => self.arm_interval(context),
+            Due::Nothing => {}
         }
         self.raise_alarms(context);
-    }
-
-    /// While many measurements come as messages, [`Wake`] waits behind them.
-    pub(super) fn look_if_triggered(&mut self, context: &mut Context<Self>) {
-        if self.shared.intake.gauge.triggers(&self.limits) {
-            self.look(context);
-        }
     }
 
     /// Empties the trays. What comes out is due.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);
+        self.alarms.clock_was_set_back();
         let now = self.now();
         let drained = self.shared.intake.drain();
         for (database, batch) in drained {
@@ -43,31 +38,33 @@ impl BufferActor {
             self.dispatcher.add(database, batch, now);
         }
         self.make_room();
-        // What came meanwhile may have passed the trigger size, and nobody else would look.
-        match self.shared.intake.gauge.triggers(&self.limits) {
-            true => context.notify(Wake),
-            false => self.arm_interval(context),
+        match self
+            .shared
+            .intake
+            .quota
+            .due_after_drain(&self.limits.limits)
+        {
+            Due::Drain => context.notify(Wake),
+            Due::Interval => self.arm_interval(context),
+            Due::Nothing => {}
         }
     }
 
-    /// Gives up what is more than may be pending, and tells callers who may go on when it is full.
+    /// Gives up what is more than may be pending.
     fn make_room(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let (intake, now) = (&shared.intake, self.now());
-        while intake.gauge.is_over(&self.limits) {
+        let now = self.now();
+        while shared.intake.quota.is_over(&self.limits.limits) {
             let Some(evicted) = self.dispatcher.evict(self.config.overflow, now) else {
                 break;
             };
             self.settle(evicted);
         }
-        let backlog = self.dispatcher.backlog();
-        let pending = |database: &Database| backlog.pending(database);
-        intake.shares.update(self.config.max_buffer_size, pending);
     }
 
     /// The first measurement that waits starts the interval.
     fn arm_interval(&mut self, context: &mut Context<Self>) {
-        if self.interval.is_none() && self.shared.intake.gauge.waiting() > 0 {
+        if self.interval.is_none() {
             self.start_interval(self.now(), context);
         }
     }

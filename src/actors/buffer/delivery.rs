@@ -218,7 +218,7 @@ impl BufferActor {
         self.shared
             .health
             .settled(&database, measurements, settlement);
-        intake.gauge.release(measurements, batch.lines.byte_len());
+        intake.release(&database, measurements, batch.lines.byte_len());
         for (_, ticket) in batch.tickets {
             ticket.answer(delivery.clone());
         }

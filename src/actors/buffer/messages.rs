@@ -80,7 +80,15 @@ impl fmt::Debug for Update {
 #[rtype(result = "()")]
 pub struct Subscribe(pub Recipient<Event>);
 
-/// From a recording thread: look at the gauge.
+/// Flush or shut down; what was to come before has been taken.
+#[derive(Debug)]
+pub(crate) struct InOrder<M>(pub(crate) M);
+
+impl<M: Message> Message for InOrder<M> {
+    type Result = M::Result;
+}
+
+/// From a recording thread: ask what is due.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;

@@ -176,7 +176,7 @@ impl BufferActor {
 
     fn remind(&mut self) {
         let now = self.now();
-        let pending = self.shared.intake.gauge.lines();
+        let pending = self.shared.intake.quota.lines();
         let for_long = |since: Instant| now.saturating_duration_since(since);
         for (endpoint, outage) in self.outages.endpoints() {
             logging::log_at!(

@@ -4,6 +4,7 @@ mod ending;
 mod retrying;
 mod sending;
 mod updating;
+mod waking;
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use tokio::{
 
 use super::*;
 use crate::{
-    FlushReport, RecordError, Stats,
-    actors::{replay::ReplayActor, writer::Write},
+    Delivery, Measurement, RecordError, Stats,
+    actors::{Addresses, IngestActor, replay::ReplayActor, writer::Write},
     delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
 };
 
@@ -47,6 +48,7 @@ where
 
 struct Rig {
     shared: Arc<Shared>,
+    ingest: Addr<IngestActor>,
     buffer: Addr<BufferActor>,
     writes: UnboundedReceiver<Write>,
 }
@@ -60,7 +62,10 @@ fn config() -> Config {
 
 impl Rig {
     fn new(config: Config) -> Self {
-        Self::with_replay(config, Box::new(|| ReplayActor.start().recipient()))
+        Self::with_replay(
+            config,
+            Box::new(|| ReplayActor::default().start().recipient()),
+        )
     }
 
     fn with_replay(config: Config, replay: StartReplay) -> Self {
@@ -70,11 +75,10 @@ impl Rig {
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
         let actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
-        let buffer = actor.start();
-        let waker = buffer.clone();
-        shared.intake.wake_with(move || waker.do_send(Wake));
+        let Addresses { ingest, buffer } = crate::actors::join(Arc::clone(&shared), actor);
         Self {
             shared,
+            ingest,
             buffer,
             writes,
         }
@@ -114,7 +118,7 @@ impl Rig {
     fn stats(&self) -> Stats {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
-        assert_eq!(stats.pending, self.shared.intake.gauge.lines() as u64);
+        assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
         stats
     }
 

@@ -3,11 +3,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Overflow;
+use crate::config::{Overflow, StringNewlines};
 use crate::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 31] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -31,6 +31,7 @@ const VARIABLES: [&str; 30] = [
     "INFLUXDB_SAMPLE_PROBABILITY",
     "INFLUXDB_PRECISION",
     "INFLUXDB_UNSIGNED",
+    "INFLUXDB_STRING_NEWLINES",
     "INFLUXDB_REQUEST_TIMEOUT",
     "INFLUXDB_MAX_RETRY_DELAY",
     "INFLUXDB_MAX_AGE",
@@ -134,6 +135,12 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             v1().precision(Precision::Milliseconds),
         ),
         ("INFLUXDB_UNSIGNED", "true", v1().unsigned(true)),
+        ("INFLUXDB_STRING_NEWLINES", "Escape", v1()),
+        (
+            "INFLUXDB_STRING_NEWLINES",
+            "raw",
+            v1().string_newlines(StringNewlines::Raw),
+        ),
         (
             "INFLUXDB_REQUEST_TIMEOUT",
             "12",
@@ -200,6 +207,7 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         ("INFLUXDB_SAMPLE_PROBABILITY", "50%", "a number"),
         ("INFLUXDB_PRECISION", "min", "one of ns, us, ms, s"),
         ("INFLUXDB_UNSIGNED", "2", switch),
+        ("INFLUXDB_STRING_NEWLINES", "yes", "one of escape, raw"),
         ("INFLUXDB_REQUEST_TIMEOUT", "-1", ms),
         ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
         ("INFLUXDB_MAX_AGE", "1h", ms),

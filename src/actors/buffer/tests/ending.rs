@@ -51,7 +51,7 @@ async fn shutdown_delivers_what_is_there_and_takes_nothing_more() {
     let late = Measurement::new("db", "m").field("f", 1);
     let error = rig.shared.intake.take(late.clone(), None);
     assert_eq!(error, Err(RecordError::Stopping));
-    rig.buffer.do_send(late);
+    rig.ingest.do_send(late);
     answer(write, Verdict::Written);
     let report = report.await.unwrap().unwrap();
     assert!(report.is_complete());

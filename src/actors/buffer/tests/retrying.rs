@@ -108,7 +108,7 @@ async fn a_replay_actor_that_dies_over_a_batch_loses_nothing() {
 #[actix::test]
 async fn a_replay_actor_that_is_dead_is_replaced_and_is_no_hot_loop() {
     let dead = || Context::<ReplayActor>::new().address().recipient();
-    let alive = || ReplayActor.start().recipient();
+    let alive = || ReplayActor::default().start().recipient();
     let starts = std::cell::Cell::new(0);
     let start = move || match starts.replace(starts.get() + 1) {
         0..2 => dead(),

@@ -93,7 +93,7 @@ async fn a_database_that_waits_for_its_answer_does_not_hold_up_another() {
 async fn a_message_that_asks_for_delivery_hears_what_became_of_it() {
     let mut rig = Rig::new(config());
     let measurement = || Measurement::new("db", "m").field("f", 1);
-    let deliver = |measurement| actix::spawn(rig.buffer.send(Deliver(measurement)));
+    let deliver = |measurement| actix::spawn(rig.ingest.send(Deliver(measurement)));
     let invalid = deliver(Measurement::new("db", "m")).await.unwrap().unwrap();
     assert!(matches!(invalid, Delivery::Dropped { reason } if reason.contains("no field")));
     let all = [
@@ -105,5 +105,5 @@ async fn a_message_that_asks_for_delivery_hears_what_became_of_it() {
     for delivery in all {
         assert_eq!(delivery.await.unwrap().unwrap(), Delivery::Written);
     }
-    assert_eq!(rig.buffer.send(GetStats).await.unwrap(), rig.stats());
+    assert_eq!(rig.ingest.send(GetStats).await.unwrap(), rig.stats());
 }

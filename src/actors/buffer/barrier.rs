@@ -1,0 +1,103 @@
+//! What the handle asks for covers what was sent to `addr()` before, as far as that is taken in time.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{ActorFutureExt as _, AsyncContext as _, Context, ResponseFuture, WrapFuture as _};
+use futures_channel::oneshot;
+
+use super::BufferActor;
+use crate::{FlushReport, ShutdownReport, actors::ingest::Barrier, shared::Shared};
+
+/// Of the time that there is, the part that what was sent before may take: under a flood, it is not
+/// all taken in that.
+const PART: u32 = 4;
+
+/// What is usual is not worth a timeout that nobody has given.
+const USUAL: Duration = Duration::from_millis(10);
+
+fn left(timeout: Duration, passed: Duration) -> Duration {
+    match passed < USUAL {
+        true => timeout,
+        false => timeout.saturating_sub(passed),
+    }
+}
+
+impl BufferActor {
+    pub(super) fn flush_behind_ingest(
+        &mut self,
+        timeout: Duration,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<FlushReport> {
+        let (answer, report) = oneshot::channel();
+        let (began, shared) = (self.now(), Arc::clone(&self.shared));
+        self.behind_ingest(timeout / PART, context, move |buffer, context| {
+            let left = left(timeout, buffer.now() - began);
+            // Whoever asked may be gone; that is fine.
+            _ = answer.send(buffer.flush(left, context));
+        });
+        Box::pin(async move {
+            match report.await {
+                Ok(report) => report.await.ok(),
+                Err(_) => None,
+            }
+            .unwrap_or_else(|| not_flushed(&shared))
+        })
+    }
+
+    pub(super) fn shut_down_behind_ingest(
+        &mut self,
+        timeout: Duration,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<ShutdownReport> {
+        let (answer, report) = oneshot::channel();
+        let (began, shared) = (self.now(), Arc::clone(&self.shared));
+        self.behind_ingest(timeout / PART, context, move |buffer, context| {
+            let left = left(timeout, buffer.now() - began);
+            _ = answer.send(buffer.shut_down(left, context));
+        });
+        Box::pin(async move {
+            match report.await {
+                Ok(report) => report.await.ok(),
+                Err(_) => None,
+            }
+            .unwrap_or_else(|| not_shut_down(&shared))
+        })
+    }
+
+    /// Goes on when what the ingest actor was sent before is taken, or when `limit` has passed.
+    pub(super) fn behind_ingest(
+        &mut self,
+        limit: Duration,
+        context: &mut Context<Self>,
+        go_on: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+    ) {
+        let Some(ingest) = &self.ingest else {
+            return go_on(self, context);
+        };
+        let (passed, is_passed) = oneshot::channel();
+        // Not `send`: that waits where the mailbox is full.
+        ingest.do_send(Barrier(passed));
+        let is_passed = actix_rt::time::timeout(limit, is_passed);
+        let go_on = is_passed
+            .into_actor(self)
+            .map(|_, buffer, context| go_on(buffer, context));
+        context.spawn(go_on);
+    }
+}
+
+/// The report where the buffer actor has ended before it gave one.
+pub(crate) fn not_flushed(shared: &Shared) -> FlushReport {
+    FlushReport {
+        undelivered: shared.intake.stats().pending,
+        ..FlushReport::default()
+    }
+}
+
+/// The report where the buffer actor has ended before it gave one.
+pub(crate) fn not_shut_down(shared: &Shared) -> ShutdownReport {
+    shared.end().unwrap_or_else(|| ShutdownReport {
+        undelivered: shared.intake.stats().pending,
+        stats: shared.stats(),
+        ..ShutdownReport::default()
+    })
+}

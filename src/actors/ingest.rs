@@ -1,0 +1,218 @@
+//! Takes what other actors send to `addr()`, in front of the buffer actor.
+//!
+//! Anybody may send any number of messages. actix empties a mailbox before it polls anything else,
+//! so an actor that is flooded runs no timer and hears no other actor. This one has none of either:
+//! it puts measurements into its thread buffer, as any thread that records does, and hands on what
+//! is meant for the buffer actor, in order.
+//!
+//! | message | from | answer | on failure |
+//! |---|---|---|---|
+//! | [`Measurement`] | any actor | none | counted, and logged if it is invalid |
+//! | [`Deliver`] | any actor | what became of it | `Delivery::Dropped` |
+//! | [`GetStats`] | any actor | the ledger | |
+//! | [`Flush`], [`Shutdown`], [`Ping`], [`Update`], [`Subscribe`] | any actor | the buffer actor's | see there |
+//! | [`Barrier`] | the buffer actor | when all that came before is taken | nothing, if this actor has died |
+
+use std::{fmt, sync::Arc, thread, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message, MessageResult,
+    ResponseFuture, WrapFuture as _,
+};
+use futures_channel::oneshot;
+
+use super::{
+    budget::Budget,
+    buffer::{
+        BufferActor, Deliver, Flush, GetStats, InOrder, Ping, Shutdown, Subscribe, Update,
+        not_flushed, not_shut_down,
+    },
+    log_limit::LogLimit,
+};
+use crate::{
+    ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
+    logging, report::Ticket, shared::Shared,
+};
+
+/// The actor that takes measurements as messages. Its address is
+/// [`Influx::addr`](crate::Influx::addr).
+pub struct IngestActor {
+    shared: Arc<Shared>,
+    buffer: Addr<BufferActor>,
+    budget: Budget,
+    /// For invalid measurements: nobody else hears of their errors.
+    invalid: LogLimit,
+}
+
+/// Answer when all that was sent before has been taken.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Barrier(pub(super) oneshot::Sender<()>);
+
+/// So many messages fit before `try_send` is refused.
+const MAILBOX: usize = 1_024;
+
+const INVALID_LINES: u32 = 5;
+const INVALID_WINDOW: Duration = Duration::from_secs(10);
+
+impl IngestActor {
+    pub(super) fn new(shared: Arc<Shared>, buffer: Addr<BufferActor>) -> Self {
+        Self {
+            shared,
+            buffer,
+            budget: Budget::default(),
+            invalid: LogLimit::new(INVALID_LINES, INVALID_WINDOW),
+        }
+    }
+
+    fn record(&mut self, measurement: Measurement, ticket: Option<Ticket>) -> Option<Delivery> {
+        let taken = self.shared.intake.take(measurement, ticket);
+        let error = self.shared.recorded(taken).err()?;
+        if error.is_invalid()
+            && let Some(shown) = self.invalid.ask(actix_rt::time::Instant::now().into_std())
+        {
+            logging::error!("a measurement was sent to the buffer actor in vain: {error}");
+            if shown.held_back > 0 {
+                logging::error!("{} more were not logged", shown.held_back);
+            }
+        }
+        let reason = error.to_string();
+        Some(Delivery::Dropped { reason })
+    }
+}
+
+impl fmt::Debug for IngestActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufferActor").finish_non_exhaustive()
+    }
+}
+
+impl Actor for IngestActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+/// Delivery goes on without it, but nobody must go on sending without a word.
+impl Drop for IngestActor {
+    fn drop(&mut self) {
+        if thread::panicking() && self.shared.end().is_none() {
+            logging::error!(
+                "the actor behind `addr()` has panicked: measurements that are sent to it reach \
+                 nobody from here on, those that are recorded are delivered as before"
+            );
+        }
+    }
+}
+
+impl Handler<Measurement> for IngestActor {
+    type Result = ();
+
+    fn handle(&mut self, measurement: Measurement, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.record(measurement, None);
+    }
+}
+
+impl Handler<Deliver> for IngestActor {
+    type Result = ResponseFuture<Delivery>;
+
+    fn handle(
+        &mut self,
+        Deliver(measurement): Deliver,
+        context: &mut Self::Context,
+    ) -> Self::Result {
+        self.budget.spend(context);
+        let (ticket, delivery) = Ticket::new();
+        match self.record(measurement, Some(ticket)) {
+            Some(dropped) => Box::pin(async { dropped }),
+            None => Box::pin(delivery),
+        }
+    }
+}
+
+impl Handler<Barrier> for IngestActor {
+    type Result = ();
+
+    fn handle(&mut self, Barrier(passed): Barrier, context: &mut Self::Context) {
+        self.budget.spend(context);
+        // Whoever asked may have waited long enough.
+        _ = passed.send(());
+    }
+}
+
+impl Handler<Flush> for IngestActor {
+    type Result = ResponseFuture<FlushReport>;
+
+    fn handle(&mut self, flush: Flush, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        let (report, shared) = (self.buffer.send(InOrder(flush)), Arc::clone(&self.shared));
+        Box::pin(async move { report.await.unwrap_or_else(|_| not_flushed(&shared)) })
+    }
+}
+
+impl Handler<Shutdown> for IngestActor {
+    type Result = ResponseFuture<ShutdownReport>;
+
+    fn handle(&mut self, shutdown: Shutdown, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        let (report, shared) = (
+            self.buffer.send(InOrder(shutdown)),
+            Arc::clone(&self.shared),
+        );
+        Box::pin(async move { report.await.unwrap_or_else(|_| not_shut_down(&shared)) })
+    }
+}
+
+impl Handler<GetStats> for IngestActor {
+    type Result = MessageResult<GetStats>;
+
+    fn handle(&mut self, _: GetStats, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        MessageResult(self.shared.stats())
+    }
+}
+
+impl Handler<Ping> for IngestActor {
+    type Result = ResponseFuture<Result<ServerInfo, PingError>>;
+
+    fn handle(&mut self, ping: Ping, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        let info = self.buffer.send(ping);
+        Box::pin(async { info.await.unwrap_or(Err(PingError::Stopped)) })
+    }
+}
+
+impl Handler<Update> for IngestActor {
+    type Result = ResponseFuture<Result<(), ConfigError>>;
+
+    /// What comes after it is recorded as it says: so nothing is taken until it is applied.
+    fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
+        self.budget.spend(context);
+        let (answer, result) = oneshot::channel();
+        let applied = self.buffer.send(update).into_actor(self);
+        context.wait(applied.map(|applied, _, _| {
+            // Whoever asked may be gone; that is fine.
+            _ = answer.send(applied.unwrap_or_else(|_| Err(not_applied())));
+        }));
+        Box::pin(async { result.await.unwrap_or_else(|_| Err(not_applied())) })
+    }
+}
+
+impl Handler<Subscribe> for IngestActor {
+    type Result = ();
+
+    fn handle(&mut self, subscribe: Subscribe, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.buffer.do_send(subscribe);
+    }
+}
+
+fn not_applied() -> ConfigError {
+    ConfigError::new("update", "sent too late", "a pipeline that has not ended")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What becomes of a newline in a string field.
+
+use std::str::FromStr;
+
+use crate::error::ConfigError;
+
+/// How a newline in a string field is sent.
+///
+/// Parsed from and printed as `escape` and `raw`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+pub enum StringNewlines {
+    /// As a backslash and an `n`, which is what is read back. The default, safe for every server.
+    #[default]
+    #[display("escape")]
+    Escape,
+    /// As it is, for servers that take it: InfluxDB does. VictoriaMetrics before 1.112 splits the
+    /// line there, and stores the second half as a point of its own if it is one.
+    #[display("raw")]
+    Raw,
+}
+
+impl FromStr for StringNewlines {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text.to_ascii_lowercase().as_str() {
+            "escape" => Ok(Self::Escape),
+            "raw" => Ok(Self::Raw),
+            _ => Err(ConfigError::new(
+                "string_newlines",
+                format!("{text:?}"),
+                "one of escape, raw",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_is_read_back_from_what_it_prints() {
+        for newlines in [StringNewlines::Escape, StringNewlines::Raw] {
+            assert_eq!(newlines.to_string().parse(), Ok(newlines));
+        }
+        assert_eq!(
+            "keep".parse::<StringNewlines>().unwrap_err().to_string(),
+            r#"string_newlines is "keep": one of escape, raw"#
+        );
+    }
+}

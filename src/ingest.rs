@@ -1,0 +1,13 @@
+//! The way in: what is shared between the threads that record and the buffer actor.
+//!
+//! `quota`, `reservation` and `wakeup` need nothing but each other and `sync`, so that the model
+//! checker runs them as they are: see `tests/loom`.
+
+pub(crate) mod fair_share;
+mod limits;
+pub(crate) mod quota;
+pub(crate) mod reservation;
+mod sync;
+pub(crate) mod wakeup;
+
+pub(crate) use self::limits::QuotaLimits;

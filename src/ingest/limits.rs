@@ -1,0 +1,47 @@
+use super::quota::{Full, Limits};
+use crate::{Config, Overflow, RecordError, batch::MAX_LINE_BYTES};
+
+/// The settings that the quota is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuotaLimits {
+    pub(crate) limits: Limits,
+    overflow: Overflow,
+}
+
+impl QuotaLimits {
+    pub(crate) fn new(config: &Config) -> Self {
+        let limits = Limits {
+            lines: config.max_buffer_size,
+            bytes: config.max_buffer_bytes,
+            line_bytes: MAX_LINE_BYTES,
+            warn_lines: config.warn_at(),
+            trigger: config.trigger_size.min(config.max_buffer_size),
+        };
+        let overflow = config.overflow;
+        Self { limits, overflow }
+    }
+
+    /// May a measurement use the reserve, given whether its database is below its share?
+    pub(crate) fn opens_reserve(&self, is_below_share: impl FnOnce() -> bool) -> bool {
+        self.overflow == Overflow::DropOldest || is_below_share()
+    }
+
+    /// What the caller is told.
+    #[cold]
+    pub(crate) fn error(&self, full: Full) -> RecordError {
+        match full {
+            Full::Lines { pending } => RecordError::BufferFull {
+                pending,
+                limit: self.limits.lines,
+                unit: "measurements",
+                setting: "max_buffer_size",
+            },
+            Full::Bytes { pending } => RecordError::BufferFull {
+                pending,
+                limit: self.limits.bytes,
+                unit: "bytes",
+                setting: "max_buffer_bytes",
+            },
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How much is pending anywhere in memory: the one thing that all recording threads share.
+//!
+//! `SeqCst` isn't needed: each counter decides by the total order of its own changes, and the
+//! measurements themselves travel under locks.
+
+use super::sync::{AtomicBool, AtomicUsize, Relaxed};
+
+/// The room that there is, and who has what of it.
+#[derive(Debug, Default)]
+pub(crate) struct Quota {
+    lines: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Lines in the thread buffers: those that no timer runs for before the buffer actor is woken.
+    waiting: AtomicUsize,
+    /// A measurement was refused since the buffer actor last asked.
+    lost: AtomicBool,
+}
+
+/// What may be pending, and what the buffer actor is woken at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) lines: usize,
+    pub(crate) bytes: usize,
+    /// The longest line that is taken.
+    pub(crate) line_bytes: usize,
+    pub(crate) warn_lines: usize,
+    /// A buffer that is full by what waits in the thread buffers must not stay so: no more than
+    /// `lines`.
+    pub(crate) trigger: usize,
+}
+
+/// There is no room: so much is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    Lines { pending: usize },
+    Bytes { pending: usize },
+}
+
+/// The reserve above the limits is this part of them: what there is room for while the buffer
+/// actor drops something else.
+const RESERVE: usize = 10;
+
+fn with_reserve(limit: usize) -> usize {
+    limit.saturating_add((limit / RESERVE).max(1))
+}
+
+/// Is `pending` more than may be? `reserve` is asked only if that depends on it.
+fn is_beyond(pending: usize, limit: usize, reserve: impl FnOnce() -> bool) -> bool {
+    pending > limit && (pending > with_reserve(limit) || !reserve())
+}
+
+impl Quota {
+    /// Gives room for lines, if there is any. Is the buffer actor to be woken? For the first one
+    /// that waits (to start the interval), the one that reaches the trigger size, the one that
+    /// reaches the threshold for the warning, and the one that is more than may be.
+    ///
+    /// Lines that are more than may be use the reserve, if `reserve` says that they may.
+    pub(super) fn give_lines(
+        &self,
+        lines: usize,
+        limits: &Limits,
+        reserve: impl Fn() -> bool,
+    ) -> Result<bool, Full> {
+        // No line fits: don't encode one to find that out.
+        let pending = self.bytes.load(Relaxed);
+        if is_beyond(pending.saturating_add(1), limits.bytes, &reserve) {
+            return Err(Full::Bytes { pending });
+        }
+        let before = self.lines.fetch_add(lines, Relaxed);
+        let after = before + lines;
+        if is_beyond(after, limits.lines, reserve) {
+            self.lines.fetch_sub(lines, Relaxed);
+            return Err(Full::Lines { pending: before });
+        }
+        let waited = self.waiting.fetch_add(lines, Relaxed);
+        let passes = |threshold, before, after| before < threshold && threshold <= after;
+        Ok(waited == 0
+            || passes(limits.trigger, waited, waited + lines)
+            || passes(limits.warn_lines, before, after)
+            || passes(limits.lines.saturating_add(1), before, after))
+    }
+
+    /// Gives room for bytes, if there is any. Is the buffer actor to be woken, because they are more
+    /// than may be?
+    pub(super) fn give_bytes(
+        &self,
+        bytes: usize,
+        limits: &Limits,
+        reserve: impl FnOnce() -> bool,
+    ) -> Result<bool, Full> {
+        let pending = self.bytes.fetch_add(bytes, Relaxed);
+        let after = pending.saturating_add(bytes);
+        if bytes > limits.line_bytes || is_beyond(after, limits.bytes, reserve) {
+            self.bytes.fetch_sub(bytes, Relaxed);
+            return Err(Full::Bytes { pending });
+        }
+        Ok(pending <= limits.bytes && after > limits.bytes)
+    }
+
+    /// So many lines are pending no more.
+    pub(crate) fn release(&self, lines: usize, bytes: usize) {
+        self.lines.fetch_sub(lines, Relaxed);
+        self.bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// So many lines wait in a thread buffer no more.
+    pub(super) fn leave(&self, lines: usize) {
+        self.waiting.fetch_sub(lines, Relaxed);
+    }
+
+    /// Is more pending than may be?
+    pub(crate) fn is_over(&self, limits: &Limits) -> bool {
+        self.lines.load(Relaxed) > limits.lines || self.bytes.load(Relaxed) > limits.bytes
+    }
+
+    /// A measurement was refused. Is the buffer actor to be woken, to say so?
+    pub(super) fn lose(&self) -> bool {
+        !self.lost.swap(true, Relaxed)
+    }
+
+    /// Was a measurement refused since it was last [taken](Self::take_lost)?
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost.load(Relaxed)
+    }
+
+    /// Was a measurement refused since the last call?
+    pub(crate) fn take_lost(&self) -> bool {
+        self.lost.swap(false, Relaxed)
+    }
+
+    /// Lines in the thread buffers, and room that these have been given.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// Lines pending anywhere, and room that thread buffers have been given.
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.load(Relaxed)
+    }
+
+    /// The bytes of these.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
+    }
+}
