@@ -21,7 +21,7 @@ use crate::printable::{LIMIT, printable};
 #[derive(Clone, Debug, derive_more::Display)]
 pub(crate) enum Outcome {
     #[display("status {}", _0.status)]
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// No connection: refused, not resolved, no TLS.
     #[display("not connected: {reason}")]
     NotConnected {
@@ -184,7 +184,7 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
     use Cause::{Unavailable, Unknown};
     use Scope::{Endpoint, Unclear};
     let retry = match outcome {
-        Outcome::Answered(answer) => return answered(answer, now),
+        Outcome::Answered(answer) => return answered(*answer, now),
         Outcome::NotConnected { reason, is_refused } => Retry {
             is_refused,
             ..Retry::new(Endpoint, Unavailable, reason)

@@ -74,7 +74,7 @@ impl Http {
         };
         match self.exchange(endpoint, request, body, limit).await {
             Err(fault) => fault.outcome,
-            Ok(response) => Outcome::Answered(Answer {
+            Ok(response) => Outcome::Answered(Box::new(Answer {
                 status: response.status,
                 retry_after: response.text(RETRY_AFTER.as_str()),
                 body: response.body(),
@@ -82,7 +82,7 @@ impl Http {
                 location: response.text(LOCATION.as_str()),
                 content_type: response.text(CONTENT_TYPE.as_str()),
                 is_whole: response.is_whole,
-            }),
+            })),
         }
     }
 

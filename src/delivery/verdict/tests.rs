@@ -19,7 +19,7 @@ fn answer(status: u16, body: &str) -> Answer {
 }
 
 fn on(answer: Answer) -> Verdict {
-    verdict(Outcome::Answered(answer), now())
+    verdict(Outcome::Answered(Box::new(answer)), now())
 }
 
 fn of(status: u16, body: &str) -> Verdict {

@@ -49,7 +49,7 @@ impl Client {
 
 fn answered(outcome: Outcome) -> Answer {
     match outcome {
-        Outcome::Answered(answer) => answer,
+        Outcome::Answered(answer) => *answer,
         other => panic!("{other:?}"),
     }
 }

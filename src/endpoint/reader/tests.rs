@@ -3,9 +3,10 @@ use proptest::prelude::*;
 use super::*;
 
 /// What is made of these pieces: the final head as awc gets it and what follows it, or nothing yet.
-fn read<'a>(
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Option<(Head, Vec<u8>, Vec<u8>)>, Unreadable> {
+/// A head, its body and what came after it.
+type Read = (Head, Vec<u8>, Vec<u8>);
+
+fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Read>, Unreadable> {
     let mut reader = HeadReader::default();
     let mut out = Vec::new();
     let mut read = None;
