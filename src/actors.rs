@@ -22,8 +22,9 @@ pub use self::{
 use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
     endpoint::{Endpoint, Http},
-    logging, own_thread,
-    shared::Shared,
+    influx::own_thread,
+    influx::shared::Shared,
+    logging,
 };
 
 /// Where the actors of a pipeline are reached.

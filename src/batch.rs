@@ -2,14 +2,16 @@
 //!
 //! A line is found by its end offset and never by `\n`: a string field may hold one.
 
+pub(crate) mod pool;
+
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::{
     Config,
-    line_protocol::{self, LineBuffer},
-    report::Ticket,
+    encode::{self, LineBuffer},
+    stats::report::Ticket,
 };
 
 /// What one POST may hold. A single line that is longer goes alone.
@@ -71,7 +73,7 @@ impl OpenBatch {
     /// that waits has to give back.
     pub(crate) fn capacity_to_come(&self) -> (usize, usize) {
         let and_some = |uses: usize| uses + uses / 16;
-        let bytes = and_some(self.byte_len()) + line_protocol::ROOM;
+        let bytes = and_some(self.byte_len()) + encode::ROOM;
         (bytes, and_some(self.len()))
     }
 

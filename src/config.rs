@@ -29,7 +29,7 @@ pub(crate) use self::secret::Secret;
 pub use self::string_newlines::StringNewlines;
 pub(crate) use self::urls::BaseUrls;
 use crate::error::ConfigError;
-use crate::precision::Precision;
+use crate::point::precision::Precision;
 
 /// Where measurements go, how many may wait, and how they are sent.
 ///

@@ -1,3 +1,8 @@
+pub(crate) mod own_thread;
+pub(crate) mod process;
+pub(crate) mod shared;
+pub(crate) mod turn;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -9,11 +14,11 @@ use crate::{
     BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
     RecordError, ServerInfo, ShutdownReport, StartError, Stats,
     actors::{self, Addresses, Flush, Ping, Reconfigure, Shutdown, Subscribe},
-    logging, own_thread,
+    influx::process::IN_A_FORK,
+    influx::shared::Shared,
+    logging,
     printable::{LIMIT, printable},
-    process::IN_A_FORK,
-    report::Ticket,
-    shared::Shared,
+    stats::report::Ticket,
 };
 
 /// How long the last handle's drop leaves for delivery, where [`Influx::shutdown`] was not called.
@@ -130,7 +135,7 @@ impl Influx {
     #[cfg(any(feature = "middleware", feature = "testing"))]
     pub(crate) fn record_source(
         &self,
-        mut source: impl crate::source::Source,
+        mut source: impl crate::ingest::source::Source,
     ) -> Result<(), RecordError> {
         let shared = &self.0.shared;
         shared.recorded(shared.intake.record(&mut source, None))

@@ -3,11 +3,16 @@
 //! `quota`, `reservation` and `wakeup` need nothing but each other and `sync`, so that the model
 //! checker runs them as they are: see `tests/loom`.
 
+pub(crate) mod cardinality;
 pub(crate) mod fair_share;
+pub(crate) mod intake;
+pub(crate) mod known_series;
 mod limits;
 pub(crate) mod quota;
 pub(crate) mod reservation;
+pub(crate) mod source;
 mod sync;
+pub(crate) mod thread_buffer;
 pub(crate) mod wakeup;
 
 pub(crate) use self::limits::QuotaLimits;

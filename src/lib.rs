@@ -44,15 +44,15 @@
 //!
 //! ```text
 //!  calling thread                        thread "influx", with a System of its own     network
-//!  Measurement ──encode──▶ tray ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
+//!  Measurement ──encode──▶ thread buffer ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
 //!  addr.do_send(Measurement) ────────────▶  │  owns every batch  ◀──verdict──┘
 //!                                           ├─ not delivered → kept, sent again with backoff
 //!                                           ├─ rejected      → ReplayActor finds the bad lines
 //!                                           └─ written       → ledger, tickets, events
 //! ```
 //!
-//! [`Influx::record`] encodes a measurement into its thread's tray: one uncontended lock, no I/O.
-//! The buffer actor empties all trays when [`trigger_size`](Config::trigger_size) measurements
+//! [`Influx::record`] encodes a measurement into its thread's thread buffer: one uncontended lock, no I/O.
+//! The buffer actor empties all thread buffers when [`trigger_size`](Config::trigger_size) measurements
 //! wait, or [`interval`](Config::interval) after the first one that waits, and lends batches to a
 //! pool of writers. What is pending is bounded by [`max_buffer_size`](Config::max_buffer_size) and
 //! [`max_buffer_bytes`](Config::max_buffer_bytes), wherever it is.
@@ -69,44 +69,21 @@
 
 mod actors;
 mod batch;
-mod cardinality;
-mod clock;
 mod config;
-mod database;
 mod delivery;
+mod encode;
 mod endpoint;
 mod error;
-mod event;
-mod field;
-mod health;
 mod influx;
 mod ingest;
-mod intake;
-mod known_series;
-mod ledger;
-mod line_protocol;
 mod logging;
-mod measurement;
 #[cfg(feature = "middleware")]
 mod middleware;
-mod own_thread;
-mod precision;
-#[allow(
-    dead_code,
-    reason = "what logs texts of strangers is changed to use it"
-)]
+mod point;
 mod printable;
-mod process;
-mod report;
-mod shared;
-mod source;
-mod spares;
-mod tag;
+mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod text;
-mod tray;
-mod turn;
 
 /// What the targets in `fuzz/` call; there is none of it in an ordinary build.
 #[cfg(fuzzing)]
@@ -121,21 +98,25 @@ pub mod fuzzing {
 pub use actors::{
     Deliver, Flush, GetStats, IngestActor as BufferActor, Ping, Shutdown, Subscribe, Update,
 };
-pub use clock::Timestamp;
 pub use config::{Api, Config, Overflow, StringNewlines};
-pub use database::Database;
 pub use endpoint::{PingError, ServerInfo};
 pub use error::{ConfigError, RecordError, StartError};
-pub use event::{DropReason, Event};
-pub use field::FieldValue;
-pub use health::{BreakerState, DatabaseStats, EndpointStats, LastFailure};
 pub use influx::{Guard, Influx, record};
-pub use ledger::{Dropped, Stats};
-pub use measurement::{Measurement, Timer};
 #[cfg(feature = "middleware")]
 pub use middleware::{
     InfluxMetrics, MeasuredRequest, NotMeasured, Placement, RequestMeasurement, RequestTimer,
 };
-pub use precision::Precision;
-pub use report::{Delivery, FlushReport, ShutdownReport};
-pub use tag::TagValue;
+pub use point::{
+    clock::Timestamp,
+    database::Database,
+    field::FieldValue,
+    measurement::{Measurement, Timer},
+    precision::Precision,
+    tag::TagValue,
+};
+pub use stats::{
+    event::{DropReason, Event},
+    health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
+    ledger::{Dropped, Stats},
+    report::{Delivery, FlushReport, ShutdownReport},
+};

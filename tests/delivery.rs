@@ -362,7 +362,7 @@ fn settings_without_a_limit_and_timeouts_without_an_end_are_fine() {
 }
 
 #[test]
-fn the_trigger_size_is_not_missed_while_trays_are_filled_and_emptied_at_once() {
+fn the_trigger_size_is_not_missed_while_thread_buffers_are_filled_and_emptied_at_once() {
     let fake = FakeInflux::start();
     fake.answer_always(Answer::status(204));
     let influx = Influx::start(config(&fake).trigger_size(500)).unwrap();

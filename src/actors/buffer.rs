@@ -1,4 +1,4 @@
-//! Owns every measurement from the tray to its end, and decides what is sent when.
+//! Owns every measurement from the thread buffer to its end, and decides what is sent when.
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
@@ -58,9 +58,9 @@ use crate::{
     batch::BatchLimits,
     delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
+    influx::shared::Shared,
     ingest::QuotaLimits,
     logging,
-    shared::Shared,
 };
 
 /// Makes a replay actor, at the start and when the last one has died.
@@ -85,7 +85,7 @@ pub(crate) struct BufferActor {
     writers: Pool,
     replay: Recipient<Isolate>,
     start_replay: StartReplay,
-    /// Runs while something waits in a tray.
+    /// Runs while something waits in a thread buffer.
     interval: Option<Interval>,
     /// Runs while a breaker keeps something from being sent: until when.
     reopening: Option<(Instant, SpawnHandle)>,

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
-    logging, report::Ticket, shared::Shared,
+    influx::shared::Shared, logging, stats::report::Ticket,
 };
 
 /// The actor that takes measurements as messages. Its address is

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Api, BaseUrls, Config, Overflow, Secret, StringNewlines};
-use crate::precision::Precision;
+use crate::point::precision::Precision;
 
 impl Config {
     /// Where the servers are: one or more base URLs, separated by commas, `http` only in this

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     ConfigError, Measurement, TagValue,
-    line_protocol::{Encoder, LineBuffer},
-    precision::Precision,
+    encode::{Encoder, LineBuffer},
+    point::precision::Precision,
 };
 
 /// Where it goes, and what is in it.

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Database, RecordError,
-    cardinality::Capped,
-    line_protocol::LineBuffer,
-    source::{Source, Writing},
+    encode::LineBuffer,
+    ingest::cardinality::Capped,
+    ingest::source::{Source, Writing},
 };
 
 /// A request to which nothing was added, as a line: written without a

@@ -12,7 +12,7 @@ use super::{
     route::{Ending, Route},
     target::Target,
 };
-use crate::{Timestamp, clock::stopwatch::Stopwatch};
+use crate::{Timestamp, point::clock::stopwatch::Stopwatch};
 
 /// One request, from its arrival to its end.
 ///

@@ -3,7 +3,7 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 use actix_web::http::Uri;
 
 use super::target::Target;
-use crate::{FieldValue, Measurement, TagValue, measurement::Entries};
+use crate::{FieldValue, Measurement, TagValue, point::measurement::Entries};
 
 type Str = Cow<'static, str>;
 

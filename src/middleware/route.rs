@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Measurement, RecordError,
-    line_protocol::{Encoder, known::EncoderId},
+    encode::{Encoder, known::EncoderId},
 };
 
 /// A resource of the program, and what is known already of its requests' series.

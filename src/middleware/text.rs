@@ -1,6 +1,6 @@
 //! Text that a client sends, made fit for a field or a tag. Pure.
 
-use crate::text::is_visible;
+use crate::encode::text::is_visible;
 
 /// The longest that is kept of it, in bytes.
 const MAX_LEN: usize = 128;

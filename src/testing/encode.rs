@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use crate::{
     Measurement, Precision, RecordError,
-    line_protocol::{Encoder, LineBuffer},
+    encode::{Encoder, LineBuffer},
 };
 
 /// Without base tags, as the default settings write everything else.

@@ -1,8 +1,8 @@
 use crate::{
     Database, Influx, RecordError,
-    cardinality::Capped,
-    line_protocol::LineBuffer,
-    source::{Source, Writing},
+    encode::LineBuffer,
+    ingest::cardinality::Capped,
+    ingest::source::{Source, Writing},
 };
 
 /// Records `line` as it is, where [`Influx::record`] would have encoded a

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{clock::ClockWatch, logging};
+use crate::{logging, point::clock::ClockWatch};
 
 /// The warning that the buffer fills is given at most this often.
 const WARN_EVERY: Duration = Duration::from_secs(120);
@@ -96,7 +96,7 @@ impl BufferActor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::tests::set_clock_ahead;
+    use crate::point::clock::tests::set_clock_ahead;
 
     #[test]
     fn a_clock_that_is_set_back_is_told_of_once() {

@@ -6,7 +6,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, ResponseFuture, Wra
 use futures_channel::oneshot;
 
 use super::BufferActor;
-use crate::{FlushReport, ShutdownReport, actors::ingest::Barrier, shared::Shared};
+use crate::{FlushReport, ShutdownReport, actors::ingest::Barrier, influx::shared::Shared};
 
 /// Of the time that there is, the part that what was sent before may take: under a flood, it is not
 /// all taken in that.

@@ -1,4 +1,4 @@
-//! Empties the trays: when enough waits there, or long enough.
+//! Empties the thread buffers: when enough waits there, or long enough.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,7 +7,7 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use super::{BufferActor, Wake};
 use crate::ingest::wakeup::Due;
 
-/// A timer for what waits in the trays.
+/// A timer for what waits in the thread buffers.
 #[derive(Debug)]
 pub(super) struct Interval {
     began: Instant,
@@ -27,7 +27,7 @@ impl BufferActor {
         self.raise_alarms(context);
     }
 
-    /// Empties the trays. What comes out is due.
+    /// Empties the thread buffers. What comes out is due.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);
         self.alarms.clock_was_set_back();

@@ -14,7 +14,7 @@ use crate::{
         dispatcher::{Outcome, Terms},
         verdict::{Refusal, Retry, Verdict},
     },
-    ledger::Settlement,
+    stats::ledger::Settlement,
 };
 
 /// How long a batch waits whose isolation has made the replay actor panic.

@@ -11,7 +11,7 @@ use crate::{
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
-    turn::{self, TurnId},
+    influx::turn::{self, TurnId},
 };
 
 /// Record this measurement, and say what became of it. See

@@ -17,8 +17,8 @@ use crate::{
         contacts::Contact,
         verdict::Verdict,
     },
-    ledger::Settlement,
     logging,
+    stats::ledger::Settlement,
 };
 
 /// How often a shutdown says what it still waits for.

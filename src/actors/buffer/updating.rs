@@ -11,8 +11,8 @@ use actix::{Addr, AsyncContext as _, Context, ResponseFuture};
 use super::{BufferActor, Reconfigure, Update};
 use crate::{
     ConfigError,
-    shared::Shared,
-    turn::{Refused, Taken},
+    influx::shared::Shared,
+    influx::turn::{Refused, Taken},
 };
 
 impl BufferActor {

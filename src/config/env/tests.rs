@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Overflow, StringNewlines};
-use crate::precision::Precision;
+use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
 const VARIABLES: [&str; 31] = [

@@ -3,10 +3,10 @@ use std::thread;
 use super::*;
 use crate::{
     Database,
-    cardinality::Capped,
-    clock::tests::set_clock_ahead,
-    line_protocol::LineBuffer,
-    source::{Source, Writing},
+    encode::LineBuffer,
+    ingest::cardinality::Capped,
+    ingest::source::{Source, Writing},
+    point::clock::tests::set_clock_ahead,
 };
 
 /// Is refused in the end; by then another thread has recorded good ones.

@@ -1,5 +1,5 @@
 use super::digits;
-use crate::text::{Part, each_word, replaced, short_word};
+use crate::encode::text::{Part, each_word, replaced, short_word};
 
 /// How much memory a line may leave behind that was written in vain.
 const KEPT: usize = 64 << 10;
@@ -319,7 +319,7 @@ mod tests {
         for len in 1..60 {
             let key = &"abcdefghijklmnopqrstuvwxyz".repeat(3)[..len];
             let mut buffer = LineBuffer::default();
-            let first = crate::text::first_word(key.as_bytes()).to_le_bytes();
+            let first = crate::encode::text::first_word(key.as_bytes()).to_le_bytes();
             buffer.push_key(b',', key.as_bytes(), first);
             assert_eq!(buffer.into_bytes(), format!(",{key}=").into_bytes());
         }

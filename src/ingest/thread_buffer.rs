@@ -1,37 +1,37 @@
-mod shelves;
+mod partitions;
 
 use std::sync::Arc;
 
-use self::shelves::Shelves;
+use self::partitions::Partitions;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
+    ingest::intake::{Door, Intake, Settings},
+    ingest::known_series::KnownSeries,
+    ingest::source::{Source, Writing},
     ingest::{quota::Quota, reservation::Allowance, wakeup::Guarded},
-    intake::{Door, Intake, Settings},
-    known_series::KnownSeries,
-    ledger::Tally,
-    report::Ticket,
-    source::{Source, Writing},
+    stats::ledger::Tally,
+    stats::report::Ticket,
 };
 
 /// Where one calling thread leaves encoded lines, by database.
 #[derive(Debug)]
-pub(crate) struct Tray(Guarded<Contents>);
+pub(crate) struct ThreadBuffer(Guarded<Contents>);
 
 #[derive(Debug)]
 struct Contents {
     settings: Arc<Settings>,
     tally: Tally,
-    shelves: Shelves,
+    partitions: Partitions,
     known: KnownSeries,
 }
 
-impl Tray {
+impl ThreadBuffer {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         Self(Guarded::new(Contents {
             settings,
             tally: Tally::default(),
-            shelves: Shelves::default(),
+            partitions: Partitions::default(),
             known: KnownSeries::default(),
         }))
     }
@@ -66,16 +66,16 @@ impl Tray {
         let before = to.len();
         let many = self
             .0
-            .drain(quota, |contents| match contents.shelves.are_many() {
-                true => Some(std::mem::take(&mut contents.shelves)),
+            .drain(quota, |contents| match contents.partitions.are_many() {
+                true => Some(std::mem::take(&mut contents.partitions)),
                 false => {
-                    contents.shelves.hand_over(to);
+                    contents.partitions.hand_over(to);
                     None
                 }
             });
         // The thread that records may go on meanwhile.
-        if let Some(mut shelves) = many {
-            shelves.hand_over(to);
+        if let Some(mut partitions) = many {
+            partitions.hand_over(to);
         }
         to[before..].iter().map(|(_, batch)| batch.len()).sum()
     }
@@ -96,7 +96,7 @@ impl Tray {
             .look(|contents, _| std::mem::take(&mut contents.tally))
     }
 
-    /// Counts this tray's measurements into a snapshot.
+    /// Counts this thread buffer's measurements into a snapshot.
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         self.0.look(|contents, lines| {
             stats.recorded += contents.tally.recorded;
@@ -119,26 +119,26 @@ impl Contents {
         let Self {
             settings,
             tally,
-            shelves,
+            partitions,
             known,
         } = self;
         let (quota, limits) = (&intake.quota, &settings.quota.limits);
-        let shelf = shelves.of(source.database(), intake, known);
-        let (salt, share) = (shelf.salt, &shelf.share);
+        let partition = partitions.of(source.database(), intake, known);
+        let (salt, share) = (partition.salt, &partition.share);
         // Asked only where the buffer is full.
         let reserve = |waiting: usize| {
             let is_below = || share.is_below(limits.lines, waiting);
             settings.quota.opens_reserve(is_below)
         };
-        let room = match allowance.reserve(quota, limits, || reserve(shelf.batches.len())) {
+        let room = match allowance.reserve(quota, limits, || reserve(partition.batches.len())) {
             Ok(room) => room,
             Err(full) => {
-                shelves.forget_last_if_empty();
+                partitions.forget_last_if_empty();
                 tally.dropped.buffer_full += 1;
                 return Err(settings.quota.error(full));
             }
         };
-        let open = shelf.batches.open(&intake.spares);
+        let open = partition.batches.open(&intake.spares);
         let by = Writing {
             encoder: &settings.encoder,
             tag_values: settings.tag_values,
@@ -150,7 +150,7 @@ impl Contents {
             Ok(capped) => capped,
             Err(invalid) => {
                 open.next_line().take_back();
-                shelves.forget_last_if_empty();
+                partitions.forget_last_if_empty();
                 tally.dropped.invalid += 1;
                 return Err(invalid);
             }
@@ -162,12 +162,12 @@ impl Contents {
         }
         if let Err(full) = kept {
             open.next_line().take_back();
-            shelves.forget_last_if_empty();
+            partitions.forget_last_if_empty();
             tally.dropped.buffer_full += 1;
             return Err(settings.quota.error(full));
         }
         tally.tags_capped += capped.values;
-        shelf
+        partition
             .batches
             .keep_line(settings.batch, &intake.spares, ticket.take());
         Ok(())

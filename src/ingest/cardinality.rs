@@ -3,7 +3,7 @@
 //!
 //! Up to a budget of values per database, measurement and tag key, values are let through and
 //! remembered. From then on one that was not seen before becomes [`OTHER`]. A thread asks only for
-//! a series that is new to it: see [`KnownSeries`](crate::known_series::KnownSeries).
+//! a series that is new to it: see [`KnownSeries`](crate::ingest::known_series::KnownSeries).
 //!
 //! Names, keys and values are remembered as 64-bit hashes. Should two be the same, which among a
 //! million has a chance of one in 37 million, a value more than the budget goes out or two keys
@@ -22,7 +22,8 @@ use foldhash::quality::RandomState;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::{
-    Database, Measurement, known_series::Prehashed, measurement::Contents, text::replaced,
+    Database, Measurement, encode::text::replaced, ingest::known_series::Prehashed,
+    point::measurement::Contents,
 };
 
 /// What a value becomes that there is no budget for. It needs none itself.
@@ -37,7 +38,7 @@ const MAX_KEYS: usize = 10_000;
 const MAX_VALUES: usize = 1_000_000;
 const FULL_KEYS: usize = 100;
 
-/// The tag values that all trays of a pipeline have let through.
+/// The tag values that all thread buffers of a pipeline have let through.
 #[derive(Debug, Default)]
 pub(crate) struct Cardinality {
     hash: RandomState,

@@ -1,4 +1,4 @@
-//! Where callers leave their lines: a tray per calling thread, emptied by the buffer actor.
+//! Where callers leave their lines: a thread buffer per calling thread, emptied by the buffer actor.
 //!
 //! A caller takes one lock, its own thread's, which only a drain or a snapshot ever contends for,
 //! for as long as it takes to move a few pointers. What is shared between callers are counters.
@@ -16,15 +16,15 @@ use parking_lot::Mutex;
 
 use crate::{
     Config, Database, Measurement, RecordError, Stats,
+    batch::pool::Spares,
     batch::{BatchLimits, OpenBatch},
-    cardinality::Cardinality,
+    encode::Encoder,
+    ingest::cardinality::Cardinality,
+    ingest::source::Source,
+    ingest::thread_buffer::ThreadBuffer,
     ingest::{QuotaLimits, fair_share::FairShares, quota::Quota},
-    ledger::Ledger,
-    line_protocol::Encoder,
-    report::Ticket,
-    source::Source,
-    spares::Spares,
-    tray::Tray,
+    stats::ledger::Ledger,
+    stats::report::Ticket,
 };
 
 /// What callers need to know of the configuration.
@@ -61,15 +61,15 @@ impl Settings {
     }
 }
 
-/// All trays of one pipeline.
+/// All thread buffers of one pipeline.
 #[derive(derive_more::Debug)]
 pub(crate) struct Intake {
-    /// Tells this pipeline's tray from another's in a thread's list.
+    /// Tells this pipeline's thread buffer from another's in a thread's list.
     id: u64,
-    /// Taken first, before a tray's lock and the ledger's.
-    trays: Mutex<Trays>,
-    /// For a thread that is ending and has lost its list of trays.
-    spare: Arc<Tray>,
+    /// Taken first, before a thread buffer's lock and the ledger's.
+    thread_buffers: Mutex<ThreadBuffers>,
+    /// For a thread that is ending and has lost its list of thread buffers.
+    spare: Arc<ThreadBuffer>,
     pub(crate) quota: Quota,
     pub(crate) ledger: Ledger,
     pub(crate) shares: FairShares,
@@ -80,30 +80,30 @@ pub(crate) struct Intake {
 }
 
 #[derive(Debug)]
-struct Trays {
-    all: Vec<Arc<Tray>>,
+struct ThreadBuffers {
+    all: Vec<Arc<ThreadBuffer>>,
     /// So many are looked through for those of threads that have ended.
     sweep_at: usize,
-    /// For the trays to come.
+    /// For the thread buffers to come.
     settings: Arc<Settings>,
 }
 
-/// Fewer trays than this are not worth a look.
+/// Fewer thread buffers than this are not worth a look.
 const SWEEP_AT: usize = 64;
 
 thread_local! {
-    /// This thread's tray in each pipeline.
-    static TRAYS: RefCell<Vec<(u64, Arc<Tray>)>> = const { RefCell::new(Vec::new()) };
+    /// This thread's thread buffer in each pipeline.
+    static THREAD_BUFFERS: RefCell<Vec<(u64, Arc<ThreadBuffer>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Intake {
     pub(crate) fn new(settings: Settings) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let settings = Arc::new(settings);
-        let spare = Arc::new(Tray::new(Arc::clone(&settings)));
+        let spare = Arc::new(ThreadBuffer::new(Arc::clone(&settings)));
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            trays: Mutex::new(Trays {
+            thread_buffers: Mutex::new(ThreadBuffers {
                 all: vec![Arc::clone(&spare)],
                 sweep_at: SWEEP_AT,
                 settings,
@@ -136,24 +136,25 @@ impl Intake {
         result
     }
 
-    /// Writes a line into this thread's tray.
+    /// Writes a line into this thread's thread buffer.
     #[inline]
     pub(crate) fn record(
         &self,
         source: &mut impl Source,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let mut put = |tray: &Tray| tray.put(source, &mut ticket, self);
-        let put_in_own = TRAYS.try_with(|trays| {
-            let mut trays = trays.borrow_mut();
-            match trays.iter().find(|(id, _)| *id == self.id) {
-                Some((_, tray)) => put(tray),
+        let mut put = |thread_buffer: &ThreadBuffer| thread_buffer.put(source, &mut ticket, self);
+        let put_in_own = THREAD_BUFFERS.try_with(|thread_buffers| {
+            let mut thread_buffers = thread_buffers.borrow_mut();
+            match thread_buffers.iter().find(|(id, _)| *id == self.id) {
+                Some((_, thread_buffer)) => put(thread_buffer),
                 None => {
                     // Those that no pipeline has any more.
-                    trays.retain(|(_, tray)| Arc::strong_count(tray) > 1);
-                    let tray = self.add_tray();
-                    let result = put(&tray);
-                    trays.push((self.id, tray));
+                    thread_buffers
+                        .retain(|(_, thread_buffer)| Arc::strong_count(thread_buffer) > 1);
+                    let thread_buffer = self.add_thread_buffer();
+                    let result = put(&thread_buffer);
+                    thread_buffers.push((self.id, thread_buffer));
                     result
                 }
             }
@@ -165,35 +166,35 @@ impl Intake {
         result
     }
 
-    fn add_tray(&self) -> Arc<Tray> {
-        let mut trays = self.trays.lock();
+    fn add_thread_buffer(&self) -> Arc<ThreadBuffer> {
+        let mut thread_buffers = self.thread_buffers.lock();
         // Where nothing is delivered, nothing is drained either. Doubling makes this seldom.
-        if trays.all.len() >= trays.sweep_at {
-            trays.all.retain(|tray| {
-                let stays = Arc::strong_count(tray) > 1 || !tray.is_empty();
+        if thread_buffers.all.len() >= thread_buffers.sweep_at {
+            thread_buffers.all.retain(|thread_buffer| {
+                let stays = Arc::strong_count(thread_buffer) > 1 || !thread_buffer.is_empty();
                 if !stays {
-                    self.ledger.retire(&tray.tally());
+                    self.ledger.retire(&thread_buffer.tally());
                 }
                 stays
             });
-            trays.sweep_at = SWEEP_AT.max(2 * trays.all.len());
+            thread_buffers.sweep_at = SWEEP_AT.max(2 * thread_buffers.all.len());
         }
-        let tray = Arc::new(Tray::new(Arc::clone(&trays.settings)));
-        trays.all.push(Arc::clone(&tray));
-        tray
+        let thread_buffer = Arc::new(ThreadBuffer::new(Arc::clone(&thread_buffers.settings)));
+        thread_buffers.all.push(Arc::clone(&thread_buffer));
+        thread_buffer
     }
 
-    /// Empties all trays.
+    /// Empties all thread buffers.
     pub(crate) fn drain(&self) -> Vec<(Database, OpenBatch)> {
-        let mut trays = self.trays.lock();
+        let mut thread_buffers = self.thread_buffers.lock();
         let mut batches = Vec::new();
         let mut drained = 0;
-        trays.all.retain(|tray| {
+        thread_buffers.all.retain(|thread_buffer| {
             // Asked first: once its thread has ended, nobody can put anything in it any more.
-            let in_use = Arc::strong_count(tray) > 1;
-            drained += tray.empty(&self.quota, &mut batches);
+            let in_use = Arc::strong_count(thread_buffer) > 1;
+            drained += thread_buffer.empty(&self.quota, &mut batches);
             if !in_use {
-                self.ledger.retire(&tray.tally());
+                self.ledger.retire(&thread_buffer.tally());
             }
             in_use
         });
@@ -209,26 +210,26 @@ impl Intake {
 
     /// From the next measurement on. A door that is closed stays closed.
     pub(crate) fn reconfigure(&self, config: &Config, door: Door) {
-        let mut trays = self.trays.lock();
-        let door = match trays.settings.door {
+        let mut thread_buffers = self.thread_buffers.lock();
+        let door = match thread_buffers.settings.door {
             Door::Closed => Door::Closed,
             Door::Open | Door::Disabled => door,
         };
-        trays.settings = Arc::new(Settings::new(config, door));
-        for tray in &trays.all {
-            tray.reconfigure(&trays.settings);
+        thread_buffers.settings = Arc::new(Settings::new(config, door));
+        for thread_buffer in &thread_buffers.all {
+            thread_buffer.reconfigure(&thread_buffers.settings);
         }
     }
 
-    /// The ledger and the trays, at one instant: no line moves from these to that meanwhile,
+    /// The ledger and the thread buffers, at one instant: no line moves from these to that meanwhile,
     /// because a drain needs the lock that is held here.
     pub(crate) fn stats(&self) -> Stats {
-        let trays = self.trays.lock();
+        let thread_buffers = self.thread_buffers.lock();
         let mut waiting = Stats::default();
-        for tray in &trays.all {
-            tray.add_to(&mut waiting);
+        for thread_buffer in &thread_buffers.all {
+            thread_buffer.add_to(&mut waiting);
         }
-        // Last: what is settled meanwhile makes room in the trays that were looked at before.
+        // Last: what is settled meanwhile makes room in the thread buffers that were looked at before.
         let mut stats = self.ledger.snapshot();
         stats.recorded += waiting.recorded;
         stats.dropped.add(&waiting.dropped);

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use foldhash::HashMap;
 use parking_lot::Mutex;
 
-use crate::{Database, DropReason, ledger::Settlement};
+use crate::{Database, DropReason, stats::ledger::Settlement};
 
 /// One of the base URLs that measurements are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]

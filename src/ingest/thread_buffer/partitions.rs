@@ -2,19 +2,19 @@ use std::collections::HashMap;
 
 use crate::{
     Database,
+    batch::pool::{self, Spares},
     batch::{BatchLimits, OpenBatch},
     ingest::fair_share::FairShare,
-    intake::Intake,
-    known_series::{KnownSeries, Prehashed},
-    report::Ticket,
-    spares::{self, Spares},
+    ingest::intake::Intake,
+    ingest::known_series::{KnownSeries, Prehashed},
+    stats::report::Ticket,
 };
 
 /// Batches by database. A database that lines come for between one drain and the next keeps its
-/// shelf.
+/// partition.
 #[derive(Debug, Default)]
-pub(super) struct Shelves {
-    all: Vec<Shelf>,
+pub(super) struct Partitions {
+    all: Vec<Partition>,
     /// Where in `all` a database is, by its salt.
     places: HashMap<u64, usize, Prehashed>,
     /// The place of the measurement before: most threads write to one database.
@@ -22,7 +22,7 @@ pub(super) struct Shelves {
 }
 
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct Partition {
     database: Database,
     pub(super) share: FairShare,
     /// Of the series in this database: see [`KnownSeries::salt`].
@@ -38,7 +38,7 @@ pub(super) struct Batches {
     capacity: (usize, usize),
 }
 
-impl Shelf {
+impl Partition {
     fn new(database: &Database, share: FairShare, salt: u64) -> Self {
         Self {
             database: database.clone(),
@@ -88,7 +88,7 @@ impl Batches {
     /// As much is likely to come as the last time.
     fn next_batch(&self, spares: &Spares) -> OpenBatch {
         let (bytes, lines) = self.capacity;
-        let spare = (bytes >= spares::LEAST).then(|| spares.take()).flatten();
+        let spare = (bytes >= pool::LEAST).then(|| spares.take()).flatten();
         spare.unwrap_or_else(|| OpenBatch::with_capacity(bytes, lines))
     }
 
@@ -131,20 +131,20 @@ impl Batches {
 /// Of more, the thread that records doesn't wait until each has been looked at.
 const MANY: usize = 256;
 
-impl Shelves {
+impl Partitions {
     pub(super) fn are_many(&self) -> bool {
         self.all.len() > MANY
     }
 
-    /// Moves all batches, and removes the shelves that nothing has come to since the last time.
+    /// Moves all batches, and removes the partitions that nothing has come to since the last time.
     pub(super) fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) {
         let before = self.all.len();
-        self.all.retain_mut(|shelf| shelf.hand_over(to));
+        self.all.retain_mut(|partition| partition.hand_over(to));
         if self.all.len() < before {
             self.last = 0;
             self.places.clear();
-            for (place, shelf) in self.all.iter().enumerate() {
-                self.places.entry(shelf.salt).or_insert(place);
+            for (place, partition) in self.all.iter().enumerate() {
+                self.places.entry(partition.salt).or_insert(place);
             }
         }
     }
@@ -153,10 +153,10 @@ impl Shelves {
     pub(super) fn forget_last_if_empty(&mut self) {
         let is_newest = self.last + 1 == self.all.len();
         if is_newest && self.all[self.last].batches.is_empty() {
-            if let Some(shelf) = self.all.pop()
-                && self.places.get(&shelf.salt) == Some(&self.last)
+            if let Some(partition) = self.all.pop()
+                && self.places.get(&partition.salt) == Some(&self.last)
             {
-                self.places.remove(&shelf.salt);
+                self.places.remove(&partition.salt);
             }
             self.last = 0;
         }
@@ -168,12 +168,12 @@ impl Shelves {
         database: &Database,
         intake: &Intake,
         known: &KnownSeries,
-    ) -> &mut Shelf {
+    ) -> &mut Partition {
         if !self.is_at(self.last, database) {
             let salt = known.salt(database);
             self.last = match self.find(salt, database) {
                 Some(place) => place,
-                None => self.add(Shelf::new(database, intake.shares.of(database), salt)),
+                None => self.add(Partition::new(database, intake.shares.of(database), salt)),
             };
         }
         &mut self.all[self.last]
@@ -181,8 +181,8 @@ impl Shelves {
 
     #[inline]
     fn is_at(&self, place: usize, database: &Database) -> bool {
-        let shelf = self.all.get(place);
-        shelf.is_some_and(|shelf| shelf.database == *database)
+        let partition = self.all.get(place);
+        partition.is_some_and(|partition| partition.database == *database)
     }
 
     #[inline]
@@ -195,10 +195,10 @@ impl Shelves {
         (0..self.all.len()).find(|place| self.is_at(*place, database))
     }
 
-    fn add(&mut self, shelf: Shelf) -> usize {
+    fn add(&mut self, partition: Partition) -> usize {
         let place = self.all.len();
-        self.places.entry(shelf.salt).or_insert(place);
-        self.all.push(shelf);
+        self.places.entry(partition.salt).or_insert(place);
+        self.all.push(partition);
         place
     }
 }
@@ -207,68 +207,71 @@ impl Shelves {
 mod tests {
     use super::*;
 
-    fn shelf(database: &'static str, salt: u64) -> Shelf {
+    fn partition(database: &'static str, salt: u64) -> Partition {
         let database = database.into();
         let share = crate::ingest::fair_share::FairShares::default().of(&database);
-        Shelf::new(&database, share, salt)
+        Partition::new(&database, share, salt)
     }
 
     /// Two databases with the same salt, and one with another.
-    fn shelves() -> Shelves {
-        let mut shelves = Shelves::default();
+    fn partitions() -> Partitions {
+        let mut partitions = Partitions::default();
         for (database, salt) in [("a", 1), ("b", 1), ("c", 2)] {
-            shelves.add(shelf(database, salt));
+            partitions.add(partition(database, salt));
         }
-        shelves
+        partitions
     }
 
-    fn put(shelves: &mut Shelves, place: usize, lines: usize) {
-        let open = shelves.all[place].batches.open(&Spares::default());
+    fn put(partitions: &mut Partitions, place: usize, lines: usize) {
+        let open = partitions.all[place].batches.open(&Spares::default());
         (0..lines).for_each(|_| open.push(b"m f=1 1\n"));
     }
 
-    fn handed_over(shelves: &mut Shelves) -> Vec<(Database, OpenBatch)> {
+    fn handed_over(partitions: &mut Partitions) -> Vec<(Database, OpenBatch)> {
         let mut batches = Vec::new();
-        shelves.hand_over(&mut batches);
+        partitions.hand_over(&mut batches);
         batches
     }
 
     #[test]
-    fn databases_with_the_same_salt_have_shelves_of_their_own() {
-        let shelves = shelves();
+    fn databases_with_the_same_salt_have_partitions_of_their_own() {
+        let partitions = partitions();
         let found = [("a", 1), ("b", 1), ("c", 2), ("d", 1), ("a", 3)]
-            .map(|(database, salt)| shelves.find(salt, &database.into()));
+            .map(|(database, salt)| partitions.find(salt, &database.into()));
         assert_eq!(found, [Some(0), Some(1), Some(2), None, None]);
     }
 
     #[test]
-    fn a_shelf_that_nothing_came_to_between_two_drains_is_removed() {
-        let mut shelves = shelves();
-        (0..3).for_each(|place| put(&mut shelves, place, 1));
-        assert_eq!(handed_over(&mut shelves).len(), 3);
-        (1..3).for_each(|place| put(&mut shelves, place, 1));
-        assert_eq!(handed_over(&mut shelves).len(), 2);
+    fn a_partition_that_nothing_came_to_between_two_drains_is_removed() {
+        let mut partitions = partitions();
+        (0..3).for_each(|place| put(&mut partitions, place, 1));
+        assert_eq!(handed_over(&mut partitions).len(), 3);
+        (1..3).for_each(|place| put(&mut partitions, place, 1));
+        assert_eq!(handed_over(&mut partitions).len(), 2);
         let found = [("a", 1), ("b", 1), ("c", 2)]
-            .map(|(database, salt)| shelves.find(salt, &database.into()));
+            .map(|(database, salt)| partitions.find(salt, &database.into()));
         assert_eq!(found, [None, Some(0), Some(1)]);
-        assert!(handed_over(&mut shelves).is_empty() && shelves.all.is_empty());
-        assert!(shelves.places.is_empty());
+        assert!(handed_over(&mut partitions).is_empty() && partitions.all.is_empty());
+        assert!(partitions.places.is_empty());
     }
 
     #[test]
     fn a_batch_has_memory_for_as_much_as_the_last_one_from_the_start() {
-        let mut shelves = shelves();
-        let began_with = |shelves: &mut Shelves, lines| {
-            let before = shelves.all[0].batches.open(&Spares::default()).capacity();
-            put(shelves, 0, lines);
-            let after = shelves.all[0].batches.open.capacity();
-            handed_over(shelves);
+        let mut partitions = partitions();
+        let began_with = |partitions: &mut Partitions, lines| {
+            let before = partitions.all[0]
+                .batches
+                .open(&Spares::default())
+                .capacity();
+            put(partitions, 0, lines);
+            let after = partitions.all[0].batches.open.capacity();
+            handed_over(partitions);
             (before, after)
         };
-        began_with(&mut shelves, 100);
-        let (before, after) = began_with(&mut shelves, 100);
+        began_with(&mut partitions, 100);
+        let (before, after) = began_with(&mut partitions, 100);
         assert_eq!(before, after, "it has not grown");
-        began_with(&mut shelves, 1);
-        assert!(began_with(&mut shelves, 1).0 < before);
+        began_with(&mut partitions, 1);
+        assert!(began_with(&mut partitions, 1).0 < before);
     }
 }

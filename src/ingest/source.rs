@@ -2,12 +2,12 @@ use std::num::NonZeroUsize;
 
 use crate::{
     Database, Measurement, RecordError,
-    cardinality::{Capped, Cardinality},
-    known_series::{KnownSeries, Place},
-    line_protocol::{Encoder, LineBuffer},
+    encode::{Encoder, LineBuffer},
+    ingest::cardinality::{Capped, Cardinality},
+    ingest::known_series::{KnownSeries, Place},
 };
 
-/// What can be put into a tray: a measurement, a request, or in tests a line as it is.
+/// What can be put into a thread buffer: a measurement, a request, or in tests a line as it is.
 pub(crate) trait Source {
     fn database(&self) -> &Database;
 

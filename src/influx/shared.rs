@@ -10,11 +10,11 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     Config, ConfigError, RecordError, ShutdownReport, Stats,
-    health::Health,
-    intake::{Door, Intake, Settings},
+    influx::process::Home,
+    influx::turn::{Taken, Turn},
+    ingest::intake::{Door, Intake, Settings},
     logging,
-    process::Home,
-    turn::{Taken, Turn},
+    stats::health::Health,
 };
 
 /// What a handle and the actors of its pipeline share.

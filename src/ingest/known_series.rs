@@ -1,4 +1,4 @@
-//! The series that a tray has seen: so that what names one is written once, not with every line.
+//! The series that a thread buffer has seen: so that what names one is written once, not with every line.
 
 mod fingerprint;
 
@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use self::fingerprint::Fingerprint;
 use crate::{
     Database,
-    measurement::{Contents, Key},
+    point::measurement::{Contents, Key},
 };
 
 /// More than this is forgotten at once, and learnt again: a stranger who sends ever new
@@ -34,7 +34,7 @@ const MAX_IN_VAIN: usize = 16 * MAX_HEADS;
 ///
 /// That one was seen says that its tag values have passed the cardinality guard. Two series with
 /// the same hash are one there; the second of them goes out unasked. See
-/// [`Cardinality`](crate::cardinality::Cardinality) on why that does no harm. A head is another
+/// [`Cardinality`](crate::ingest::cardinality::Cardinality) on why that does no harm. A head is another
 /// matter, so series are compared before it is used.
 #[derive(Debug, Default)]
 pub(crate) struct KnownSeries {

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_step_of_the_systems_clock_changes_no_duration() {
-        use crate::{Measurement, clock::tests::set_clock_ahead};
+        use crate::{Measurement, point::clock::tests::set_clock_ahead};
 
         for seconds in [-3_600, 3_600] {
             let (began, stopwatch) = (Instant::now(), Stopwatch::start());

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Measurement, ledger::Settlement};
+use crate::{Measurement, stats::ledger::Settlement};
 
 fn intake(config: Config) -> Arc<Intake> {
     let settings = Settings::new(&config.tag_hostname(false), Door::Open);
@@ -26,8 +26,8 @@ fn drained(intake: &Intake) -> BTreeMap<String, usize> {
     found
 }
 
-fn tray_count(intake: &Intake) -> usize {
-    intake.trays.lock().all.len()
+fn thread_buffer_count(intake: &Intake) -> usize {
+    intake.thread_buffers.lock().all.len()
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
 }
 
 #[test]
-fn the_tray_of_a_thread_that_has_ended_goes_and_its_counts_stay() {
+fn the_thread_buffer_of_a_thread_that_has_ended_goes_and_its_counts_stay() {
     let intake = intake(Config::default());
-    let trays = tray_count(&intake);
+    let thread_buffers = thread_buffer_count(&intake);
     for _ in 0..3 {
         let other = Arc::clone(&intake);
         thread::spawn(move || {
@@ -108,25 +108,29 @@ fn the_tray_of_a_thread_that_has_ended_goes_and_its_counts_stay() {
         .join()
         .unwrap();
     }
-    assert_eq!(tray_count(&intake), trays + 3);
+    assert_eq!(thread_buffer_count(&intake), thread_buffers + 3);
     assert_eq!(drained(&intake)["a"], 3);
-    assert_eq!(tray_count(&intake), trays);
+    assert_eq!(thread_buffer_count(&intake), thread_buffers);
     let stats = intake.stats();
     assert!(stats.balanced());
     assert_eq!((stats.recorded, stats.dropped.invalid), (6, 3));
 }
 
 #[test]
-fn pipelines_do_not_share_trays_and_one_that_is_gone_leaves_none_behind() {
+fn pipelines_do_not_share_thread_buffers_and_one_that_is_gone_leaves_none_behind() {
     let one = intake(Config::default());
     let other = intake(Config::default());
     record(&one, "a").unwrap();
     assert_eq!(other.stats().recorded, 0);
     drop(one);
-    // This thread's list is cleaned when it gets another tray.
+    // This thread's list is cleaned when it gets another thread buffer.
     record(&other, "a").unwrap();
-    TRAYS.with_borrow(|trays| {
-        assert!(trays.iter().all(|(_, tray)| Arc::strong_count(tray) > 1));
+    THREAD_BUFFERS.with_borrow(|thread_buffers| {
+        assert!(
+            thread_buffers
+                .iter()
+                .all(|(_, thread_buffer)| Arc::strong_count(thread_buffer) > 1)
+        );
     });
 }
 
@@ -204,9 +208,9 @@ fn a_thread_that_is_ending_can_still_record() {
     let recorded = Arc::new(AtomicBool::new(false));
     let at_end = AtEnd(Arc::clone(&intake), Arc::clone(&recorded));
     thread::spawn(move || {
-        // Registered before the trays, so it is dropped after them.
+        // Registered before the thread buffers, so it is dropped after them.
         AT_END.set(Some(at_end));
-        TRAYS.with_borrow(|_| ());
+        THREAD_BUFFERS.with_borrow(|_| ());
     })
     .join()
     .unwrap();
@@ -215,7 +219,7 @@ fn a_thread_that_is_ending_can_still_record() {
 }
 
 #[test]
-fn trays_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
+fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     let config = Config::default().tag_hostname(false);
     let intake = Arc::new(Intake::new(Settings::new(&config, Door::Disabled)));
     for _ in 0..500 {
@@ -225,16 +229,16 @@ fn trays_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
             .unwrap();
     }
     assert!(
-        tray_count(&intake) <= SWEEP_AT + 1,
+        thread_buffer_count(&intake) <= SWEEP_AT + 1,
         "{}",
-        tray_count(&intake)
+        thread_buffer_count(&intake)
     );
     assert_eq!(intake.stats().dropped.disabled, 500);
     assert!(intake.stats().balanced());
 }
 
 #[test]
-fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_tray() {
+fn a_database_whose_measurements_are_refused_leaves_nothing_in_the_thread_buffer() {
     let intake = intake(Config::default().max_buffer_size(1));
     record(&intake, "a").unwrap();
     // The one that there is a reserve for.
@@ -269,7 +273,7 @@ fn a_drain_finds_the_measurements_of_any_number_of_databases_again_and_again() {
 }
 
 #[test]
-fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_tray() {
+fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_thread_buffer() {
     let intake = intake(Config::default());
     for database in ["a", "b"] {
         let without_fields = Measurement::new(database, "m");

@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::{ConfigError, own_thread};
+use crate::{ConfigError, influx::own_thread};
 
 thread_local! {
     /// The turns that this thread has now: more than one if it updates one pipeline inside the

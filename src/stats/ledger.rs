@@ -119,7 +119,7 @@ dropped! {
     undelivered,
 }
 
-/// What one tray has seen. Added up with the books when a snapshot is taken.
+/// What one thread buffer has seen. Added up with the books when a snapshot is taken.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) recorded: u64,
@@ -135,12 +135,12 @@ pub(crate) enum Settlement {
     Dropped(DropReason),
 }
 
-/// What has left the trays. Trays hold the rest: see [`Intake::stats`](crate::intake::Intake).
+/// What has left the thread buffers. ThreadBuffers hold the rest: see [`Intake::stats`](crate::ingest::intake::Intake).
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<Stats>);
 
 impl Ledger {
-    /// `lines` measurements have moved from a tray to the backlog.
+    /// `lines` measurements have moved from a thread buffer to the backlog.
     pub(crate) fn admit(&self, lines: usize) {
         self.0.lock().pending += lines as u64;
     }
@@ -161,7 +161,7 @@ impl Ledger {
         }
     }
 
-    /// Takes over the tally of a tray that is no more.
+    /// Takes over the tally of a thread buffer that is no more.
     pub(crate) fn retire(&self, tally: &Tally) {
         let mut books = self.0.lock();
         books.recorded += tally.recorded;

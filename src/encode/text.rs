@@ -151,7 +151,7 @@ pub(crate) fn is_visible(text: &[u8]) -> bool {
 }
 
 /// `text` as a name, key or tag value can carry it: see the head of
-/// [`line_protocol`](crate::line_protocol).
+/// [`line_protocol`](crate::encode).
 #[inline]
 pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
     match is_plain(text, Part::Key) {

@@ -19,14 +19,15 @@ mod digits;
 #[cfg(feature = "middleware")]
 pub(crate) mod known;
 mod line_buffer;
+pub(crate) mod text;
 
 use smallvec::SmallVec;
 
 pub(crate) use self::line_buffer::{LineBuffer, ROOM};
 use crate::{
     FieldValue, Measurement, Precision, RecordError, StringNewlines,
-    measurement::{Contents, Key},
-    text::Part,
+    encode::text::Part,
+    point::measurement::{Contents, Key},
 };
 
 /// What every line of a pipeline shares.

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, hash::Hasher};
 
-use crate::measurement::Contents;
+use crate::point::measurement::Contents;
 
 /// A series with more tags has none.
 const MOST_TAGS: usize = 15;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn given(point: &Contents) -> Given {
-        let tag = |(key, value): &(crate::measurement::Key, Cow<'_, str>)| {
+        let tag = |(key, value): &(crate::point::measurement::Key, Cow<'_, str>)| {
             (key.as_str().to_owned(), value.to_string())
         };
         (point.name.to_string(), point.tags.iter().map(tag).collect())

@@ -9,7 +9,7 @@ use std::{
 use super::{Encoder, LineBuffer, digits::padded};
 use crate::{
     Measurement, RecordError, Timestamp,
-    text::{Part, first_word, is_plain},
+    encode::text::{Part, first_word, is_plain},
 };
 
 /// Tells an encoder from every other one of this process.

@@ -1,0 +1,6 @@
+//! What became of measurements, for whoever asks: the ledger, reports, events, health.
+
+pub(crate) mod event;
+pub(crate) mod health;
+pub(crate) mod ledger;
+pub(crate) mod report;
