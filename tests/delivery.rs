@@ -192,6 +192,8 @@ async fn what_becomes_of_one_measurement_can_be_waited_for() {
 async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
     let fake = FakeInflux::start();
     let influx = Influx::start(config(&fake).max_buffer_size(100)).unwrap();
+    // A full buffer is sent.
+    fake.answer_next(Answer::accept().stall_before_response());
     record(&influx, "db", 100);
     let error = influx.record(measurement("db")).unwrap_err();
     assert!(matches!(
@@ -202,7 +204,9 @@ async fn pending_measurements_are_bounded_in_number_and_in_bytes() {
             ..
         }
     ));
-    influx.addr().do_send(measurement("db"));
+    influx.addr().send(measurement("db")).await.unwrap();
+    fake.wait_for_requests(1, LONG);
+    fake.release();
     // Flushed: there is room again.
     influx.flush(LONG).await;
     record(&influx, "db", 1);

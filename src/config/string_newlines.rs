@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::shown;
 use crate::error::ConfigError;
 
 /// How a newline in a string field is sent.
@@ -28,7 +29,7 @@ impl FromStr for StringNewlines {
             "raw" => Ok(Self::Raw),
             _ => Err(ConfigError::new(
                 "string_newlines",
-                format!("{text:?}"),
+                shown::word(text, &["escape", "raw"]),
                 "one of escape, raw",
             )),
         }
@@ -45,8 +46,8 @@ mod tests {
             assert_eq!(newlines.to_string().parse(), Ok(newlines));
         }
         assert_eq!(
-            "keep".parse::<StringNewlines>().unwrap_err().to_string(),
-            r#"string_newlines is "keep": one of escape, raw"#
+            "escaped".parse::<StringNewlines>().unwrap_err().to_string(),
+            r#"string_newlines is "escaped": one of escape, raw"#
         );
     }
 }
