@@ -45,8 +45,8 @@ async fn open(resolver: impl Resolve + 'static, url: &str) -> Result<TcpStream, 
 }
 
 fn refusal(fault: Fault) -> (String, bool) {
-    match fault.outcome {
-        Outcome::NotConnected { reason, is_refused } => (reason, is_refused),
+    match fault.kind {
+        FaultKind::NotConnected { is_refused } => (fault.reason, is_refused),
         other => panic!("{other:?}"),
     }
 }
