@@ -76,7 +76,7 @@ async fn a_204_that_announces_a_body_is_written_once_and_at_once() {
             record(&influx, "db", 10);
             let began = Instant::now();
             assert_eq!(influx.flush(LONG).await.written, 10);
-            assert!(began.elapsed() < Duration::from_millis(200), "{answer:?}");
+            assert!(began.elapsed() < Duration::from_secs(2), "{answer:?}");
         }
         assert_eq!(settled(&influx).await.written, 30);
         assert_eq!(server.stored("db"), 30);
@@ -148,7 +148,7 @@ async fn a_status_whose_body_never_ends_is_an_answer_long_before_the_timeout() {
         peer.hold();
     });
     let influx = Influx::start(impatient(server.url()).request_timeout(LONG)).unwrap();
-    support_line(&influx);
+    record_an_integer(&influx);
     let began = Instant::now();
     let report = influx.flush(Duration::from_secs(5)).await;
     assert_eq!(report.rejected, 1, "{report:?}");
@@ -160,7 +160,7 @@ async fn a_status_whose_body_never_ends_is_an_answer_long_before_the_timeout() {
     influx.shutdown(Duration::ZERO).await;
 }
 
-fn support_line(influx: &Influx) {
+fn record_an_integer(influx: &Influx) {
     actix_influxdb::testing::record_line(influx, "db", "m f=1i 1").unwrap();
 }
 

@@ -13,8 +13,13 @@ use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host as _, Resol
 use awc::http::Uri;
 use futures_util::{FutureExt as _, future::LocalBoxFuture};
 
-use super::{fault::Fault, happy_eyeballs, host::Hosts, stream::Stream, transport::Socket};
-use crate::delivery::verdict::Outcome;
+use super::{
+    fault::{Fault, FaultKind},
+    happy_eyeballs,
+    host::Hosts,
+    stream::Stream,
+    transport::Socket,
+};
 
 /// The longest that connecting may take, names and all attempts included.
 const MAX_TIME: Duration = Duration::from_secs(5);
@@ -136,7 +141,7 @@ fn failed(errors: Vec<(SocketAddr, io::Error)>) -> Fault {
 }
 
 fn not_connected(reason: String, is_refused: bool) -> Fault {
-    Fault::new(Outcome::NotConnected { reason, is_refused })
+    Fault::new(FaultKind::NotConnected { is_refused }, reason)
 }
 
 /// The system's resolver.

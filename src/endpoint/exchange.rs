@@ -8,8 +8,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use percent_encoding::percent_decode;
 
-use super::{body::PiecewiseBody, fault::Fault, host::Host};
-use crate::delivery::verdict::Outcome;
+use super::{
+    body::PiecewiseBody,
+    fault::{Fault, FaultKind},
+    host::Host,
+};
 
 /// What is read of a body: enough for many quoted lines.
 const MAX_BODY: usize = 64 << 10;
@@ -61,16 +64,17 @@ pub(super) async fn exchange(
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             let fault = Fault::from(error);
-            if !matches!(fault.outcome, Outcome::NotConnected { .. }) {
+            if !matches!(fault.kind, FaultKind::NotConnected { .. }) {
                 host.retire_connections();
             }
             return Err(fault);
         }
         Err(_) => {
             host.retire_connections();
-            return Err(Fault::new(Outcome::TimedOut {
-                reason: format!("no response within {limit:?}"),
-            }));
+            return Err(Fault::new(
+                FaultKind::TimedOut,
+                format!("no response within {limit:?}"),
+            ));
         }
     };
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

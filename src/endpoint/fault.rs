@@ -9,20 +9,44 @@ use crate::delivery::verdict::Outcome;
 
 /// An exchange without a response.
 #[derive(Clone, Debug, derive_more::Display, derive_more::Error)]
-#[display("{outcome}")]
+#[display("{reason}")]
 pub(super) struct Fault {
-    #[error(not(source))]
-    pub(super) outcome: Outcome,
+    pub(super) kind: FaultKind,
+    pub(super) reason: String,
     /// A connection was used again that was not good any more, and nothing of an answer came: on a new
     /// one, it may be sent once more.
     pub(super) is_stale: bool,
 }
 
+/// As the [`Outcome`]s of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    NotConnected { is_refused: bool },
+    TimedOut,
+    NotAnswered,
+    CutOff,
+    NotReadable,
+}
+
 impl Fault {
-    pub(super) fn new(outcome: Outcome) -> Self {
+    pub(super) fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
         Self {
-            outcome,
+            kind,
+            reason: reason.into(),
             is_stale: false,
+        }
+    }
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        let reason = fault.reason;
+        match fault.kind {
+            FaultKind::NotConnected { is_refused } => Self::NotConnected { reason, is_refused },
+            FaultKind::TimedOut => Self::TimedOut { reason },
+            FaultKind::NotAnswered => Self::NotAnswered { reason },
+            FaultKind::CutOff => Self::CutOff { reason },
+            FaultKind::NotReadable => Self::NotReadable { reason },
         }
     }
 }
@@ -36,22 +60,19 @@ impl From<Fault> for io::Error {
 impl From<SendRequestError> for Fault {
     fn from(error: SendRequestError) -> Self {
         let reason = error.to_string();
-        match error {
+        let kind = match error {
             SendRequestError::Send(error)
             | SendRequestError::Response(ParseError::Io(error))
             | SendRequestError::Connect(ConnectError::Io(error)) => match error.downcast() {
-                Ok(fault) => fault,
-                Err(_) => Self::new(Outcome::NotAnswered { reason }),
+                Ok(fault) => return fault,
+                Err(_) => FaultKind::NotAnswered,
             },
-            // Its messages are about internals of awc; this is its limit for connecting.
             SendRequestError::Connect(_) | SendRequestError::Url(_) => {
-                Self::new(Outcome::NotConnected {
-                    reason,
-                    is_refused: false,
-                })
+                FaultKind::NotConnected { is_refused: false }
             }
-            SendRequestError::Response(_) => Self::new(Outcome::NotReadable { reason }),
-            _ => Self::new(Outcome::NotAnswered { reason }),
-        }
+            SendRequestError::Response(_) => FaultKind::NotReadable,
+            _ => FaultKind::NotAnswered,
+        };
+        Self::new(kind, reason)
     }
 }

@@ -118,7 +118,7 @@ mod tests {
         let (_listener, live) = live();
         let (peer, elapsed) = connected(vec![full.address, live]).await;
         assert_eq!(peer, live);
-        assert!((250..600).contains(&elapsed.as_millis()), "{elapsed:?}");
+        assert!((250..1_500).contains(&elapsed.as_millis()), "{elapsed:?}");
     }
 
     #[actix::test]
@@ -126,7 +126,7 @@ mod tests {
         let (_listener, live) = live();
         let (peer, elapsed) = connected(vec![refusing(), refusing(), live]).await;
         assert_eq!(peer, live);
-        assert!(elapsed < Duration::from_millis(100), "{elapsed:?}");
+        assert!(elapsed < Duration::from_millis(240), "{elapsed:?}");
     }
 
     #[actix::test]

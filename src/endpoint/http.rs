@@ -73,7 +73,7 @@ impl Http {
                 .insert_header(("accept", "application/json"))
         };
         match self.exchange(endpoint, request, body, limit).await {
-            Err(fault) => fault.outcome,
+            Err(fault) => fault.into(),
             Ok(response) => Outcome::Answered(Box::new(Answer {
                 status: response.status,
                 retry_after: response.text(RETRY_AFTER.as_str()),
@@ -95,7 +95,7 @@ impl Http {
     ) -> Result<(), String> {
         let request = || self.client.post(endpoint.create_database_url(database));
         let response = self.exchange(endpoint, request, Bytes::new(), limit).await;
-        let response = response.map_err(|fault| fault.to_string())?;
+        let response = response.map_err(|fault| Outcome::from(fault).to_string())?;
         let body = response.body();
         // A refusal may come with status 200 (seen on 1.6.7), and so may a page of another server.
         let json = serde_json::from_str::<serde_json::Value>(&body);

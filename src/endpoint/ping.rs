@@ -1,10 +1,11 @@
 //! Whether what answers a ping is a server that takes line protocol.
 
-use super::{exchange::Response, fault::Fault, http::shown};
-use crate::{
-    delivery::verdict::Outcome,
-    printable::{LIMIT, html_title, printable},
+use super::{
+    exchange::Response,
+    fault::{Fault, FaultKind},
+    http::shown,
 };
+use crate::printable::{LIMIT, html_title, printable};
 
 /// What a server says of itself: the answer to [`Influx::ping`](crate::Influx::ping).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,16 +95,9 @@ pub(super) fn judge(
     response: Result<Response, Fault>,
 ) -> Result<ServerInfo, PingError> {
     match response {
-        Err(Fault { outcome, .. }) => Err(match outcome {
-            Outcome::NotReadable { reason } => PingError::NotHttp { url, reason },
-            Outcome::NotConnected { reason, .. }
-            | Outcome::TimedOut { reason }
-            | Outcome::NotAnswered { reason }
-            | Outcome::CutOff { reason } => PingError::Unreachable { url, reason },
-            Outcome::Answered(answer) => PingError::Status {
-                url,
-                status: answer.status,
-            },
+        Err(Fault { kind, reason, .. }) => Err(match kind {
+            FaultKind::NotReadable => PingError::NotHttp { url, reason },
+            _ => PingError::Unreachable { url, reason },
         }),
         Ok(response) => {
             let version = response.text("x-influxdb-version");

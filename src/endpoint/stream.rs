@@ -25,13 +25,12 @@ use actix_rt::{
 };
 
 use super::{
-    fault::Fault,
+    fault::{Fault, FaultKind},
     framing::Framing,
     host::Host,
     reader::{HeadReader, Unreadable},
     transport::{Socket, Transport},
 };
-use crate::delivery::verdict::Outcome;
 
 /// How long the rest of what is no HTTP is waited for, so that it can be said what it is.
 const FOREIGN_PAUSE: Duration = Duration::from_millis(200);
@@ -106,20 +105,26 @@ impl<T: Transport> Stream<T> {
     fn cut(&mut self, error: Option<io::Error>) -> Fault {
         let error = self.broken.take().or(error);
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
-        let outcome = match error {
+        let (kind, reason) = match error {
             // Of the system's own limits: keep-alive probes, or what was sent and not acknowledged.
-            Some(error) if is_late(&error) => Outcome::TimedOut {
-                reason: "the server does not acknowledge what is sent to it".to_owned(),
-            },
-            Some(error) => Outcome::CutOff {
-                reason: format!("the connection was cut before the response: {error}"),
-            },
-            None => Outcome::CutOff {
-                reason: "the connection was closed before the response".to_owned(),
-            },
+            Some(error) if is_late(&error) => (
+                FaultKind::TimedOut,
+                "the server does not acknowledge what is sent to it".to_owned(),
+            ),
+            Some(error) => (
+                FaultKind::CutOff,
+                format!("the connection was cut before the response: {error}"),
+            ),
+            None => (
+                FaultKind::CutOff,
+                "the connection was closed before the response".to_owned(),
+            ),
         };
-        let is_stale = self.is_reused && !self.reader.has_begun();
-        Fault { outcome, is_stale }
+        Fault {
+            kind,
+            reason,
+            is_stale: self.is_reused && !self.reader.has_begun(),
+        }
     }
 
     fn unreadable(&mut self, unreadable: Unreadable) -> Fault {
@@ -136,7 +141,8 @@ impl<T: Transport> Stream<T> {
             }
         };
         Fault {
-            outcome: Outcome::NotReadable { reason },
+            kind: FaultKind::NotReadable,
+            reason,
             is_stale: self.is_reused && is_rest,
         }
     }

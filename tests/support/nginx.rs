@@ -11,7 +11,7 @@ use super::server::Server;
 /// The server's program (`NGINX_BIN`, PATH, Debian's folders), or `None` after saying that `test`
 /// was left out.
 pub fn installed(test: &str) -> Option<PathBuf> {
-    super::find_or_leave_out(test, "nginx", "nginx-light", "NGINX_BIN")
+    super::find_or_leave_out(test, "nginx", "nginx", "NGINX_BIN")
 }
 
 #[derive(Debug)]

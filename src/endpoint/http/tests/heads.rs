@@ -161,7 +161,7 @@ async fn each_response_is_read_as_rfc_9112_says_and_within_milliseconds() {
         }
         assert_eq!(count, connections, "{response:?}");
         assert!(
-            elapsed < Duration::from_millis(400),
+            elapsed < Duration::from_secs(2),
             "{response:?}: {elapsed:?}"
         );
     }
@@ -267,7 +267,7 @@ async fn a_head_that_dribbles_is_read_and_one_that_never_ends_times_out() {
     );
     let (outcome, elapsed) = timed(client.write_within(Duration::from_millis(300), "m f=1")).await;
     assert!(matches!(outcome, Outcome::TimedOut { .. }), "{outcome:?}");
-    assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
 }
 
 #[actix::test]

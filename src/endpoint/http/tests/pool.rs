@@ -62,7 +62,7 @@ async fn bytes_that_come_late_on_an_idle_connection_are_no_answer_to_the_next_re
         receiver.recv().unwrap();
         let (outcome, elapsed) = timed(client.write("m f=1")).await;
         assert_eq!(answered(outcome).status, 204, "{late:?}");
-        assert!(elapsed < Duration::from_millis(200), "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
         assert_eq!(server.connections(), 2);
     }
 }
@@ -85,7 +85,7 @@ async fn bytes_that_come_just_as_the_next_request_goes_out_cost_a_new_connection
         assert_eq!(answered(client.write("m f=1").await).status, 204);
         let (outcome, elapsed) = timed(client.write("m f=1")).await;
         assert_eq!(answered(outcome).status, 204, "{late:?}");
-        assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
+        assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
         assert_eq!(server.connections(), 2);
     }
 }
@@ -112,10 +112,10 @@ async fn ten_dead_connections_cost_one_timeout_together() {
     }
     assert_eq!(server.connections(), 10);
     // One after the other: the first finds it out for all.
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let (outcome, elapsed) = timed(client.write_within(limit, "m f=1")).await;
     assert!(matches!(outcome, Outcome::TimedOut { .. }), "{outcome:?}");
-    assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
+    assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
     let (outcomes, elapsed) = timed(async {
         let mut outcomes = Vec::new();
         for _ in 0..10 {
@@ -127,7 +127,7 @@ async fn ten_dead_connections_cost_one_timeout_together() {
     for outcome in outcomes {
         assert_eq!(answered(outcome).status, 204);
     }
-    assert!(elapsed < Duration::from_millis(250), "{elapsed:?}");
+    assert!(elapsed < Duration::from_millis(900), "{elapsed:?}");
     assert_eq!(server.connections(), 11);
 }
 
@@ -146,7 +146,7 @@ async fn ten_dead_connections_that_are_used_at_once_cost_one_timeout_too() {
     });
     let client = Client::of(&server);
     join_all((0..10).map(|_| client.write("m f=1"))).await;
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let writes = || join_all((0..10).map(|_| client.write_within(limit, "m f=1")));
     let (outcomes, elapsed) = timed(writes()).await;
     assert!(
@@ -154,14 +154,14 @@ async fn ten_dead_connections_that_are_used_at_once_cost_one_timeout_too() {
             .iter()
             .all(|outcome| matches!(outcome, Outcome::TimedOut { .. }))
     );
-    assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
+    assert!(elapsed < Duration::from_millis(1_900), "{elapsed:?}");
     let (outcomes, elapsed) = timed(writes()).await;
     assert!(
         outcomes
             .into_iter()
             .all(|outcome| answered(outcome).status == 204)
     );
-    assert!(elapsed < Duration::from_millis(250), "{elapsed:?}");
+    assert!(elapsed < Duration::from_millis(900), "{elapsed:?}");
 }
 
 #[actix::test]
