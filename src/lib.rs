@@ -45,7 +45,8 @@
 //! ```text
 //!  calling thread                        thread "influx", with a System of its own     network
 //!  Measurement ──encode──▶ tray ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
-//!  addr.do_send(Measurement) ────────────▶  │  owns every batch  ◀──verdict──┘
+//!                   ▲                       │  owns every batch  ◀──verdict──┘
+//!  addr.do_send ─▶ IngestActor              │
 //!                                           ├─ not delivered → kept, sent again with backoff
 //!                                           ├─ rejected      → ReplayActor finds the bad lines
 //!                                           └─ written       → ledger, tickets, events
