@@ -45,13 +45,14 @@
 //! ```text
 //!  calling thread                        thread "influx", with a System of its own     network
 //!  Measurement ──encode──▶ thread buffer ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
-//!  addr.do_send(Measurement) ────────────▶  │  owns every batch  ◀──verdict──┘
+//!                   ▲                       │  owns every batch   ◀──verdict──┘
+//!  addr.do_send ─▶ IngestActor              │
 //!                                           ├─ not delivered → kept, sent again with backoff
 //!                                           ├─ rejected      → ReplayActor finds the bad lines
 //!                                           └─ written       → ledger, tickets, events
 //! ```
 //!
-//! [`Influx::record`] encodes a measurement into its thread's thread buffer: one uncontended lock, no I/O.
+//! [`Influx::record`] encodes a measurement into the calling thread's buffer: one uncontended lock, no I/O.
 //! The buffer actor empties all thread buffers when [`trigger_size`](Config::trigger_size) measurements
 //! wait, or [`interval`](Config::interval) after the first one that waits, and lends batches to a
 //! pool of writers. What is pending is bounded by [`max_buffer_size`](Config::max_buffer_size) and

@@ -1,6 +1,7 @@
 //! The buffer actor under paused time, between a recorder in the writers' place and the test.
 
 mod ending;
+mod flooding;
 mod retrying;
 mod sending;
 mod updating;
