@@ -94,6 +94,10 @@ pub mod fuzzing {
     pub fn response_head(bytes: &[u8]) {
         crate::endpoint::check_response(bytes);
     }
+
+    pub fn verdict(bytes: &[u8]) {
+        crate::delivery::verdict::check::check_bytes(bytes);
+    }
 }
 
 pub use actors::{

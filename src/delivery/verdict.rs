@@ -8,6 +8,8 @@
 //! [`subject`].
 
 mod body;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
 mod subject;
 mod words;
 

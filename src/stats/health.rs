@@ -1,7 +1,7 @@
 //! What is known of each endpoint and each database, for those who ask: a part of
 //! [`Stats`](crate::Stats). The buffer actor keeps it up to date.
 
-use std::time::SystemTime;
+use std::{cmp::Reverse, time::SystemTime};
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
@@ -24,7 +24,8 @@ pub struct EndpointStats {
 
 /// One database, as far as it has been sent to.
 ///
-/// At most 10,000 databases are kept; of more, those are forgotten that have nothing pending.
+/// Of more than 1,000 databases, [`Stats`](crate::Stats) has those with the most pending. At most
+/// 10,000 are remembered once they have nothing pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatabaseStats {
@@ -72,6 +73,9 @@ pub enum BreakerState {
 
 /// More databases than this are forgotten once they have nothing pending.
 const MAX_DATABASES: usize = 10_000;
+
+/// So many are in a snapshot: whoever asks must not hold up delivery.
+const MAX_SHOWN: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<Books>);
@@ -193,7 +197,12 @@ impl Health {
     /// The endpoints in the order of the setting; the databases by name.
     pub(crate) fn snapshot(&self) -> (Vec<EndpointStats>, Vec<DatabaseStats>) {
         let books = self.0.lock();
-        let mut databases: Vec<_> = books.databases.values().cloned().collect();
+        let mut shown: Vec<_> = books.databases.values().collect();
+        if shown.len() > MAX_SHOWN {
+            shown.select_nth_unstable_by_key(MAX_SHOWN, |own| Reverse(own.pending));
+            shown.truncate(MAX_SHOWN);
+        }
+        let mut databases: Vec<_> = shown.into_iter().cloned().collect();
         let endpoints = books.endpoints.clone();
         drop(books);
         databases.sort_by(|a, b| a.database.cmp(&b.database));
@@ -233,6 +242,17 @@ mod tests {
             health.admitted(&database, 1);
             health.settled(&database, 1, Settlement::Written);
         }
-        assert_eq!(health.snapshot().1.len(), MAX_DATABASES);
+        assert_eq!(health.0.lock().databases.len(), MAX_DATABASES);
+    }
+
+    #[test]
+    fn of_very_many_databases_those_with_the_most_pending_are_shown() {
+        let health = Health::default();
+        for number in 1..=2 * MAX_SHOWN {
+            health.admitted(&Database::new(number.to_string()), number);
+        }
+        let (_, shown) = health.snapshot();
+        assert_eq!(shown.len(), MAX_SHOWN);
+        assert!(shown.iter().all(|own| own.pending > MAX_SHOWN as u64));
     }
 }

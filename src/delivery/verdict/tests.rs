@@ -379,10 +379,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        batch::OpenBatch,
-        delivery::isolation::{Named, named},
-    };
+    use crate::delivery::verdict::check::check;
 
     /// What servers say, to be cut, joined and spoiled.
     const SAID: [&str; 14] = [
@@ -423,48 +420,15 @@ mod properties {
             retry_after in prop::option::of(any::<String>()),
             is_whole in any::<bool>(),
         ) {
-            let said = if body.trim().is_empty() { error.clone() } else { Some(body.clone()) };
-            let said = said.unwrap_or_default();
-            let answer = Answer {
+            check(Answer {
                 status,
                 retry_after,
-                body: body.clone(),
+                body,
                 error,
                 location: None,
                 content_type,
                 is_whole,
-            };
-            match on(answer) {
-                Verdict::Written => {
-                    prop_assert!((200..300).contains(&status) && said.trim().is_empty());
-                    prop_assert!(is_whole);
-                }
-                Verdict::Refused(refusal) => {
-                    prop_assert!(matches!(status, 400 | 422 | 500));
-                    let mut batch = OpenBatch::default();
-                    batch.push(b"bad\n");
-                    batch.push(b"m f=1 1\n");
-                    let found = named(&batch.seal(true).lines, &refusal);
-                    let names = match &found {
-                        Named::None => false,
-                        Named::All { .. } => {
-                            prop_assert!(said.contains("dropped=2"));
-                            true
-                        }
-                        Named::Some(bad) => {
-                            prop_assert!(bad.keys().all(|line| *line < 2));
-                            true
-                        }
-                    };
-                    // Not by a text that no server uses for lines.
-                    prop_assert!(!names || refusal.is_about_lines);
-                }
-                Verdict::Retry(retry) => {
-                    prop_assert!(retry.not_before.is_none_or(|after| after <= MAX_RETRY_AFTER));
-                    prop_assert!(retry.reason.chars().count() < 700);
-                }
-                Verdict::TooLarge { .. } => prop_assert!(matches!(status, 400 | 413 | 422 | 500)),
-            }
+            });
         }
     }
 }

@@ -1,0 +1,86 @@
+//! What holds of every answer, whatever it is: for a property test and a fuzz target.
+
+use std::time::SystemTime;
+
+use super::{Answer, MAX_RETRY_AFTER, Outcome, Verdict, verdict};
+use crate::{
+    batch::OpenBatch,
+    delivery::isolation::{Named, named},
+};
+
+/// Bytes as an answer: two for the status, one of flags, then the body, and behind a byte that is not
+/// in any text the texts of the headers.
+#[cfg(fuzzing)]
+pub(crate) fn check_bytes(bytes: &[u8]) {
+    let [high, low, flags, texts @ ..] = bytes else {
+        return;
+    };
+    let mut texts = texts
+        .split(|byte| *byte == 0xff)
+        .map(|text| String::from_utf8_lossy(text).into_owned());
+    let mut text = |flag: u8| texts.next().filter(|_| flags & flag != 0);
+    check(Answer {
+        status: u16::from_be_bytes([*high, *low]) % 700,
+        is_whole: flags & 1 == 0,
+        body: text(0xff).unwrap_or_default(),
+        error: text(2),
+        content_type: text(4),
+        retry_after: text(8),
+        location: text(16),
+    });
+}
+
+/// Never written without the answer to a write, never rejected without a line's.
+///
+/// # Panics
+///
+/// If something does not hold.
+pub(crate) fn check(answer: Answer) {
+    let (status, is_whole) = (answer.status, answer.is_whole);
+    let said = match (answer.body.trim(), &answer.error) {
+        ("", Some(error)) => error.clone(),
+        (body, _) => body.to_owned(),
+    };
+    match verdict(Outcome::Answered(Box::new(answer)), SystemTime::UNIX_EPOCH) {
+        Verdict::Written => {
+            assert!((200..300).contains(&status), "status {status}");
+            assert!(said.trim().is_empty() && is_whole, "{said}");
+        }
+        Verdict::Refused(refusal) => {
+            assert!(matches!(status, 400 | 422 | 500), "status {status}");
+            let mut batch = OpenBatch::default();
+            batch.push(b"bad\n");
+            batch.push(b"m f=1 1\n");
+            match named(&batch.seal(true).lines, &refusal) {
+                Named::None => {}
+                Named::All { .. } => {
+                    assert!(
+                        refusal.is_about_lines && said.contains("dropped="),
+                        "{said}"
+                    );
+                }
+                Named::Some(bad) => {
+                    assert!(refusal.is_about_lines, "{said}");
+                    assert!(
+                        !bad.is_empty() && bad.keys().all(|line| *line < 2),
+                        "{bad:?}"
+                    );
+                }
+            }
+        }
+        Verdict::Retry(retry) => {
+            assert!(
+                retry
+                    .not_before
+                    .is_none_or(|after| after <= MAX_RETRY_AFTER)
+            );
+            assert!(retry.reason.chars().count() < 1_200, "{}", retry.reason);
+            assert!(
+                !retry.reason.contains(char::is_control),
+                "{:?}",
+                retry.reason
+            );
+        }
+        Verdict::TooLarge { .. } => assert!(matches!(status, 400 | 413 | 422 | 500)),
+    }
+}
