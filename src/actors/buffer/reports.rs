@@ -105,7 +105,9 @@ impl BufferActor {
         let progress = self.begin(context);
         let id = self.waiting.next_id;
         self.waiting.next_id += 1;
-        let deadline = context.run_later(timeout, move |buffer, _| {
+        // What was done so far counts: with very many databases it takes its time.
+        let left = timeout.saturating_sub(self.now().saturating_duration_since(progress.began));
+        let deadline = context.run_later(left, move |buffer, _| {
             let flushes = &mut buffer.waiting.flushes;
             if let Some(at) = flushes.iter().position(|flush| flush.id == id) {
                 let flush = flushes.swap_remove(at);
@@ -140,7 +142,8 @@ impl BufferActor {
         }
         self.shared.close();
         let progress = self.begin(context);
-        let deadline = context.run_later(timeout, |buffer, context| {
+        let left = timeout.saturating_sub(self.now().saturating_duration_since(progress.began));
+        let deadline = context.run_later(left, |buffer, context| {
             buffer.end_shutdown(End::TimeIsUp, context)
         });
         let telling = context.run_interval(TELL_EVERY, |buffer, _| buffer.tell_what_is_awaited());
@@ -167,8 +170,9 @@ impl BufferActor {
     }
 
     fn begin(&mut self, context: &mut Context<Self>) -> Progress {
+        let began = self.now();
         self.drain(context);
-        Progress::new(self.dispatcher.seal_all(), self.now())
+        Progress::new(self.dispatcher.seal_all(), began)
     }
 
     /// Those for whom everything is settled.
