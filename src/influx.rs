@@ -11,10 +11,9 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
-    RecordError, ServerInfo, ShutdownReport, StartError, Stats,
+    BufferActor, Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement,
+    PingError, RecordError, ServerInfo, ShutdownReport, StartError, Stats,
     actors::{self, Addresses, Flush, Ping, Reconfigure, Shutdown, Subscribe},
-    influx::process::IN_A_FORK,
     influx::shared::Shared,
     logging,
     printable::{LIMIT, printable},
@@ -148,14 +147,14 @@ impl Influx {
         let shared = &self.0.shared;
         if shared.home.is_elsewhere() {
             return Delivery::Dropped {
-                reason: IN_A_FORK.to_owned(),
+                reason: DropReason::Forked,
             };
         }
         let (ticket, delivery) = Ticket::new();
         match shared.recorded(shared.intake.take(measurement, Some(ticket))) {
             Ok(()) => delivery.await,
             Err(error) => Delivery::Dropped {
-                reason: error.to_string(),
+                reason: DropReason::of(error),
             },
         }
     }
@@ -224,8 +223,8 @@ impl Influx {
     /// Give it a name: `let _ = influx.guard(…)` drops it at once. On a thread of this library (its
     /// own logger's call, say) the drop begins the shutdown and does not wait for it.
     #[must_use = "a guard that is dropped at once ends delivery at once"]
-    pub fn guard(&self, timeout: Duration) -> Guard {
-        Guard {
+    pub fn guard(&self, timeout: Duration) -> ShutdownGuard {
+        ShutdownGuard {
             influx: self.clone(),
             timeout,
         }
@@ -330,12 +329,12 @@ impl Influx {
 
 /// Shuts delivery down when it is dropped, and waits for it. See [`Influx::guard`].
 #[derive(Debug)]
-pub struct Guard {
+pub struct ShutdownGuard {
     influx: Influx,
     timeout: Duration,
 }
 
-impl Drop for Guard {
+impl Drop for ShutdownGuard {
     fn drop(&mut self) {
         let Inner { shared, actors } = &*self.influx.0;
         if shared.home.is_elsewhere() {

@@ -100,8 +100,8 @@ pub use actors::{
 };
 pub use config::{Api, Config, Overflow, StringNewlines};
 pub use endpoint::{PingError, ServerInfo};
-pub use error::{ConfigError, RecordError, StartError};
-pub use influx::{Guard, Influx, record};
+pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
+pub use influx::{Influx, ShutdownGuard, record};
 #[cfg(feature = "middleware")]
 pub use middleware::{
     InfluxMetrics, MeasuredRequest, NotMeasured, Placement, RequestMeasurement, RequestTimer,
@@ -115,8 +115,9 @@ pub use point::{
     tag::TagValue,
 };
 pub use stats::{
-    event::{DropReason, Event},
+    event::Event,
     health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
-    ledger::{Dropped, Stats},
+    ledger::{Dropped, Places, Stats},
+    reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
 };

@@ -30,8 +30,8 @@ use super::{
     log_limit::LogLimit,
 };
 use crate::{
-    ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
-    influx::shared::Shared, logging, stats::report::Ticket,
+    ConfigError, Delivery, DropReason, FlushReport, Measurement, PingError, ServerInfo,
+    ShutdownReport, influx::shared::Shared, logging, stats::report::Ticket,
 };
 
 /// The actor that takes measurements as messages. Its address is
@@ -76,7 +76,7 @@ impl IngestActor {
                 logging::error!("{} more were not logged", shown.held_back);
             }
         }
-        let reason = error.to_string();
+        let reason = DropReason::of(error);
         Some(Delivery::Dropped { reason })
     }
 }

@@ -58,7 +58,7 @@ impl BufferActor {
             let Some(evicted) = self.dispatcher.evict(self.config.overflow, now) else {
                 break;
             };
-            self.settle(evicted);
+            self.settle(evicted, None);
         }
     }
 

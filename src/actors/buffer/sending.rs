@@ -25,7 +25,7 @@ impl BufferActor {
                 Some(NextUp::Send(dispatch)) => self.send(writer, dispatch, context),
                 Some(NextUp::Sampled(settled)) => {
                     self.writers.put_back(writer);
-                    settled.into_iter().for_each(|run| self.settle(run));
+                    settled.into_iter().for_each(|run| self.settle(run, None));
                 }
                 None => {
                     self.writers.put_back(writer);
@@ -33,6 +33,8 @@ impl BufferActor {
                 }
             }
         }
+        let in_flight = self.dispatcher.in_flight();
+        self.shared.intake.ledger.set_in_flight(in_flight);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
         self.arm_rejection_summary(context);
@@ -107,7 +109,7 @@ impl BufferActor {
         let limit = self.config.max_age.and_then(|age| now.checked_sub(age));
         if let Some(limit) = limit {
             let expired = self.dispatcher.expire(limit, now);
-            expired.into_iter().for_each(|run| self.settle(run));
+            expired.into_iter().for_each(|run| self.settle(run, None));
         }
     }
 }

@@ -119,6 +119,7 @@ impl Rig {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
         assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        assert_eq!(stats.pending, stats.places.total());
         stats
     }
 
@@ -146,6 +147,7 @@ fn retry(scope: Scope) -> Verdict {
 
 fn rejected() -> Verdict {
     Verdict::Refused(Refusal {
+        status: 400,
         reason: "on purpose".to_owned(),
         text: "on purpose".to_owned(),
         json: None,
