@@ -4,6 +4,7 @@ mod budget;
 mod buffer;
 mod ingest;
 mod log_limit;
+pub mod messages;
 mod pool;
 mod replay;
 mod reply;
@@ -14,12 +15,11 @@ use std::{io, sync::Arc, thread};
 
 use actix::{Actor, Addr, AsyncContext as _, Context, System};
 
-pub(crate) use self::buffer::{BufferActor, Reconfigure};
-pub use self::{
-    buffer::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
-    ingest::IngestActor,
+pub use self::ingest::IngestActor;
+use self::{
+    buffer::BufferActor, messages::internal::Wake, pool::Pool, replay::ReplayActor,
+    writer::WriterActor,
 };
-use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
     StartError,
     endpoint::{Endpoint, Http},
@@ -94,7 +94,7 @@ fn join(shared: Arc<Shared>, mut buffer: BufferActor) -> Addresses {
     buffer.set_ingest(ingest.clone().recipient());
     context.run(buffer);
     let waker = address.clone();
-    shared.intake.wake_with(move || waker.do_send(buffer::Wake));
+    shared.intake.wake_with(move || waker.do_send(Wake));
     Addresses {
         ingest,
         buffer: address,

@@ -11,9 +11,12 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    BufferActor, Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement,
-    PingError, RecordError, ServerInfo, ShutdownReport, StartError, Stats,
-    actors::{self, Addresses, Flush, Ping, Reconfigure, Shutdown, Subscribe},
+    Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement, PingError,
+    RecordError, ServerInfo, ShutdownReport, StartError, Stats,
+    actors::{
+        self, Addresses, IngestActor,
+        messages::{Flush, Ping, Shutdown, Subscribe, internal::Reconfigure},
+    },
     influx::shared::Shared,
     logging,
     printable::{LIMIT, printable},
@@ -169,10 +172,7 @@ impl Influx {
             };
         }
         let report = self.0.actors.buffer.send(Flush { timeout }).await;
-        report.unwrap_or_else(|_| FlushReport {
-            undelivered: self.stats().pending,
-            ..FlushReport::default()
-        })
+        report.unwrap_or_else(|_| self.0.shared.not_flushed())
     }
 
     /// Takes nothing more, sends all that is pending, and ends: when everything is settled, or
@@ -194,11 +194,7 @@ impl Influx {
         if !shared.has_actors() {
             shared.close();
         }
-        shared.end().unwrap_or_else(|| ShutdownReport {
-            undelivered: self.stats().pending,
-            stats: self.stats(),
-            ..ShutdownReport::default()
-        })
+        shared.not_shut_down()
     }
 
     /// The report of a fork, in which any lock may be taken for ever: all that is known without
@@ -322,7 +318,7 @@ impl Influx {
     /// What was sent, and not yet taken, when shutdown begins is counted as dropped
     /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second. What
     /// is sent after the end reaches nobody, and is not counted.
-    pub fn addr(&self) -> Addr<BufferActor> {
+    pub fn addr(&self) -> Addr<IngestActor> {
         self.0.actors.ingest.clone()
     }
 }

@@ -64,6 +64,7 @@
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code, missing_docs)]
 #![warn(missing_debug_implementations)]
 
@@ -74,6 +75,9 @@ mod delivery;
 mod encode;
 mod endpoint;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod influx;
 mod ingest;
 mod logging;
@@ -85,18 +89,11 @@ mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-/// What the targets in `fuzz/` call; there is none of it in an ordinary build.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-#[allow(missing_docs)]
-pub mod fuzzing {
-    pub fn response_head(bytes: &[u8]) {
-        crate::endpoint::check_response(bytes);
-    }
-}
-
+pub use actors::{IngestActor, messages};
+#[doc(no_inline)]
 pub use actors::{
-    Deliver, Flush, GetStats, IngestActor as BufferActor, Ping, Shutdown, Subscribe, Update,
+    IngestActor as BufferActor,
+    messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
 };
 pub use config::{Api, Config, Overflow, StringNewlines};
 pub use endpoint::{PingError, ServerInfo};

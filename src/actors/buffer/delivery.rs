@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, Isolated, Returned};
+use super::BufferActor;
 use crate::{
     BreakerState, Database, Delivery, DropReason, Rejection,
-    actors::{replay::Isolate, reply::Reply},
+    actors::{
+        messages::internal::{Isolate, Isolated, Returned},
+        reply::Reply,
+    },
     delivery::{
         backlog::{Disposition, LoanId, Settled},
         breakers::State,

@@ -6,11 +6,12 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use futures_channel::oneshot;
 
 use super::{
-    BufferActor, messages,
+    BufferActor,
     undelivered::{self, End, LastFailure, Undelivered},
 };
 use crate::{
     Database, FlushReport, ShutdownReport,
+    actors::messages::internal,
     batch::{Batch, Lines},
     delivery::{
         backlog::{Disposition, Settled},
@@ -278,7 +279,7 @@ impl BufferActor {
         self.send_events(context);
         // Behind what has been sent to this actor so far, and a turn of the runtime later than
         // the answers.
-        context.notify(messages::End);
+        context.notify(internal::End);
     }
 
     /// The end came without a shutdown.

@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, Returned};
+use super::BufferActor;
 use crate::{
-    actors::{reply::Reply, writer::Write},
+    actors::{
+        messages::internal::{Returned, Write},
+        reply::Reply,
+    },
     delivery::{
         dispatcher::{Dispatch, NextUp},
         verdict::{Cause, Retry, Scope, Verdict},

@@ -17,7 +17,11 @@ use tokio::{
 use super::*;
 use crate::{
     Delivery, Measurement, RecordError, Stats,
-    actors::{Addresses, IngestActor, replay::ReplayActor, writer::Write},
+    actors::{
+        Addresses, IngestActor,
+        messages::{Deliver, GetStats, internal::Write},
+        replay::ReplayActor,
+    },
     delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
 };
 
