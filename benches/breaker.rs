@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_influxdb::{
-    Config, Event, Guard, Influx,
+    Config, Event, Influx, ShutdownGuard,
     testing::{Answer, FakeInflux},
 };
 use divan::Bencher;
@@ -68,7 +68,7 @@ impl Handler<Event> for Watch {
 struct Fresh {
     influx: Influx,
     events: UnboundedReceiver<Event>,
-    _guard: Guard,
+    _guard: ShutdownGuard,
 }
 
 impl Fresh {
@@ -144,7 +144,7 @@ fn record_while_full(bencher: Bencher) {
 }
 
 /// A buffer that has no room, as after hours without a server.
-fn start_full() -> (Influx, Guard) {
+fn start_full() -> (Influx, ShutdownGuard) {
     let (influx, guard) = data::start(data::idle().max_buffer_size(1));
     while influx.record(data::typical()).is_ok() {}
     (influx, guard)

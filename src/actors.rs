@@ -4,6 +4,7 @@ mod budget;
 mod buffer;
 mod ingest;
 mod log_limit;
+pub mod messages;
 mod pool;
 mod replay;
 mod reply;
@@ -14,13 +15,13 @@ use std::{io, sync::Arc, thread};
 
 use actix::{Actor, Addr, AsyncContext as _, Context, System};
 
-pub(crate) use self::buffer::{BufferActor, Reconfigure};
-pub use self::{
-    buffer::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
-    ingest::IngestActor,
+pub use self::ingest::IngestActor;
+use self::{
+    buffer::BufferActor, messages::internal::Wake, pool::Pool, replay::ReplayActor,
+    writer::WriterActor,
 };
-use self::{pool::Pool, replay::ReplayActor, writer::WriterActor};
 use crate::{
+    StartError,
     endpoint::{Endpoint, Http},
     influx::own_thread,
     influx::shared::Shared,
@@ -50,7 +51,7 @@ impl Addresses {
 ///
 /// It outlives the program's own `System`, so what is pending when that one stops is still
 /// delivered.
-pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, crate::StartError> {
+pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
     let endpoints = Endpoint::all(&shared.config())?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
@@ -65,10 +66,11 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, crate::StartError
             if let Err(error) = system.run() {
                 logging::error!("the system of the influx actors ended with an error: {error}");
             }
-        })?;
+        })
+        .map_err(StartError::Thread)?;
     receiver
         .recv()
-        .map_err(|_| io::Error::other("it ended while it was starting").into())
+        .map_err(|_| StartError::Thread(io::Error::other("the thread ended while it was starting")))
 }
 
 fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
@@ -92,7 +94,7 @@ fn join(shared: Arc<Shared>, mut buffer: BufferActor) -> Addresses {
     buffer.set_ingest(ingest.clone().recipient());
     context.run(buffer);
     let waker = address.clone();
-    shared.intake.wake_with(move || waker.do_send(buffer::Wake));
+    shared.intake.wake_with(move || waker.do_send(Wake));
     Addresses {
         ingest,
         buffer: address,

@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::line_buffer::{LineBuffer, ROOM};
 use crate::{
-    FieldValue, Measurement, Precision, RecordError, StringNewlines,
+    FieldValue, Measurement, NameKind, Precision, RecordError, StringNewlines,
     encode::text::Part,
     point::measurement::{Contents, Key},
 };
@@ -102,7 +102,7 @@ impl Encoder {
         line.take_back();
         line.reserve(0);
         if point.database.name.is_empty() {
-            return Err(invalid("database", point, "", NOT_EMPTY));
+            return Err(invalid(NameKind::Database, point, "", NOT_EMPTY));
         }
         push_name(line, point)?;
         self.push_tags(line, point)?;
@@ -119,9 +119,9 @@ impl Encoder {
         point: &Contents,
     ) -> Result<(), RecordError> {
         self.push_fields(line, point)?;
-        if !point.timestamp.is_storable() {
+        if !self.precision.stores(point.timestamp) {
             return Err(RecordError::InvalidTimestamp {
-                timestamp: point.timestamp.0,
+                timestamp: point.timestamp,
                 measurement: point.name.clone().into_owned(),
             });
         }
@@ -144,7 +144,7 @@ impl Encoder {
                 }
             }
             if key.is_time() {
-                return Err(invalid("tag key", point, key.as_str(), NOT_TIME));
+                return Err(invalid(NameKind::TagKey, point, key.as_str(), NOT_TIME));
             }
             push_tag(line, key, value);
         }
@@ -160,7 +160,7 @@ impl Encoder {
         for (key, value) in &*point.fields {
             if key.is_empty() || key.is_time() {
                 let key = key.as_str();
-                return Err(invalid("field key", point, key, NOT_EMPTY_NOT_TIME));
+                return Err(invalid(NameKind::FieldKey, point, key, NOT_EMPTY_NOT_TIME));
             }
             if matches!(value, FieldValue::Float(float) if !float.is_finite()) {
                 continue;
@@ -210,7 +210,7 @@ const NOT_EMPTY_NOT_COMMENT: &str =
     "it must not be empty, nor start with `#` (the server would discard the line as a comment)";
 
 #[cold]
-fn invalid(kind: &'static str, point: &Contents, name: &str, allowed: &'static str) -> RecordError {
+fn invalid(kind: NameKind, point: &Contents, name: &str, allowed: &'static str) -> RecordError {
     RecordError::InvalidName {
         kind,
         name: name.to_owned(),
@@ -225,7 +225,12 @@ fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError>
     match line.line().first() {
         None | Some(b'#') => {
             let name = &point.name;
-            Err(invalid("measurement", point, name, NOT_EMPTY_NOT_COMMENT))
+            Err(invalid(
+                NameKind::Measurement,
+                point,
+                name,
+                NOT_EMPTY_NOT_COMMENT,
+            ))
         }
         Some(_) => Ok(()),
     }

@@ -1,22 +1,33 @@
-//! What can go wrong, said so that it can be mended: what, where, which value, what is allowed.
+//! Errors, each with what is wrong, where, the value and what is allowed.
 
 use std::borrow::Cow;
 
-use crate::printable::{LIMIT, printable, quoted};
+use crate::{
+    Timestamp,
+    printable::{LIMIT, printable, quoted},
+};
 
 /// A setting that can't be used.
 ///
-/// It names the setting (or the environment variable it came from), the value that was found and
-/// what is allowed. A value that could be a credential in the wrong place is not repeated.
+/// The error names the setting (or the environment variable that it came from), the value and what
+/// is allowed. A value that could be a misplaced credential is not repeated.
+///
+/// ```
+/// use actix_influxdb::Config;
+///
+/// let error = Config::v1("http://localhost:8086").max_clients(0).validate().unwrap_err();
+/// assert_eq!(error.setting, "max_clients");
+/// assert_eq!(error.to_string(), "max_clients is 0: from 1 to 1000 requests");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[display("{setting} is {value}: {allowed}")]
 #[non_exhaustive]
 pub struct ConfigError {
     /// The builder method or environment variable, for example `INFLUXDB_INTERVAL`.
     pub setting: Cow<'static, str>,
-    /// What was found, text in quotes; `[redacted]` for a secret, and for what may be one.
+    /// The value, text in quotes; `[redacted]` for a secret, and for a value that may be one.
     pub value: String,
-    /// What would have been accepted.
+    /// The values that are accepted.
     pub allowed: Cow<'static, str>,
 }
 
@@ -40,64 +51,80 @@ impl ConfigError {
 
 /// Why a measurement was not recorded.
 ///
-/// Whatever the reason, the loss is counted in [`Stats::dropped`](crate::Stats::dropped): a
-/// service may ignore the error without losing track.
+/// The loss is counted in [`Stats::dropped`](crate::Stats::dropped) in any case, except for
+/// [`NotInstalled`](Self::NotInstalled): a service may ignore the error without losing track.
+///
+/// ```
+/// use actix_influxdb::{Config, Influx, Measurement, RecordError};
+///
+/// # let influx = Influx::start(Config::v1("http://127.0.0.1:9"))?;
+/// let error = influx.record(Measurement::new("example", "login")).unwrap_err();
+/// assert!(matches!(error, RecordError::NoFields { .. }));
+/// assert!(error.is_invalid());
+/// # Ok::<(), actix_influxdb::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// [`shutdown`](crate::Influx::shutdown) has begun: nothing is taken any more.
+    /// [`shutdown`](crate::Influx::shutdown) has begun: nothing is recorded any more.
     #[display("the measurement was not recorded: delivery is stopping or has stopped")]
     Stopping,
-    /// As much is pending as may be. The server is down, or slower than the measurements come.
+    /// The limit on pending measurements is reached. The server is down, or slower than the
+    /// measurements come.
     #[display(
         "the measurement was not recorded: {pending} of at most {limit} {unit} are pending \
-         (raise {setting}, or see why the server does not keep up)"
+         (raise {}, or find out why the server does not keep up)",
+        unit.setting()
     )]
+    #[non_exhaustive]
     BufferFull {
-        /// How much was pending.
+        /// How much is pending, in `unit`.
         pending: usize,
-        /// How much may be.
+        /// How much may be pending, in `unit`.
         limit: usize,
-        /// `measurements` or `bytes`.
-        unit: &'static str,
-        /// The setting that holds the limit.
-        setting: &'static str,
+        /// The unit of both, which tells which limit was reached.
+        unit: BufferUnit,
     },
-    /// There is no field left to write. InfluxDB stores no point without one.
+    /// The measurement has no field that can be written. InfluxDB stores no point without one.
     #[display(
         "measurement {} has no field that can be written: it needs at least one \
          (a NaN or infinite one does not count)",
         quoted(measurement)
     )]
+    #[non_exhaustive]
     NoFields {
         /// The measurement's name.
         measurement: String,
     },
-    /// A name or key that InfluxDB does not take.
+    /// A name or key that InfluxDB does not accept.
     #[display(
         "{kind} {} of measurement {} is not valid: {allowed}",
         quoted(name),
         quoted(measurement)
     )]
+    #[non_exhaustive]
     InvalidName {
-        /// What it names: `database`, `measurement`, `tag key` or `field key`.
-        kind: &'static str,
+        /// What the name is the name of.
+        kind: NameKind,
         /// The name.
         name: String,
         /// The measurement's name.
         measurement: String,
-        /// What would have been accepted.
+        /// What is accepted.
         allowed: &'static str,
     },
-    /// A timestamp outside the range that InfluxDB stores.
+    /// A timestamp outside the range that InfluxDB stores, in the configured
+    /// [`precision`](crate::Config::precision).
     #[display(
-        "timestamp {timestamp} of measurement {} is out of range: InfluxDB stores \
+        "timestamp {} of measurement {} is out of range: InfluxDB stores \
          -9223372036854775806 to 9223372036854775806 nanoseconds since 1970",
+        timestamp.as_nanos(),
         quoted(measurement)
     )]
+    #[non_exhaustive]
     InvalidTimestamp {
-        /// The timestamp, in nanoseconds since 1970.
-        timestamp: i64,
+        /// The timestamp.
+        timestamp: Timestamp,
         /// The measurement's name.
         measurement: String,
     },
@@ -107,7 +134,7 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    /// Is the measurement itself at fault, so that recording it again fails again?
+    /// Whether the measurement itself is at fault, so that recording it again fails again.
     pub fn is_invalid(&self) -> bool {
         matches!(
             self,
@@ -116,16 +143,70 @@ impl RecordError {
     }
 }
 
+/// The unit of a limit on pending measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
+pub enum BufferUnit {
+    /// Number of measurements: [`Config::max_buffer_size`](crate::Config::max_buffer_size).
+    #[display("measurements")]
+    Measurements,
+    /// Bytes of their lines: [`Config::max_buffer_bytes`](crate::Config::max_buffer_bytes).
+    #[display("bytes")]
+    Bytes,
+}
+
+impl BufferUnit {
+    /// Name of the setting that holds the limit.
+    ///
+    /// ```
+    /// # use actix_influxdb::BufferUnit;
+    /// assert_eq!(BufferUnit::Bytes.setting(), "max_buffer_bytes");
+    /// ```
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Measurements => "max_buffer_size",
+            Self::Bytes => "max_buffer_bytes",
+        }
+    }
+}
+
+/// What an invalid name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
+pub enum NameKind {
+    /// A database.
+    #[display("database")]
+    Database,
+    /// A measurement.
+    #[display("measurement")]
+    Measurement,
+    /// The key of a tag.
+    #[display("tag key")]
+    TagKey,
+    /// The key of a field.
+    #[display("field key")]
+    FieldKey,
+}
+
 /// Why delivery did not start.
+///
+/// ```
+/// use actix_influxdb::{Config, Influx, StartError};
+///
+/// let error = Influx::start(Config::v1("localhost:8086")).unwrap_err();
+/// assert!(matches!(&error, StartError::Config(error) if error.setting == "url"));
+/// ```
 #[derive(Debug, derive_more::Display, derive_more::Error, derive_more::From)]
 #[non_exhaustive]
 pub enum StartError {
     /// A setting can't be used.
+    // The whole error is in the text, so it is no source.
     #[display("a setting can't be used: {_0}")]
-    Config(ConfigError),
-    /// The thread for the actors could not be started.
-    #[display("the thread of the influx actors could not be started: {_0}")]
-    Thread(std::io::Error),
+    Config(#[error(not(source))] ConfigError),
+    /// The thread for the actors could not be started: [`source`](std::error::Error::source) says why.
+    #[from(skip)]
+    #[display("the thread of the influx actors could not be started")]
+    Thread(#[error(source)] std::io::Error),
     /// [`Influx::install`](crate::Influx::install) was called a second time. The first one stays.
     #[from(skip)]
     #[display(
@@ -150,11 +231,10 @@ mod tests {
             text(RecordError::BufferFull {
                 pending: 7,
                 limit: 7,
-                unit: "measurements",
-                setting: "max_buffer_size",
+                unit: BufferUnit::Measurements,
             }),
             "the measurement was not recorded: 7 of at most 7 measurements are pending (raise \
-             max_buffer_size, or see why the server does not keep up)"
+             max_buffer_size, or find out why the server does not keep up)"
         );
         assert_eq!(
             text(RecordError::NoFields {
@@ -165,7 +245,7 @@ mod tests {
         );
         assert_eq!(
             text(RecordError::InvalidName {
-                kind: "tag key",
+                kind: NameKind::TagKey,
                 name: "a\nb".to_owned(),
                 measurement: "m".to_owned(),
                 allowed: "anything else",
@@ -174,7 +254,7 @@ mod tests {
         );
         assert_eq!(
             text(RecordError::InvalidTimestamp {
-                timestamp: i64::MAX,
+                timestamp: Timestamp::from_nanos(i64::MAX),
                 measurement: "m".to_owned()
             }),
             "timestamp 9223372036854775807 of measurement \"m\" is out of range: InfluxDB stores \
@@ -196,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn no_error_prints_its_source_and_returns_it_too() {
+        use std::error::Error as _;
+
+        let config = StartError::from(ConfigError::new("interval", "0ns", "from 1 ms"));
+        assert!(config.source().is_none());
+        let thread = StartError::Thread(std::io::Error::other("no more threads"));
+        assert_eq!(thread.source().unwrap().to_string(), "no more threads");
+        assert!(!thread.to_string().contains("no more threads"));
+    }
+
+    #[test]
     fn every_error_is_one_bounded_line_whatever_it_repeats() {
         let long = "x\r\n\u{1b}[2J".repeat(100_000);
         let errors = [
@@ -204,14 +295,14 @@ mod tests {
             }
             .to_string(),
             RecordError::InvalidName {
-                kind: "database",
+                kind: NameKind::Database,
                 name: long.clone(),
                 measurement: long.clone(),
                 allowed: "anything else",
             }
             .to_string(),
             RecordError::InvalidTimestamp {
-                timestamp: 1,
+                timestamp: Timestamp::from_nanos(1),
                 measurement: long.clone(),
             }
             .to_string(),

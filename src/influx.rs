@@ -11,10 +11,12 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    BufferActor, Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
+    Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement, PingError,
     RecordError, ServerInfo, ShutdownReport, StartError, Stats,
-    actors::{self, Addresses, Flush, Ping, Reconfigure, Shutdown, Subscribe},
-    influx::process::IN_A_FORK,
+    actors::{
+        self, Addresses, IngestActor,
+        messages::{Flush, Ping, Shutdown, Subscribe, internal::Reconfigure},
+    },
     influx::shared::Shared,
     logging,
     printable::{LIMIT, printable},
@@ -148,14 +150,14 @@ impl Influx {
         let shared = &self.0.shared;
         if shared.home.is_elsewhere() {
             return Delivery::Dropped {
-                reason: IN_A_FORK.to_owned(),
+                reason: DropReason::Forked,
             };
         }
         let (ticket, delivery) = Ticket::new();
         match shared.recorded(shared.intake.take(measurement, Some(ticket))) {
             Ok(()) => delivery.await,
             Err(error) => Delivery::Dropped {
-                reason: error.to_string(),
+                reason: DropReason::of(error),
             },
         }
     }
@@ -170,10 +172,7 @@ impl Influx {
             };
         }
         let report = self.0.actors.buffer.send(Flush { timeout }).await;
-        report.unwrap_or_else(|_| FlushReport {
-            undelivered: self.stats().pending,
-            ..FlushReport::default()
-        })
+        report.unwrap_or_else(|_| self.0.shared.not_flushed())
     }
 
     /// Takes nothing more, sends all that is pending, and ends: when everything is settled, or
@@ -195,11 +194,7 @@ impl Influx {
         if !shared.has_actors() {
             shared.close();
         }
-        shared.end().unwrap_or_else(|| ShutdownReport {
-            undelivered: self.stats().pending,
-            stats: self.stats(),
-            ..ShutdownReport::default()
-        })
+        shared.not_shut_down()
     }
 
     /// The report of a fork, in which any lock may be taken for ever: all that is known without
@@ -224,8 +219,8 @@ impl Influx {
     /// Give it a name: `let _ = influx.guard(…)` drops it at once. On a thread of this library (its
     /// own logger's call, say) the drop begins the shutdown and does not wait for it.
     #[must_use = "a guard that is dropped at once ends delivery at once"]
-    pub fn guard(&self, timeout: Duration) -> Guard {
-        Guard {
+    pub fn guard(&self, timeout: Duration) -> ShutdownGuard {
+        ShutdownGuard {
             influx: self.clone(),
             timeout,
         }
@@ -323,19 +318,19 @@ impl Influx {
     /// What was sent, and not yet taken, when shutdown begins is counted as dropped
     /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second. What
     /// is sent after the end reaches nobody, and is not counted.
-    pub fn addr(&self) -> Addr<BufferActor> {
+    pub fn addr(&self) -> Addr<IngestActor> {
         self.0.actors.ingest.clone()
     }
 }
 
 /// Shuts delivery down when it is dropped, and waits for it. See [`Influx::guard`].
 #[derive(Debug)]
-pub struct Guard {
+pub struct ShutdownGuard {
     influx: Influx,
     timeout: Duration,
 }
 
-impl Drop for Guard {
+impl Drop for ShutdownGuard {
     fn drop(&mut self) {
         let Inner { shared, actors } = &*self.influx.0;
         if shared.home.is_elsewhere() {

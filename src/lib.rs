@@ -65,6 +65,7 @@
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code, missing_docs)]
 #![warn(missing_debug_implementations)]
 
@@ -75,6 +76,9 @@ mod delivery;
 mod encode;
 mod endpoint;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod influx;
 mod ingest;
 mod logging;
@@ -86,27 +90,16 @@ mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-/// What the targets in `fuzz/` call; there is none of it in an ordinary build.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-#[allow(missing_docs)]
-pub mod fuzzing {
-    pub fn response_head(bytes: &[u8]) {
-        crate::endpoint::check_response(bytes);
-    }
-
-    pub fn verdict(bytes: &[u8]) {
-        crate::delivery::verdict::check::check_bytes(bytes);
-    }
-}
-
+pub use actors::{IngestActor, messages};
+#[doc(no_inline)]
 pub use actors::{
-    Deliver, Flush, GetStats, IngestActor as BufferActor, Ping, Shutdown, Subscribe, Update,
+    IngestActor as BufferActor,
+    messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
 };
 pub use config::{Api, Config, Overflow, StringNewlines};
 pub use endpoint::{PingError, ServerInfo};
-pub use error::{ConfigError, RecordError, StartError};
-pub use influx::{Guard, Influx, record};
+pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
+pub use influx::{Influx, ShutdownGuard, record};
 #[cfg(feature = "middleware")]
 pub use middleware::{
     InfluxMetrics, MeasuredRequest, NotMeasured, Placement, RequestMeasurement, RequestTimer,
@@ -120,8 +113,9 @@ pub use point::{
     tag::TagValue,
 };
 pub use stats::{
-    event::{DropReason, Event},
+    event::Event,
     health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
-    ledger::{Dropped, Stats},
+    ledger::{Dropped, Places, Stats},
+    reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
 };

@@ -3,4 +3,5 @@
 pub(crate) mod event;
 pub(crate) mod health;
 pub(crate) mod ledger;
+pub(crate) mod reason;
 pub(crate) mod report;

@@ -66,7 +66,7 @@ async fn a_subscriber_hears_what_was_written_and_each_line_that_was_rejected() {
     let rejected: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Rejected { line, reason, .. } => Some((line.as_str(), reason.as_str())),
+            Event::Rejected { line, reason, .. } => Some((line.as_str(), reason.message.as_str())),
             _ => None,
         })
         .collect();

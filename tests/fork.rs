@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_influxdb::{Delivery, Influx, PingError, testing::FakeInflux};
+use actix_influxdb::{Delivery, DropReason, Influx, PingError, testing::FakeInflux};
 use futures_util::FutureExt as _;
 use log::{Level, LevelFilter};
 use support::{
@@ -82,7 +82,7 @@ async fn in_a_fork_nothing_waits_for_a_delivery_that_cannot_be_and_one_error_say
         );
 
         let delivered = influx.deliver(measurement("db")).now_or_never();
-        let reason = "called in a fork of the process that has started delivery".to_owned();
+        let reason = DropReason::Forked;
         assert_eq!(delivered, Some(Delivery::Dropped { reason }));
         assert_eq!(influx.ping().now_or_never(), Some(Err(PingError::Stopped)));
         assert_eq!(

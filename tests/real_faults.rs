@@ -128,7 +128,7 @@ async fn points_with_too_many_values_of_a_tag_are_rejected_by_name_and_no_others
     influx.update(|config| config.trigger_size(1)).unwrap();
     let delivery = influx.deliver(point(VALUES, 0)).await;
     assert!(
-        matches!(&delivery, Delivery::Rejected { reason } if reason.contains("max-values-per-tag")),
+        matches!(&delivery, Delivery::Rejected { reason } if reason.message.contains("max-values-per-tag")),
         "{delivery:?}"
     );
     let stats = end(&influx).await;
@@ -232,7 +232,7 @@ async fn a_single_measurement_that_is_too_large_is_rejected_by_name() {
     };
     let (delivery, report) = join(influx.deliver(giant), rest).await;
     assert!(
-        matches!(&delivery, Delivery::Rejected { reason } if reason.contains("413")),
+        matches!(&delivery, Delivery::Rejected { reason } if reason.message.contains("413")),
         "{delivery:?}"
     );
     assert_eq!((report.written, report.rejected), (1_000, 1));

@@ -5,7 +5,7 @@ mod support;
 use std::{thread, time::Duration};
 
 use actix::System;
-use actix_influxdb::{Config, Influx, Measurement, Precision, testing::record_line};
+use actix_influxdb::{Config, Influx, Measurement, Precision, Timestamp, testing::record_line};
 use support::{
     http,
     influxd::Influxd,
@@ -135,7 +135,7 @@ async fn every_precision_is_understood_by_the_server() {
         let name = precision.to_string();
         let measurement = Measurement::new("db", name.clone())
             .field("f", 1)
-            .timestamp(AT);
+            .timestamp(Timestamp::from_nanos(AT));
         influx.record(measurement).unwrap();
         assert!(influx.shutdown(LONG).await.is_complete());
         assert_eq!(influxd.query_all("db", &name)[0].time, stored, "{name}");

@@ -4,7 +4,7 @@ mod support;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use actix_influxdb::{Config, Influx, Measurement, Precision, StringNewlines};
+use actix_influxdb::{Config, Influx, Measurement, Precision, StringNewlines, Timestamp};
 use support::{
     load::{Load, Taken, wait_for_progress, wait_until_stuck},
     pipeline::settled_within,
@@ -32,7 +32,7 @@ fn measurement(database: &'static str, thread: u64, count: u64) -> Measurement {
     Measurement::new(database, "m")
         .tag("thread", thread.to_string())
         .field("count", count)
-        .timestamp(BEGIN + count as i64 * 1_000_000)
+        .timestamp(Timestamp::from_nanos(BEGIN + count as i64 * 1_000_000))
 }
 
 /// How many points it has. What was written twice it may keep twice: that is one point.
@@ -95,7 +95,7 @@ async fn a_newline_in_a_string_loses_no_point_and_forges_none() {
         Measurement::new("one", name)
             .tag("tag", forged)
             .field("good", 7)
-            .timestamp(BEGIN)
+            .timestamp(Timestamp::from_nanos(BEGIN))
     };
     let influx = Influx::start(config(&victoria)).unwrap();
     influx.record(point("first").field("note", forged)).unwrap();
@@ -115,7 +115,9 @@ async fn newlines_are_escaped_or_raw_as_an_update_says() {
     let record = |name: &'static str| {
         let note = format!("x\n{name}_forged g=1 1700000000000\ny");
         let point = Measurement::new("one", name).field("note", note);
-        influx.record(point.timestamp(BEGIN)).unwrap();
+        influx
+            .record(point.timestamp(Timestamp::from_nanos(BEGIN)))
+            .unwrap();
     };
     record("before");
     influx

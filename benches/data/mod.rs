@@ -9,7 +9,7 @@ pub mod sink;
 use std::time::Duration;
 
 use actix_influxdb::{
-    Config, Database, Guard, Influx, Measurement,
+    Config, Database, Influx, Measurement, ShutdownGuard,
     testing::{Answer, FakeInflux},
 };
 
@@ -80,7 +80,7 @@ pub fn idle() -> Config {
 }
 
 /// A pipeline with these settings. When the guard is dropped, it ends at once.
-pub fn start(config: Config) -> (Influx, Guard) {
+pub fn start(config: Config) -> (Influx, ShutdownGuard) {
     let influx = Influx::start(config).expect("these settings are allowed");
     let guard = influx.guard(Duration::ZERO);
     (influx, guard)
@@ -88,7 +88,7 @@ pub fn start(config: Config) -> (Influx, Guard) {
 
 /// A pipeline with the settings of [`idle`], whose server fails: what is recorded is batched as
 /// ever, and the breaker is open.
-pub fn start_without_server(fake: &FakeInflux) -> (Influx, Guard) {
+pub fn start_without_server(fake: &FakeInflux) -> (Influx, ShutdownGuard) {
     fake.answer_always(Answer::status(503).retry_after(3_600));
     let config = idle()
         .url(fake.url())

@@ -18,7 +18,6 @@ mod collecting;
 mod creation;
 mod delivery;
 mod first_contact;
-mod messages;
 mod outages;
 mod rejections;
 mod reports;
@@ -37,21 +36,20 @@ use actix::{
     Actor, AsyncContext, Context, Handler, Recipient, ResponseFuture, SpawnHandle, System,
 };
 
-pub use self::messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update};
 use self::{
-    alarms::Alarms,
-    collecting::Interval,
-    messages::{Created, End, Pinged},
-    outages::Outages,
-    rejections::Rejections,
+    alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
     reports::Waiting,
 };
-pub(crate) use self::{
-    barrier::{not_flushed, not_shut_down},
-    messages::{InOrder, Isolated, Reconfigure, Returned, Wake},
-};
 use super::{
-    budget::Budget, ingest::Barrier, pool::Pool, replay::Isolate, subscribers::Subscribers,
+    budget::Budget,
+    messages::{
+        Flush, Ping, Shutdown, Subscribe, Update,
+        internal::{
+            Barrier, Created, End, InOrder, Isolate, Isolated, Pinged, Reconfigure, Returned, Wake,
+        },
+    },
+    pool::Pool,
+    subscribers::Subscribers,
 };
 use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
@@ -267,7 +265,7 @@ impl Handler<InOrder<Flush>> for BufferActor {
     ) -> Self::Result {
         self.budget.spend(context);
         let (report, shared) = (self.flush(flush.timeout, context), Arc::clone(&self.shared));
-        Box::pin(async move { report.await.unwrap_or_else(|_| not_flushed(&shared)) })
+        Box::pin(async move { report.await.unwrap_or_else(|_| shared.not_flushed()) })
     }
 }
 
@@ -297,7 +295,7 @@ impl Handler<InOrder<Shutdown>> for BufferActor {
             self.shut_down(shutdown.timeout, context),
             Arc::clone(&self.shared),
         );
-        Box::pin(async move { report.await.unwrap_or_else(|_| not_shut_down(&shared)) })
+        Box::pin(async move { report.await.unwrap_or_else(|_| shared.not_shut_down()) })
     }
 }
 

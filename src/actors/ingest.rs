@@ -16,22 +16,23 @@
 use std::{fmt, sync::Arc, thread, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message, MessageResult,
+    Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, MessageResult,
     ResponseFuture, WrapFuture as _,
 };
 use futures_channel::oneshot;
 
 use super::{
     budget::Budget,
-    buffer::{
-        BufferActor, Deliver, Flush, GetStats, InOrder, Ping, Shutdown, Subscribe, Update,
-        not_flushed, not_shut_down,
-    },
+    buffer::BufferActor,
     log_limit::LogLimit,
+    messages::{
+        Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update,
+        internal::{Barrier, InOrder},
+    },
 };
 use crate::{
-    ConfigError, Delivery, FlushReport, Measurement, PingError, ServerInfo, ShutdownReport,
-    influx::shared::Shared, logging, stats::report::Ticket,
+    ConfigError, Delivery, DropReason, FlushReport, Measurement, PingError, ServerInfo,
+    ShutdownReport, influx::shared::Shared, logging, stats::report::Ticket,
 };
 
 /// The actor that takes measurements as messages. Its address is
@@ -43,11 +44,6 @@ pub struct IngestActor {
     /// For invalid measurements: nobody else hears of their errors.
     invalid: LogLimit,
 }
-
-/// Answer when all that was sent before has been taken.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Barrier(pub(super) oneshot::Sender<()>);
 
 /// So many messages fit before `try_send` is refused.
 const MAILBOX: usize = 1_024;
@@ -76,14 +72,14 @@ impl IngestActor {
                 logging::error!("{} more were not logged", shown.held_back);
             }
         }
-        let reason = error.to_string();
+        let reason = DropReason::of(error);
         Some(Delivery::Dropped { reason })
     }
 }
 
 impl fmt::Debug for IngestActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferActor").finish_non_exhaustive()
+        f.debug_struct("IngestActor").finish_non_exhaustive()
     }
 }
 
@@ -149,7 +145,7 @@ impl Handler<Flush> for IngestActor {
     fn handle(&mut self, flush: Flush, context: &mut Self::Context) -> Self::Result {
         self.budget.spend(context);
         let (report, shared) = (self.buffer.send(InOrder(flush)), Arc::clone(&self.shared));
-        Box::pin(async move { report.await.unwrap_or_else(|_| not_flushed(&shared)) })
+        Box::pin(async move { report.await.unwrap_or_else(|_| shared.not_flushed()) })
     }
 }
 
@@ -162,7 +158,7 @@ impl Handler<Shutdown> for IngestActor {
             self.buffer.send(InOrder(shutdown)),
             Arc::clone(&self.shared),
         );
-        Box::pin(async move { report.await.unwrap_or_else(|_| not_shut_down(&shared)) })
+        Box::pin(async move { report.await.unwrap_or_else(|_| shared.not_shut_down()) })
     }
 }
 

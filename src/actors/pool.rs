@@ -1,6 +1,6 @@
 use actix::Recipient;
 
-use super::writer::Write;
+use super::messages::internal::Write;
 
 /// The writers: as many as there may be concurrent POSTs, started when they are first needed.
 pub(crate) struct Pool {

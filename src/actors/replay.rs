@@ -1,25 +1,16 @@
 //! Finds the lines that a refusal names.
 //!
 //! It owns no batch: [`Isolate`] lends it one, and what it finds goes back through the message's
-//! [`Reply`], also if this actor dies. What is to be sent again takes its turn in the buffer
+//! [`Reply`](super::reply::Reply), also if this actor dies. What is to be sent again takes its turn in the buffer
 //! actor's queues, so an isolation survives everything that a batch survives.
 
-use actix::{Actor, Context, Handler, Message};
+use actix::{Actor, Context, Handler};
 
-use super::{budget::Budget, buffer::Isolated, reply::Reply};
-use crate::{
-    batch::Lines,
-    delivery::{isolation::named, verdict::Refusal},
+use super::{
+    budget::Budget,
+    messages::internal::{Isolate, Isolated},
 };
-
-/// Find out which of these lines are bad. The answer goes to `reply`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Isolate {
-    pub(crate) lines: Lines,
-    pub(crate) refusal: Refusal,
-    pub(crate) reply: Reply<Isolated>,
-}
+use crate::delivery::isolation::named;
 
 #[derive(Default)]
 pub(crate) struct ReplayActor {

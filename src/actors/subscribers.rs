@@ -123,6 +123,7 @@ mod tests {
     use actix::{Actor, AsyncContext as _, Context, Handler};
 
     use super::*;
+    use crate::Rejection;
 
     struct Nobody;
 
@@ -172,7 +173,7 @@ mod tests {
         Event::Rejected {
             database: "db".into(),
             line: "m f=1".to_owned(),
-            reason: "r".repeat(reason),
+            reason: Rejection::new(Some(400), "r".repeat(reason)),
         }
     }
 

@@ -1,32 +1,19 @@
 //! POSTs batches that are lent to it, one at a time.
 //!
 //! It owns nothing but the way to the server. [`Write`] comes from the buffer actor; the verdict
-//! goes back through the message's [`Reply`], also if this actor dies.
+//! goes back through the message's [`Reply`](super::reply::Reply), also if this actor dies.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
-use bytes::Bytes;
+use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
 
-use super::{buffer::Returned, reply::Reply};
+use super::messages::internal::{Returned, Write};
 use crate::{
-    Database,
     delivery::verdict::{Outcome, verdict},
-    endpoint::{Endpoint, Http},
+    endpoint::Http,
     logging,
     printable::{LIMIT, printable},
 };
-
-/// POST this batch. The verdict goes to `reply`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Write {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) database: Database,
-    pub(crate) body: Bytes,
-    pub(crate) timeout: Duration,
-    pub(crate) reply: Reply<Returned>,
-}
 
 pub(crate) struct WriterActor {
     http: Http,

@@ -17,8 +17,9 @@ pub(crate) use self::queue::Due;
 use self::queue::{Job, Queue, Source};
 use super::retry_history::RetryHistory;
 use crate::{
-    Database, DropReason, Overflow,
+    Database, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
+    stats::reason::GivenUp,
 };
 
 /// Names a batch that is lent.
@@ -39,7 +40,7 @@ pub(crate) struct Lent {
 pub(crate) enum Disposition {
     Written,
     Rejected { reason: String },
-    Dropped(DropReason),
+    Dropped(GivenUp),
 }
 
 /// What is known of a run of lines of a batch that was lent.
@@ -331,7 +332,7 @@ impl Backlog {
         let queue = self.queues.get_mut(&database)?;
         queue.seal(many_wait);
         let job = queue.take(overflow)?;
-        Some(self.drop_job(database, job, DropReason::Overflow))
+        Some(self.drop_job(database, job, GivenUp::Overflow))
     }
 
     fn oldest_above_share(&self) -> Option<Database> {
@@ -355,7 +356,7 @@ impl Backlog {
             .cloned()
     }
 
-    fn drop_job(&mut self, database: Database, job: Job, reason: DropReason) -> Settled {
+    fn drop_job(&mut self, database: Database, job: Job, reason: GivenUp) -> Settled {
         self.leave(&database, job.number, job.batch.lines.len());
         Settled {
             database,
@@ -380,7 +381,7 @@ impl Backlog {
                 continue;
             };
             for job in queue.take_number(number, true) {
-                settled.push(self.drop_job(database.clone(), job, DropReason::Expired));
+                settled.push(self.drop_job(database.clone(), job, GivenUp::Expired));
             }
         }
         settled

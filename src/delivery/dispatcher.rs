@@ -22,8 +22,9 @@ use super::{
     verdict::{Cause, Refusal, Retry},
 };
 use crate::{
-    Database, DropReason, Overflow,
+    Database, Overflow,
     batch::{Batch, BatchLimits, Lines, OpenBatch},
+    stats::reason::GivenUp,
 };
 
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Dispatcher {
     flights: HashMap<LoanId, Flight>,
     /// How many of those are probes, or of databases that have proved nothing while others fail.
     guarded: usize,
+    /// Lines of the batches that are out.
+    in_flight: usize,
     /// Counts the changes of endpoints: what was sent before the last says nothing of the new ones.
     generation: u32,
     limits: BatchLimits,
@@ -50,6 +53,7 @@ struct Flight {
     bytes: usize,
     /// Is it out? Not once the server has answered, while its lines are looked into.
     is_out: bool,
+    lines: usize,
 }
 
 /// What is to be sent.
@@ -103,6 +107,7 @@ impl Dispatcher {
             turns: RoundRobin::default(),
             flights: HashMap::default(),
             guarded: 0,
+            in_flight: 0,
             generation: 0,
             limits,
         }
@@ -114,6 +119,11 @@ impl Dispatcher {
 
     pub(crate) fn breakers(&self) -> &Breakers {
         &self.breakers
+    }
+
+    /// How many lines are being sent.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
     /// For the next batch on, also of what waits.
@@ -197,7 +207,7 @@ impl Dispatcher {
         };
         if lent.is_first && !draw() {
             let all = 0..lent.lines.len();
-            let sampled = Part::Ended(Disposition::Dropped(DropReason::Sampled));
+            let sampled = Part::Ended(Disposition::Dropped(GivenUp::Sampled));
             let settled = self
                 .backlog
                 .conclude(lent.id, [(all, sampled)], PartsPlace::Behind);
@@ -214,7 +224,9 @@ impl Dispatcher {
             began: now,
             bytes: lent.lines.byte_len(),
             is_out: true,
+            lines: lent.lines.len(),
         };
+        self.in_flight += flight.lines;
         self.flights.insert(lent.id, flight);
         self.turns.sent(&database);
         self.place(&database, now);
@@ -289,6 +301,7 @@ impl Dispatcher {
         let flight = self.flights.get_mut(&loan)?;
         if std::mem::take(&mut flight.is_out) {
             self.guarded -= usize::from(flight.is_guarded);
+            self.in_flight -= flight.lines;
             self.turns.returned(database);
         }
         let flight = *flight;
@@ -616,7 +629,7 @@ impl Dispatcher {
     /// All that is not settled, out of the books.
     pub(crate) fn take_all(&mut self) -> Vec<(Database, u64, Batch)> {
         self.flights.clear();
-        self.guarded = 0;
+        (self.guarded, self.in_flight) = (0, 0);
         self.turns.clear();
         self.backlog.take_all()
     }

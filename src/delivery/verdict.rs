@@ -17,7 +17,10 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use self::words::own_words;
 use self::{body::Body, subject::Subject};
-use crate::printable::{LIMIT, printable};
+use crate::{
+    Failure, FailureKind,
+    printable::{LIMIT, printable},
+};
 
 /// What came of a POST.
 #[derive(Clone, Debug, derive_more::Display)]
@@ -99,13 +102,15 @@ pub(crate) enum Verdict {
     /// At least one line is bad, or so it seems: find it.
     Refused(Refusal),
     /// Send less at once.
-    TooLarge { reason: String },
+    TooLarge { status: u16, reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
     /// On one line, bounded.
     pub(crate) reason: String,
+    /// Of the response, if there was one.
+    pub(crate) status: Option<u16>,
     pub(crate) scope: Scope,
     pub(crate) cause: Cause,
     pub(crate) not_before: Option<Duration>,
@@ -122,6 +127,8 @@ pub(crate) struct Retry {
 /// A request that the server refused, perhaps for what stands in some of its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
+    /// Of the response.
+    pub(crate) status: u16,
     /// On one line, bounded.
     pub(crate) reason: String,
     /// The server's text, whole.
@@ -140,6 +147,7 @@ impl Retry {
         Self {
             words: words::skeleton(&words::own_words(&reason)),
             reason: printable(&reason, LIMIT).into_owned(),
+            status: None,
             scope,
             cause,
             not_before: None,
@@ -152,6 +160,7 @@ impl Retry {
     /// A refusal in words that no server is known to use for lines.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         Self {
+            status: Some(refusal.status),
             words: refusal.words.clone(),
             ..Self::new(
                 Scope::Database,
@@ -164,6 +173,24 @@ impl Retry {
     /// A small line that is said to be too large.
     pub(crate) fn too_large(reason: &str) -> Self {
         Self::new(Scope::Database, Cause::Configuration, reason)
+    }
+
+    /// The failure, as programs are told of it.
+    pub(crate) fn failure(&self) -> Failure {
+        let kind = match (self.cause, self.status) {
+            (Cause::Configuration, _) if self.misses_database => FailureKind::MissingDatabase,
+            (Cause::Configuration, Some(401)) => FailureKind::Unauthorized,
+            (Cause::Configuration, _) => FailureKind::Misconfigured,
+            (_, None) if self.is_timeout => FailureKind::TimedOut,
+            (Cause::Unavailable, None) if self.scope == Scope::Endpoint => FailureKind::Unreachable,
+            (_, None) => FailureKind::Interrupted,
+            (_, Some(_)) => FailureKind::Unavailable,
+        };
+        Failure {
+            kind,
+            status: self.status,
+            message: self.reason.clone(),
+        }
     }
 
     /// Has somebody to change something before it can succeed?
@@ -212,6 +239,7 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         retry_after(value, now)
     };
     let retry = |scope, cause| Retry {
+        status: Some(status),
         words: words::skeleton(&format!("{status} {words}")),
         not_before: not_before(),
         ..Retry::new(scope, cause, reason.clone())
@@ -228,6 +256,7 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
     let unknown = || Verdict::Retry(retry(Scope::Unclear, Cause::Unknown));
     let refused = |is_about_lines| {
         Verdict::Refused(Refusal {
+            status,
             reason: reason.clone(),
             text: body.text().to_owned(),
             json: body.json.cloned(),
@@ -254,8 +283,8 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
             },
             ..retry(Scope::Path, Cause::Configuration)
         }),
-        (413, _) => Verdict::TooLarge { reason },
-        (400 | 422 | 500, Some(Subject::Size)) => Verdict::TooLarge { reason },
+        (413, _) => Verdict::TooLarge { status, reason },
+        (400 | 422 | 500, Some(Subject::Size)) => Verdict::TooLarge { status, reason },
         // GreptimeDB: 401 for a region that is read-only for now.
         (400 | 401 | 403 | 422 | 500, Some(Subject::Server)) => trouble(),
         (401, _) => misconfigured(Scope::Endpoint),

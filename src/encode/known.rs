@@ -139,7 +139,7 @@ mod tests {
             let mut buffer = LineBuffer::default();
             let mut line = encoder.begin(b"m", &mut buffer);
             line.seconds("s", value);
-            line.end(1.into());
+            line.end(Timestamp::from_nanos(1));
             String::from_utf8(buffer.into_bytes()).unwrap()
         };
         for (value, text) in [

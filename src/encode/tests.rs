@@ -4,6 +4,7 @@ use influxdb_line_protocol::{FieldValue as ParsedValue, ParsedLine, parse_lines,
 use proptest::prelude::*;
 
 use super::*;
+use crate::Timestamp;
 
 fn encoder() -> Encoder {
     Encoder::new([], Precision::Nanoseconds, false)
@@ -35,7 +36,7 @@ fn encode(measurement: Measurement) -> String {
 }
 
 fn point() -> Measurement {
-    Measurement::new("db", "m").timestamp(1)
+    Measurement::new("db", "m").timestamp(Timestamp::from_nanos(1))
 }
 
 #[test]
@@ -45,7 +46,7 @@ fn a_line_has_the_name_the_sorted_tags_the_fields_and_the_timestamp() {
         .tag("core", 3)
         .field("idle", 0.5)
         .field("ticks", 7)
-        .timestamp(1_700_000_000_000_000_001);
+        .timestamp(Timestamp::from_nanos(1_700_000_000_000_000_001));
     assert_eq!(
         encode(measurement),
         "cpu,core=3,host=b idle=0.5,ticks=7i 1700000000000000001\n"
@@ -91,7 +92,7 @@ fn newlines_of_a_string_field_are_escaped_or_raw_and_nothing_else_of_it_changes(
 #[test]
 fn what_a_name_or_key_cannot_carry_is_replaced() {
     let odd = "a\nb\rc\td\0e\\ f\\\\,g=\\";
-    let measurement = Measurement::new("db", odd).timestamp(1);
+    let measurement = Measurement::new("db", odd).timestamp(Timestamp::from_nanos(1));
     assert_eq!(
         encode(measurement.tag(odd, 1).field(odd, 2)),
         concat!(
@@ -205,7 +206,9 @@ fn a_coarser_precision_divides_the_timestamp_down() {
         (Precision::Seconds, -2),
     ] {
         let encoder = Encoder::new([], precision, false);
-        let measurement = point().field("f", 1).timestamp(-1_500_000_000);
+        let measurement = point()
+            .field("f", 1)
+            .timestamp(Timestamp::from_nanos(-1_500_000_000));
         assert_eq!(
             encode_with(&encoder, measurement).unwrap(),
             format!("m f=1i {written}\n")
@@ -236,6 +239,7 @@ fn names_that_a_server_refuses_or_discards_are_errors_that_say_so() {
 #[test]
 fn a_timestamp_out_of_range_is_an_error() {
     for timestamp in [i64::MIN, i64::MIN + 1, i64::MAX] {
+        let timestamp = Timestamp::from_nanos(timestamp);
         let error = encode_with(&encoder(), point().field("f", 1).timestamp(timestamp));
         assert!(
             matches!(error, Err(RecordError::InvalidTimestamp { timestamp: t, .. }) if t == timestamp)
@@ -341,7 +345,7 @@ proptest! {
             false,
         )
         .string_newlines(newlines);
-        let mut measurement = Measurement::new("db", name.clone()).timestamp(timestamp);
+        let mut measurement = Measurement::new("db", name.clone()).timestamp(Timestamp::from_nanos(timestamp));
         measurement.set_tags(tags.clone());
         for (key, value) in fields.clone() {
             measurement.set_field(key, value);

@@ -9,7 +9,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, RecordError, ShutdownReport, Stats,
+    Config, ConfigError, FlushReport, RecordError, ShutdownReport, Stats,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::intake::{Door, Intake, Settings},
@@ -143,6 +143,23 @@ impl Shared {
     pub(crate) fn close(&self) {
         let config = self.config.lock();
         self.intake.reconfigure(&config, Door::Closed);
+    }
+
+    /// The report of a flush where the buffer actor has ended before it gave one.
+    pub(crate) fn not_flushed(&self) -> FlushReport {
+        FlushReport {
+            undelivered: self.intake.stats().pending,
+            ..FlushReport::default()
+        }
+    }
+
+    /// The report of a shutdown where the buffer actor has ended before it gave one.
+    pub(crate) fn not_shut_down(&self) -> ShutdownReport {
+        self.end().unwrap_or_else(|| ShutdownReport {
+            undelivered: self.intake.stats().pending,
+            stats: self.stats(),
+            ..ShutdownReport::default()
+        })
     }
 
     pub(crate) fn set_end(&self, report: ShutdownReport) {

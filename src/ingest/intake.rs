@@ -235,6 +235,7 @@ impl Intake {
         stats.dropped.add(&waiting.dropped);
         stats.tags_capped += waiting.tags_capped;
         stats.pending += waiting.pending;
+        stats.places.buffered += waiting.pending;
         stats
     }
 }

@@ -1,5 +1,5 @@
 use super::quota::{Full, Limits};
-use crate::{Config, Overflow, RecordError, batch::MAX_LINE_BYTES};
+use crate::{BufferUnit, Config, Overflow, RecordError, batch::MAX_LINE_BYTES};
 
 /// The settings that the quota is held against.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +33,12 @@ impl QuotaLimits {
             Full::Lines { pending } => RecordError::BufferFull {
                 pending,
                 limit: self.limits.lines,
-                unit: "measurements",
-                setting: "max_buffer_size",
+                unit: BufferUnit::Measurements,
             },
             Full::Bytes { pending } => RecordError::BufferFull {
                 pending,
                 limit: self.limits.bytes,
-                unit: "bytes",
-                setting: "max_buffer_bytes",
+                unit: BufferUnit::Bytes,
             },
         }
     }

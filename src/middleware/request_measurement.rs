@@ -174,7 +174,7 @@ mod tests {
         let expected = Measurement::new("db", "m")
             .tags([("b", 2), ("a", 3)])
             .field("x", "two")
-            .timestamp(point.0.timestamp.0);
+            .timestamp(point.0.timestamp);
         assert_eq!(point, expected);
         assert!(!measurement.is_skipped());
     }

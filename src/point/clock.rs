@@ -10,8 +10,24 @@ pub(crate) use self::watch::ClockWatch;
 
 /// A point in time as InfluxDB keeps it: whole nanoseconds since 1970-01-01 00:00 UTC.
 ///
-/// Converts from those nanoseconds as an [`i64`], and from a [`SystemTime`]. What InfluxDB can't
-/// store (it takes ±9,223,372,036,854,775,806) is an error when the measurement is recorded.
+/// A constructor takes the unit with the number, so that none has to be guessed. A time that does
+/// not fit into 64 bits of nanoseconds (before 1677 or after 2262) becomes the nearest one that
+/// does; InfluxDB stores neither end (the range is ±9,223,372,036,854,775,806), so recording such a
+/// measurement fails with [`InvalidTimestamp`](crate::RecordError::InvalidTimestamp).
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use actix_influxdb::{Measurement, Timestamp};
+///
+/// let sent_at = Timestamp::from_millis(1_700_000_000_000);
+/// assert_eq!(sent_at, Timestamp::from_secs(1_700_000_000));
+/// assert_eq!(sent_at.as_nanos(), 1_700_000_000_000_000_000);
+///
+/// let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+/// let reading = Measurement::new("example", "reading").field("value", 7).timestamp(an_hour_ago);
+/// assert_eq!(reading.get_timestamp(), Timestamp::from(an_hour_ago));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub(crate) i64);
 
@@ -33,27 +49,53 @@ impl Timestamp {
         Self(own.unwrap_or_else(|| SHARED.next(system_nanoseconds)))
     }
 
-    /// Nanoseconds since 1970-01-01 00:00 UTC.
-    pub fn nanoseconds(self) -> i64 {
+    /// The time `nanos` nanoseconds after 1970-01-01 00:00 UTC (before, if negative).
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// The time `micros` microseconds after 1970-01-01 00:00 UTC (before, if negative).
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros.saturating_mul(1_000))
+    }
+
+    /// The time `millis` milliseconds after 1970-01-01 00:00 UTC (before, if negative).
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// The time `secs` seconds after 1970-01-01 00:00 UTC (before, if negative).
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since 1970-01-01 00:00 UTC; negative before.
+    pub const fn as_nanos(self) -> i64 {
         self.0
     }
 
-    /// Is this in the range that InfluxDB stores? (seen on 1.6.7: both ends of `i64` are refused)
+    /// Whether InfluxDB stores it (seen on 1.6.7: both ends of `i64` are refused).
     #[inline]
     pub(crate) fn is_storable(self) -> bool {
         self.0 > i64::MIN + 1 && self.0 < i64::MAX
     }
 }
 
-impl From<i64> for Timestamp {
-    fn from(nanoseconds: i64) -> Self {
-        Self(nanoseconds)
-    }
-}
-
+/// A time before 1677 or after 2262 becomes the nearest one that fits.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         Self(nanoseconds_of(time))
+    }
+}
+
+/// Exact where the system's clock counts nanoseconds; Windows counts 100 at a time.
+impl From<Timestamp> for SystemTime {
+    fn from(Timestamp(nanoseconds): Timestamp) -> Self {
+        let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+        match nanoseconds < 0 {
+            true => UNIX_EPOCH - distance,
+            false => UNIX_EPOCH + distance,
+        }
     }
 }
 
@@ -124,7 +166,7 @@ pub(crate) mod tests {
     #[test]
     fn stamps_follow_the_system_clock() {
         let before = nanoseconds_of(SystemTime::now());
-        let stamp = Timestamp::now().nanoseconds();
+        let stamp = Timestamp::now().as_nanos();
         // Nothing else gives out stamps of this thread.
         assert!((before..before + 60_000_000_000).contains(&stamp));
     }
@@ -136,9 +178,29 @@ pub(crate) mod tests {
             set_clock_ahead(3_600 * hours);
             for _ in 0..3 {
                 let now = system_nanoseconds();
-                let ahead = Timestamp::now().nanoseconds() - now;
+                let ahead = Timestamp::now().as_nanos() - now;
                 assert!((0..1_000_000_000).contains(&ahead), "{hours} h: {ahead} ns");
             }
+        }
+    }
+
+    #[test]
+    fn each_unit_is_its_number_of_nanoseconds_and_what_does_not_fit_is_not_storable() {
+        for (timestamp, nanoseconds) in [
+            (Timestamp::from_nanos(-7), -7),
+            (Timestamp::from_micros(7), 7_000),
+            (Timestamp::from_millis(-7), -7_000_000),
+            (Timestamp::from_secs(7), 7_000_000_000),
+        ] {
+            assert_eq!(timestamp.as_nanos(), nanoseconds);
+            assert_eq!(Timestamp::from(SystemTime::from(timestamp)), timestamp);
+        }
+        for far in [
+            Timestamp::from_micros(i64::MAX),
+            Timestamp::from_millis(i64::MIN),
+            Timestamp::from_secs(9_300_000_000),
+        ] {
+            assert!(!far.is_storable(), "{far:?}");
         }
     }
 

@@ -1,8 +1,8 @@
 use std::{borrow::Cow, fmt};
 
-/// Where a measurement goes: a database, with its retention policy if it isn't the default one.
+/// A database, with a retention policy if it isn't the default one; a bucket of InfluxDB v2.
 ///
-/// InfluxDB v2 calls it a bucket. A plain name converts into it:
+/// A plain name converts into a `Database`:
 ///
 /// ```
 /// use actix_influxdb::{Database, Measurement};
@@ -18,7 +18,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database `name`, in its default retention policy.
+    /// Creates the database `name`, in its default retention policy.
     #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -27,9 +27,9 @@ impl Database {
         }
     }
 
-    /// The same database, in the retention policy `name`.
+    /// Sets the retention policy.
     ///
-    /// InfluxDB v1 takes it as a parameter of the write. The servers of v2 and v3 know no
+    /// InfluxDB v1 takes the policy as a parameter of the write. The servers of v2 and v3 know no
     /// retention policies: there the bucket is `database/policy`, which is also how v2 maps the
     /// names of v1.
     #[must_use]
@@ -47,9 +47,23 @@ impl Database {
         own(&self.name) + self.retention_policy.as_ref().map_or(0, own)
     }
 
-    /// The database's name.
+    /// Returns the database's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the retention policy, if one is set.
+    ///
+    /// ```
+    /// use actix_influxdb::Database;
+    ///
+    /// let database = Database::new("example").retention_policy("one_week");
+    /// assert_eq!(database.name(), "example");
+    /// assert_eq!(database.get_retention_policy(), Some("one_week"));
+    /// assert_eq!(database.to_string(), "example/one_week");
+    /// ```
+    pub fn get_retention_policy(&self) -> Option<&str> {
+        self.retention_policy.as_deref()
     }
 }
 

@@ -1,4 +1,5 @@
 mod entries;
+mod getters;
 mod key;
 mod stock;
 
@@ -11,7 +12,7 @@ type Str = Cow<'static, str>;
 
 /// One point: a database, a name, tags, fields and a timestamp.
 ///
-/// Stamped when it is created, by a [clock that never gives one value twice](Timestamp::now). A
+/// A measurement is stamped when it is created, by a [clock that never gives one value twice](Timestamp::now). A
 /// tag or field that is set twice keeps the last value. Tags are indexed and make a series of
 /// every combination of values: keep what is unbounded (addresses, ids, durations) in fields. A tag
 /// is limited to [`max_tag_values`](crate::Config::max_tag_values) all the same.
@@ -26,7 +27,7 @@ type Str = Cow<'static, str>;
 /// # let _ = login;
 /// ```
 ///
-/// It is a [`Message`](actix::Message) too: any actor can send it to
+/// A measurement is a [`Message`](actix::Message) too: any actor can send it to
 /// [`Influx::addr`](crate::Influx::addr).
 ///
 /// What the line protocol can't carry is replaced: in names, keys and tag values a newline,
@@ -68,9 +69,8 @@ impl actix::Message for Measurement {
 }
 
 impl Measurement {
-    /// A measurement `name` for `database`, stamped now, with no tags and no fields yet.
-    ///
-    /// It needs a field before it is recorded.
+    /// Creates a measurement `name` for `database`, stamped now, without tags and fields. At least one
+    /// field has to be set before the measurement is recorded.
     #[inline]
     pub fn new(database: impl Into<Database>, name: impl Into<Str>) -> Self {
         Self::at(Timestamp::now(), database.into(), name.into())
@@ -94,7 +94,13 @@ impl Measurement {
         stock::keep(contents);
     }
 
-    /// With this tag.
+    /// Sets a tag. A key that is set twice keeps the last value; an empty value leaves the tag out.
+    ///
+    /// ```
+    /// # use actix_influxdb::Measurement;
+    /// let login = Measurement::new("example", "login").tag("method", "oauth").tag("status", 200);
+    /// assert_eq!(login.get_tag("status"), Some("200"));
+    /// ```
     #[must_use]
     #[inline(always)]
     pub fn tag(mut self, key: impl Into<Str>, value: impl Into<TagValue>) -> Self {
@@ -102,7 +108,7 @@ impl Measurement {
         self
     }
 
-    /// With these tags.
+    /// Sets several tags, each as [`tag`](Self::tag) does.
     #[must_use]
     pub fn tags<K, V>(mut self, tags: impl IntoIterator<Item = (K, V)>) -> Self
     where
@@ -113,7 +119,13 @@ impl Measurement {
         self
     }
 
-    /// With this field.
+    /// Sets a field. A key that is set twice keeps the last value.
+    ///
+    /// ```
+    /// # use actix_influxdb::{FieldValue, Measurement};
+    /// let login = Measurement::new("example", "login").field("ms", 12.5).field("user", "ada");
+    /// assert_eq!(login.get_field("user"), Some(&FieldValue::from("ada")));
+    /// ```
     #[must_use]
     #[inline(always)]
     pub fn field(mut self, key: impl Into<Str>, value: impl Into<FieldValue>) -> Self {
@@ -121,11 +133,19 @@ impl Measurement {
         self
     }
 
-    /// With this timestamp (an [`i64`] of nanoseconds since 1970, or a
-    /// [`SystemTime`](std::time::SystemTime)) in place of the moment it was created.
+    /// Sets the timestamp (a [`Timestamp`] or a [`SystemTime`](std::time::SystemTime)), in place of
+    /// the moment at which the measurement was created.
     ///
-    /// It is left alone: two points of one series with the same explicit stamp overwrite each
-    /// other in InfluxDB.
+    /// An explicit timestamp is sent as it is: two points of one series with the same timestamp
+    /// overwrite each other in InfluxDB.
+    ///
+    /// ```
+    /// # use actix_influxdb::{Measurement, Timestamp};
+    /// let reading = Measurement::new("example", "reading")
+    ///     .field("celsius", 21.5)
+    ///     .timestamp(Timestamp::from_secs(1_700_000_000));
+    /// # let _ = reading;
+    /// ```
     #[must_use]
     pub fn timestamp(mut self, timestamp: impl Into<Timestamp>) -> Self {
         self.set_timestamp(timestamp);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{config::shown, error::ConfigError};
+use crate::{Timestamp, config::shown, error::ConfigError};
 
 /// The unit of the timestamps that are sent to the server.
 ///
@@ -29,6 +29,25 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Whether InfluxDB stores the time once it is rounded to this unit. The server multiplies it
+    /// again, so what is rounded towards the past may leave the range.
+    #[inline]
+    pub(crate) fn stores(self, timestamp: Timestamp) -> bool {
+        let nanoseconds = self.from_nanos(timestamp.0).checked_mul(self.nanoseconds());
+        nanoseconds.is_some_and(|sent| timestamp.is_storable() && Timestamp(sent).is_storable())
+    }
+
+    /// One of this unit.
+    #[inline]
+    fn nanoseconds(self) -> i64 {
+        match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+            Self::Seconds => 1_000_000_000,
+        }
+    }
+
     /// Nanoseconds since 1970 in this unit, rounded towards the past, before 1970 as well.
     #[expect(
         clippy::wrong_self_convention,
@@ -85,6 +104,26 @@ mod tests {
             error.to_string(),
             r#"precision is "min": one of ns, us, ms, s"#
         );
+    }
+
+    #[test]
+    fn a_time_that_leaves_the_range_when_it_is_rounded_is_not_stored() {
+        let first = Timestamp(i64::MIN + 2);
+        assert!(Precision::Nanoseconds.stores(first));
+        for precision in [
+            Precision::Microseconds,
+            Precision::Milliseconds,
+            Precision::Seconds,
+        ] {
+            assert!(!precision.stores(first), "{precision}");
+            assert!(
+                precision.stores(Timestamp(i64::MIN + 1_000_000_000)),
+                "{precision}"
+            );
+            assert!(precision.stores(Timestamp(i64::MAX - 1)), "{precision}");
+            assert!(!precision.stores(Timestamp(i64::MAX)), "{precision}");
+        }
+        assert!(!Precision::Nanoseconds.stores(Timestamp(i64::MIN + 1)));
     }
 
     #[test]

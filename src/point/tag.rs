@@ -1,12 +1,26 @@
 use std::borrow::Cow;
 
-/// A tag's value: InfluxDB knows only strings here.
+/// The value of a tag, which is always a string.
 ///
-/// `From` is there for strings, and for integers, booleans and characters, which are written as
-/// [`ToString`] writes them. Floats are left out on purpose: a tag whose value is a reading makes
-/// a series of every reading.
+/// Strings, integers, booleans and characters convert into a `TagValue`, written as [`ToString`]
+/// writes them. Floats don't, on purpose: a tag whose value is a reading makes a series of every
+/// reading.
+///
+/// ```
+/// use actix_influxdb::TagValue;
+///
+/// assert_eq!(TagValue::from(200).as_str(), "200");
+/// assert_eq!(TagValue::from(true).as_str(), "true");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TagValue(pub(crate) Cow<'static, str>);
+
+impl TagValue {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 macro_rules! from_text {
     ($($text:ty),+) => {$(

@@ -1,94 +1,107 @@
 use std::time::Duration;
 
-use crate::Database;
+use crate::{Database, DropReason, Failure, Rejection};
 
-/// What happens to measurements and endpoints, for those who [subscribe](crate::Influx::subscribe).
+/// What happens to measurements and endpoints, sent to [subscribers](crate::Influx::subscribe).
+///
+/// ```
+/// use actix_influxdb::Event;
+///
+/// fn describe(event: &Event) -> String {
+///     match event {
+///         Event::Written { database, measurements, .. } => format!("{database}: {measurements}"),
+///         Event::Rejected { line, reason, .. } => format!("{line}: {reason}"),
+///         Event::EndpointDown { url, reason, .. } => format!("{url} is down: {reason}"),
+///         other => format!("{other:?}"),
+///     }
+/// }
+/// # let _ = describe;
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The server has stored them.
+    /// The server has stored measurements.
     Written {
-        /// Their database.
+        /// Database of the measurements.
         database: Database,
-        /// How many.
+        /// Number of measurements.
         measurements: usize,
     },
-    /// The server has said that it will not store this one.
+    /// The server has rejected one measurement.
     Rejected {
-        /// Its database.
+        /// Database of the measurement.
         database: Database,
         /// The measurement in line protocol, without the `\n` at its end.
         line: String,
-        /// In the server's words.
-        reason: String,
+        /// The server's refusal.
+        reason: Rejection,
     },
-    /// They could not be delivered, and will be sent again.
+    /// A POST failed. Its measurements are kept and sent again.
     Retrying {
-        /// Their database.
+        /// Database of the measurements.
         database: Database,
-        /// How many.
+        /// Number of measurements.
         measurements: usize,
-        /// What went wrong.
-        reason: String,
+        /// Why the POST failed.
+        reason: Failure,
     },
-    /// They were pending, and were given up. What is refused when it is recorded is not told here,
-    /// but to its caller and in [`Stats::dropped`](crate::Stats::dropped).
+    /// Pending measurements were given up. Measurements that were never recorded have no event: the
+    /// caller gets an error, and [`Stats::dropped`](crate::Stats::dropped) counts them.
     Dropped {
-        /// Their database.
+        /// Database of the measurements.
         database: Database,
-        /// How many.
+        /// Number of measurements.
         measurements: usize,
-        /// Why.
+        /// Why they were given up.
         reason: DropReason,
     },
-    /// The server does not take measurements, for now: it can't be reached, refuses the
-    /// credentials, asks for a pause, or fails for more than one database. (A failure for one
-    /// database is [`Retrying`](Self::Retrying).)
+    /// An endpoint takes no measurements for now: it can't be reached, refuses the credentials, asks
+    /// for a pause, or fails for more than one database. (A failure for one database is
+    /// [`Retrying`](Self::Retrying).)
     EndpointDown {
-        /// Its base URL.
+        /// Base URL of the endpoint.
         url: String,
-        /// What went wrong.
-        reason: String,
+        /// The failure that opened its breaker.
+        reason: Failure,
     },
-    /// The server takes measurements again.
+    /// An endpoint takes measurements again.
     EndpointUp {
-        /// Its base URL.
+        /// Base URL of the endpoint.
         url: String,
-        /// How long it did not.
+        /// How long it took none.
         after: Duration,
-        /// How many attempts failed.
+        /// Number of failed attempts.
         attempts: u32,
     },
-    /// The endpoint, or one of its databases, can't be written before somebody changes a setting
-    /// here or there: the credentials, the URL, a right, a database that is missing. What is pending
-    /// is kept.
+    /// An endpoint, or one of its databases, can't be written until a setting is changed here or on
+    /// the server: credentials, URL, a right, a missing database. Pending measurements are kept.
     ConfigurationFault {
-        /// Its base URL.
+        /// Base URL of the endpoint.
         url: String,
-        /// The database, if the fault is its own.
+        /// The database, if the fault concerns this database only.
         database: Option<Database>,
-        /// What went wrong.
-        reason: String,
+        /// The failure that showed the fault.
+        reason: Failure,
     },
     /// A [`ConfigurationFault`](Self::ConfigurationFault) is over.
     ConfigurationMended {
-        /// Its base URL.
+        /// Base URL of the endpoint.
         url: String,
-        /// The database, if the fault was its own.
+        /// The database, if the fault concerned this database only.
         database: Option<Database>,
-        /// How long it lasted.
+        /// How long the fault lasted.
         after: Duration,
     },
-    /// The subscriber was too slow, or an event too large to wait for it (8 MiB): this many events
-    /// were left out here or soon after.
+    /// Events were left out here or soon after, because the subscriber was too slow or because one
+    /// event was larger than the queue of a subscriber (8 MiB).
     Missed {
-        /// How many.
+        /// Number of events left out.
         events: u64,
     },
 }
 
 impl Event {
-    /// What it takes in memory, in bytes.
+    /// Memory that the event takes, in bytes.
     pub(crate) fn size(&self) -> usize {
         let texts = match self {
             Self::Written { database, .. } | Self::Dropped { database, .. } => database.heap_size(),
@@ -96,11 +109,11 @@ impl Event {
                 database,
                 line,
                 reason,
-            } => database.heap_size() + line.capacity() + reason.capacity(),
+            } => database.heap_size() + line.capacity() + reason.message.capacity(),
             Self::Retrying {
                 database, reason, ..
-            } => database.heap_size() + reason.capacity(),
-            Self::EndpointDown { url, reason } => url.capacity() + reason.capacity(),
+            } => database.heap_size() + reason.message.capacity(),
+            Self::EndpointDown { url, reason } => url.capacity() + reason.message.capacity(),
             Self::EndpointUp { url, .. } => url.capacity(),
             Self::ConfigurationFault {
                 url,
@@ -108,7 +121,7 @@ impl Event {
                 reason,
             } => {
                 let database = database.as_ref().map_or(0, Database::heap_size);
-                url.capacity() + database + reason.capacity()
+                url.capacity() + database + reason.message.capacity()
             }
             Self::ConfigurationMended { url, database, .. } => {
                 url.capacity() + database.as_ref().map_or(0, Database::heap_size)
@@ -121,22 +134,4 @@ impl Event {
 
 impl actix::Message for Event {
     type Result = ();
-}
-
-/// Why pending measurements were given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// The batch was not drawn: see [`Config::sample_probability`](crate::Config::sample_probability).
-    #[display("its batch was not drawn for sending (sample_probability)")]
-    Sampled,
-    /// The buffer was full: see [`Config::overflow`](crate::Config::overflow).
-    #[display("the buffer was full, and others had more right to the room (overflow)")]
-    Overflow,
-    /// It was older than [`Config::max_age`](crate::Config::max_age).
-    #[display("it was older than what is still worth sending (max_age)")]
-    Expired,
-    /// The time for shutdown had passed.
-    #[display("it was not delivered before the time for shutdown had passed")]
-    Undelivered,
 }

@@ -6,7 +6,7 @@ use std::{cmp::Reverse, time::SystemTime};
 use foldhash::HashMap;
 use parking_lot::Mutex;
 
-use crate::{Database, DropReason, stats::ledger::Settlement};
+use crate::{Database, Failure, stats::ledger::Settlement};
 
 /// One of the base URLs that measurements are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ pub struct DatabaseStats {
 pub struct LastFailure {
     /// When.
     pub at: SystemTime,
-    /// Why, on one line of at most 500 characters.
-    pub reason: String,
+    /// What went wrong.
+    pub reason: Failure,
 }
 
 /// Whether an endpoint or a database is in service.
@@ -139,10 +139,7 @@ impl Health {
         match settlement {
             Settlement::Written => own.written += lines,
             Settlement::Rejected => own.rejected += lines,
-            Settlement::Dropped(
-                DropReason::Sampled | DropReason::Overflow | DropReason::Expired,
-            )
-            | Settlement::Dropped(DropReason::Undelivered) => own.dropped += lines,
+            Settlement::Dropped(_) => own.dropped += lines,
         }
         books.forget_if_idle(database);
     }
@@ -156,10 +153,10 @@ impl Health {
         books.of(database).last_success = now;
     }
 
-    pub(crate) fn failed(&self, endpoint: usize, database: &Database, reason: &str) {
+    pub(crate) fn failed(&self, endpoint: usize, database: &Database, reason: Failure) {
         let failure = LastFailure {
             at: SystemTime::now(),
-            reason: reason.to_owned(),
+            reason,
         };
         let mut books = self.0.lock();
         if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
@@ -213,6 +210,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{FailureKind, stats::reason::GivenUp};
 
     #[test]
     fn each_endpoint_and_database_has_its_own_figures() {
@@ -220,9 +218,14 @@ mod tests {
         health.set_endpoints(["http://a".to_owned(), "http://b".to_owned()].into_iter());
         health.admitted(&"x".into(), 5);
         health.settled(&"x".into(), 2, Settlement::Written);
-        health.settled(&"x".into(), 1, Settlement::Dropped(DropReason::Expired));
+        health.settled(&"x".into(), 1, Settlement::Dropped(GivenUp::Expired));
         health.written(1, &"x".into());
-        health.failed(0, &"y".into(), "why");
+        let why = Failure {
+            kind: FailureKind::TimedOut,
+            status: None,
+            message: "why".to_owned(),
+        };
+        health.failed(0, &"y".into(), why.clone());
         health.set_states((0, BreakerState::Open), &"y".into(), BreakerState::Open);
         let (endpoints, databases) = health.snapshot();
         assert!(endpoints[0].last_success.is_none() && endpoints[1].last_success.is_some());
@@ -230,7 +233,7 @@ mod tests {
         let x = &databases[0];
         assert_eq!((x.written, x.dropped, x.pending), (2, 1, 2));
         let y = &databases[1];
-        assert_eq!(y.last_failure.as_ref().unwrap().reason, "why");
+        assert_eq!(y.last_failure.as_ref().unwrap().reason, why);
         assert_eq!(health.last_failure().unwrap().0, "http://a");
     }
 

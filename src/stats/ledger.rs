@@ -1,45 +1,93 @@
 //! The counters, and the law that ties them:
-//! `recorded = written + rejected + dropped + pending`, at every instant.
+//! `recorded + recovered = written + rejected + dropped + pending`, at every instant.
 
 use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::{DatabaseStats, DropReason, EndpointStats};
+use crate::{DatabaseStats, EndpointStats, stats::reason::GivenUp};
 
-/// A snapshot of the ledger: how many measurements were recorded, and what became of each.
+/// A snapshot of the ledger: how many measurements were recorded, and what became of them.
 ///
-/// [`Display`](fmt::Display) prints the ledger line,
-/// `recorded=5 written=3 rejected=1 dropped=0 pending=1`.
+/// The law `recorded + recovered = written + rejected + dropped + pending` holds at every instant.
+/// [`Display`](fmt::Display) prints the ledger on one line,
+/// `recorded=5 written=3 rejected=1 dropped=0 pending=1`, with `recovered=` behind `recorded=` where
+/// that is not 0.
+///
+/// ```
+/// use actix_influxdb::{Config, Influx, Measurement};
+///
+/// # let influx = Influx::start(Config::v1("http://127.0.0.1:9"))?;
+/// influx.record(Measurement::new("example", "login").field("ms", 12.5)).ok();
+/// let stats = influx.stats();
+/// assert!(stats.balanced());
+/// assert_eq!(stats.places.total(), stats.pending);
+/// println!("{stats}, of these are in flight: {}", stats.places.in_flight);
+/// # Ok::<(), actix_influxdb::StartError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Every measurement that was given to `record`, `deliver` or the buffer actor.
+    /// Measurements that were given to `record`, `deliver` or [`Influx::addr`](crate::Influx::addr).
     pub recorded: u64,
-    /// The server has said that it stored them.
+    /// Measurements of an earlier process, read from its spool. Always 0 in this version, which has
+    /// no spool.
+    pub recovered: u64,
+    /// Measurements that the server has stored.
     pub written: u64,
-    /// The server has said that it will not store them.
+    /// Measurements that the server has rejected.
     pub rejected: u64,
-    /// Never delivered, by reason.
+    /// Measurements that were dropped, by reason.
     pub dropped: Dropped,
-    /// Recorded, and none of the above yet.
+    /// Measurements that are neither written, nor rejected, nor dropped yet.
     pub pending: u64,
-    /// Tag values that went out as `_other`: see
+    /// Where the pending measurements are. The places add up to `pending`.
+    pub places: Places,
+    /// Tag values that were replaced by `_other`: see
     /// [`Config::max_tag_values`](crate::Config::max_tag_values). Not part of the law, because the
     /// measurements themselves are not lost.
     pub tags_capped: u64,
-    /// Each endpoint, in the order of [`Config::url`](crate::Config::url): whether it is in service,
-    /// its last success and its last failure.
+    /// The endpoints, in the order of [`Config::url`](crate::Config::url).
     pub endpoints: Vec<EndpointStats>,
-    /// Each database that was sent to, by name.
+    /// The databases that were sent to, by name.
     pub databases: Vec<DatabaseStats>,
 }
 
 impl Stats {
-    /// Does the law `recorded = written + rejected + dropped + pending` hold? It always does: the
-    /// five are counted apart, and this is how a test or a health check sees that they agree.
+    /// Whether the law `recorded + recovered = written + rejected + dropped + pending` holds. The
+    /// counters are kept apart, so a test or a health check can see that they agree.
     pub fn balanced(&self) -> bool {
-        self.recorded == self.written + self.rejected + self.dropped.total() + self.pending
+        let ended = self.written + self.rejected + self.dropped.total();
+        self.recorded + self.recovered == ended + self.pending
+    }
+}
+
+/// Where pending measurements are.
+///
+/// The places add up to [`Stats::pending`] in every snapshot. `in_flight` is counted when the buffer
+/// actor has handled an answer or has sent something: in between, a measurement that has just ended
+/// may be missing from `buffered` in place of `in_flight`.
+///
+/// ```
+/// # fn is_waiting_for_the_server(stats: &actix_influxdb::Stats) -> bool {
+/// stats.places.in_flight > 0
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Places {
+    /// Measurements in memory that are not being sent: in thread buffers and in the backlog.
+    pub buffered: u64,
+    /// Measurements in POSTs that have no answer yet.
+    pub in_flight: u64,
+    /// Measurements on disk. Always 0 in this version, which has no spool.
+    pub spooled: u64,
+}
+
+impl Places {
+    /// Returns the number of pending measurements, wherever they are.
+    pub fn total(&self) -> u64 {
+        self.buffered + self.in_flight + self.spooled
     }
 }
 
@@ -47,6 +95,7 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             recorded,
+            recovered,
             written,
             rejected,
             dropped,
@@ -54,17 +103,26 @@ impl fmt::Display for Stats {
             ..
         } = self;
         let dropped = dropped.total();
+        write!(f, "recorded={recorded} ")?;
+        if *recovered > 0 {
+            write!(f, "recovered={recovered} ")?;
+        }
         write!(
             f,
-            "recorded={recorded} written={written} rejected={rejected} dropped={dropped} \
-             pending={pending}"
+            "written={written} rejected={rejected} dropped={dropped} pending={pending}"
         )
     }
 }
 
 macro_rules! dropped {
     ($($(#[$doc:meta])+ $name:ident,)+) => {
-        /// Measurements that were never delivered, by reason.
+        /// Number of dropped measurements, by [`DropReason`](crate::DropReason).
+        ///
+        /// ```
+        /// # fn lost_to_overload(stats: &actix_influxdb::Stats) -> u64 {
+        /// stats.dropped.buffer_full + stats.dropped.overflow
+        /// # }
+        /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Dropped {
@@ -72,7 +130,7 @@ macro_rules! dropped {
         }
 
         impl Dropped {
-            /// All of them.
+            /// Returns the number of dropped measurements, for whatever reason.
             pub fn total(&self) -> u64 {
                 0 $(+ self.$name)+
             }
@@ -82,7 +140,7 @@ macro_rules! dropped {
             }
         }
 
-        /// The reasons that there are, `buffer_full=3 sampled=1`; `none` without any.
+        /// Prints the reasons with their counts, `buffer_full=3 sampled=1`; `none` if all are 0.
         impl fmt::Display for Dropped {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let all = [$((stringify!($name), self.$name)),+];
@@ -100,22 +158,24 @@ macro_rules! dropped {
 dropped! {
     /// Recorded while [`Config::enabled`](crate::Config::enabled) was off.
     disabled,
-    /// The measurement itself was at fault: no field, or a name InfluxDB does not take.
+    /// Not recorded, because the measurement was invalid: no field, or a name that InfluxDB does not
+    /// accept.
     invalid,
-    /// As much was pending as [`Config::max_buffer_size`](crate::Config::max_buffer_size) or
-    /// [`Config::max_buffer_bytes`](crate::Config::max_buffer_bytes) allows.
+    /// Not recorded, because the limit of
+    /// [`Config::max_buffer_size`](crate::Config::max_buffer_size) or
+    /// [`Config::max_buffer_bytes`](crate::Config::max_buffer_bytes) was reached.
     buffer_full,
-    /// Recorded after shutdown had begun.
+    /// Not recorded, because shutdown had begun.
     stopping,
-    /// Pending, and given up for others when the buffer was full: see
+    /// Evicted from a full buffer to make room for others: see
     /// [`Config::overflow`](crate::Config::overflow).
     overflow,
-    /// In a batch that was not drawn: see
+    /// In a batch that was not selected for sending: see
     /// [`Config::sample_probability`](crate::Config::sample_probability).
     sampled,
     /// Pending for longer than [`Config::max_age`](crate::Config::max_age).
     expired,
-    /// Still pending when the time for shutdown had passed.
+    /// Still pending when the shutdown's timeout had passed.
     undelivered,
 }
 
@@ -132,10 +192,11 @@ pub(crate) struct Tally {
 pub(crate) enum Settlement {
     Written,
     Rejected,
-    Dropped(DropReason),
+    Dropped(GivenUp),
 }
 
-/// What has left the thread buffers. ThreadBuffers hold the rest: see [`Intake::stats`](crate::ingest::intake::Intake).
+/// The counters of all that has left the thread buffers, which count the rest: see
+/// [`Intake::stats`](crate::ingest::intake::Intake).
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<Stats>);
 
@@ -154,10 +215,10 @@ impl Ledger {
         match settlement {
             Settlement::Written => books.written += lines,
             Settlement::Rejected => books.rejected += lines,
-            Settlement::Dropped(DropReason::Overflow) => books.dropped.overflow += lines,
-            Settlement::Dropped(DropReason::Sampled) => books.dropped.sampled += lines,
-            Settlement::Dropped(DropReason::Expired) => books.dropped.expired += lines,
-            Settlement::Dropped(DropReason::Undelivered) => books.dropped.undelivered += lines,
+            Settlement::Dropped(GivenUp::Overflow) => books.dropped.overflow += lines,
+            Settlement::Dropped(GivenUp::Sampled) => books.dropped.sampled += lines,
+            Settlement::Dropped(GivenUp::Expired) => books.dropped.expired += lines,
+            Settlement::Dropped(GivenUp::Undelivered) => books.dropped.undelivered += lines,
         }
     }
 
@@ -169,8 +230,23 @@ impl Ledger {
         books.tags_capped += tally.tags_capped;
     }
 
+    /// So many of the pending measurements are in flight.
+    pub(crate) fn set_in_flight(&self, lines: usize) {
+        self.0.lock().places.in_flight = lines as u64;
+    }
+
+    /// The counters, with all places but the thread buffers.
     pub(crate) fn snapshot(&self) -> Stats {
-        self.0.lock().clone()
+        let mut stats = self.0.lock().clone();
+        let Places {
+            buffered,
+            in_flight,
+            spooled,
+        } = &mut stats.places;
+        // What has ended since it was counted is in flight no more.
+        *in_flight = (*in_flight).min(stats.pending - *spooled);
+        *buffered = stats.pending - *spooled - *in_flight;
+        stats
     }
 }
 
@@ -198,6 +274,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_recovered_is_on_the_side_of_what_was_recorded() {
+        let stats = Stats {
+            recorded: 5,
+            recovered: 2,
+            written: 6,
+            pending: 1,
+            ..Stats::default()
+        };
+        assert!(stats.balanced());
+        assert_eq!(
+            stats.to_string(),
+            "recorded=5 recovered=2 written=6 rejected=0 dropped=0 pending=1"
+        );
+    }
+
+    #[test]
+    fn the_places_add_up_to_what_is_pending_whatever_was_counted_last() {
+        let ledger = Ledger::default();
+        ledger.admit(6);
+        ledger.set_in_flight(4);
+        let places = ledger.snapshot().places;
+        assert_eq!((places.buffered, places.in_flight), (2, 4));
+        ledger.settle(3, Settlement::Written);
+        let places = ledger.snapshot().places;
+        assert_eq!((places.total(), places.in_flight), (3, 3));
+    }
+
+    #[test]
     fn the_reasons_of_losses_print_by_name() {
         let mut dropped = Dropped::default();
         assert_eq!(dropped.to_string(), "none");
@@ -221,8 +325,8 @@ mod tests {
         ledger.settle(2, Settlement::Written);
         ledger.settle(1, Settlement::Rejected);
         for (reason, dropped) in [
-            (DropReason::Undelivered, "invalid=1 undelivered=1"),
-            (DropReason::Expired, "invalid=1 expired=1 undelivered=1"),
+            (GivenUp::Undelivered, "invalid=1 undelivered=1"),
+            (GivenUp::Expired, "invalid=1 expired=1 undelivered=1"),
         ] {
             ledger.settle(1, Settlement::Dropped(reason));
             assert_eq!(ledger.snapshot().dropped.to_string(), dropped);

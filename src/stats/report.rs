@@ -4,23 +4,38 @@ use std::{fmt, time::Duration};
 
 use futures_channel::oneshot;
 
-use crate::{Database, Stats, batch::Lines};
+use crate::{Database, DropReason, Rejection, Stats, batch::Lines};
 
-/// What became of one measurement.
+/// What became of one measurement: the answer of [`Influx::deliver`](crate::Influx::deliver).
+///
+/// ```
+/// use actix_influxdb::{Delivery, Influx, Measurement};
+///
+/// async fn order(influx: &Influx) {
+///     let order = Measurement::new("example", "order").field("price", 9.9);
+///     match influx.deliver(order).await {
+///         Delivery::Written => println!("stored"),
+///         Delivery::Rejected { reason } => println!("refused by the server: {reason}"),
+///         Delivery::Dropped { reason } => println!("not delivered: {reason}"),
+///         _ => {}
+///     }
+/// }
+/// # let _ = order;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// The server has stored it.
+    /// The server has stored the measurement.
     Written,
-    /// The server has said that it will not store it.
+    /// The server has rejected the measurement: it will not store it.
     Rejected {
-        /// In the server's words.
-        reason: String,
+        /// The server's refusal.
+        reason: Rejection,
     },
-    /// It was given up, or never taken.
+    /// The measurement was not recorded, or was given up while it was pending.
     Dropped {
-        /// Why.
-        reason: String,
+        /// Why it was dropped.
+        reason: DropReason,
     },
 }
 
@@ -29,18 +44,19 @@ pub enum Delivery {
 pub(crate) struct Ticket(oneshot::Sender<Delivery>);
 
 impl Ticket {
-    /// A ticket, and the answer to come. A ticket that is dropped answers too.
+    /// A ticket, and the answer to come. Whatever is recorded settles its ticket; only where delivery
+    /// is disabled a ticket is dropped.
     pub(crate) fn new() -> (Self, impl Future<Output = Delivery> + Send) {
         let (sender, receiver) = oneshot::channel();
         let delivery = async {
-            receiver.await.unwrap_or_else(|_| Delivery::Dropped {
-                reason: "delivery is disabled or has stopped".to_owned(),
+            receiver.await.unwrap_or(Delivery::Dropped {
+                reason: DropReason::Disabled,
             })
         };
         (Self(sender), delivery)
     }
 
-    /// Nobody may be waiting any more; that is fine.
+    /// Answers the caller, if it still waits.
     pub(crate) fn answer(self, delivery: Delivery) {
         _ = self.0.send(delivery);
     }

@@ -9,15 +9,15 @@ use crate::{
 static ENCODER: LazyLock<Encoder> =
     LazyLock::new(|| Encoder::new([], Precision::Nanoseconds, false));
 
-/// Appends the line that a measurement becomes, as it goes out without base tags, at nanosecond
-/// precision: so a test can see what a program records, without a pipeline and a server.
+/// Appends a measurement's line to `out`, without base tags and in nanoseconds: so a test can see what
+/// a program records, without a pipeline and a server.
 ///
 /// ```
-/// use actix_influxdb::{Measurement, testing};
+/// use actix_influxdb::{Measurement, Timestamp, testing};
 ///
 /// let mut lines = Vec::new();
 /// let login = Measurement::new("example", "login").tag("method", "o auth").field("ms", 12.5);
-/// testing::encode(login.timestamp(1_700_000_000_000_000_000), &mut lines)?;
+/// testing::encode(login.timestamp(Timestamp::from_nanos(1_700_000_000_000_000_000)), &mut lines)?;
 /// assert_eq!(lines, b"login,method=o\\ auth ms=12.5 1700000000000000000\n");
 /// # Ok::<(), actix_influxdb::RecordError>(())
 /// ```
@@ -45,7 +45,9 @@ mod tests {
             encode(invalid, &mut lines),
             Err(RecordError::NoFields { .. })
         ));
-        let valid = Measurement::new("db", "m").field("x", 1).timestamp(7);
+        let valid = Measurement::new("db", "m")
+            .field("x", 1)
+            .timestamp(crate::Timestamp::from_nanos(7));
         encode(valid, &mut lines).unwrap();
         assert_eq!(lines, b"before ok=true\nm x=1i 7\n");
     }

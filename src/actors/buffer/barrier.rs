@@ -6,7 +6,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, ResponseFuture, Wra
 use futures_channel::oneshot;
 
 use super::BufferActor;
-use crate::{FlushReport, ShutdownReport, actors::ingest::Barrier, influx::shared::Shared};
+use crate::{FlushReport, ShutdownReport, actors::messages::internal::Barrier};
 
 /// Of the time that there is, the part that what was sent before may take: under a flood, it is not
 /// all taken in that.
@@ -40,7 +40,7 @@ impl BufferActor {
                 Ok(report) => report.await.ok(),
                 Err(_) => None,
             }
-            .unwrap_or_else(|| not_flushed(&shared))
+            .unwrap_or_else(|| shared.not_flushed())
         })
     }
 
@@ -60,7 +60,7 @@ impl BufferActor {
                 Ok(report) => report.await.ok(),
                 Err(_) => None,
             }
-            .unwrap_or_else(|| not_shut_down(&shared))
+            .unwrap_or_else(|| shared.not_shut_down())
         })
     }
 
@@ -83,21 +83,4 @@ impl BufferActor {
             .map(|_, buffer, context| go_on(buffer, context));
         context.spawn(go_on);
     }
-}
-
-/// The report where the buffer actor has ended before it gave one.
-pub(crate) fn not_flushed(shared: &Shared) -> FlushReport {
-    FlushReport {
-        undelivered: shared.intake.stats().pending,
-        ..FlushReport::default()
-    }
-}
-
-/// The report where the buffer actor has ended before it gave one.
-pub(crate) fn not_shut_down(shared: &Shared) -> ShutdownReport {
-    shared.end().unwrap_or_else(|| ShutdownReport {
-        undelivered: shared.intake.stats().pending,
-        stats: shared.stats(),
-        ..ShutdownReport::default()
-    })
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use actix::{AsyncContext as _, Context, SpawnHandle};
 
-use super::{BufferActor, Wake};
-use crate::ingest::wakeup::Due;
+use super::BufferActor;
+use crate::{actors::messages::internal::Wake, ingest::wakeup::Due};
 
 /// A timer for what waits in the thread buffers.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl BufferActor {
             let Some(evicted) = self.dispatcher.evict(self.config.overflow, now) else {
                 break;
             };
-            self.settle(evicted);
+            self.settle(evicted, None);
         }
     }
 

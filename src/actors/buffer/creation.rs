@@ -2,9 +2,10 @@
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, messages::Created, telling::shown};
+use super::{BufferActor, telling::shown};
 use crate::{
     Database,
+    actors::messages::internal::Created,
     endpoint::Endpoint,
     logging,
     printable::{LIMIT, printable},

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, Isolated, Returned};
+use super::BufferActor;
 use crate::{
-    BreakerState, Database, Delivery,
-    actors::{replay::Isolate, reply::Reply},
+    BreakerState, Database, Delivery, DropReason, Rejection,
+    actors::{
+        messages::internal::{Isolate, Isolated, Returned},
+        reply::Reply,
+    },
     delivery::{
         backlog::{Disposition, LoanId, Settled},
         breakers::State,
@@ -71,9 +74,12 @@ impl BufferActor {
                 let retry = Retry::refused(&refusal);
                 self.failed(&database, &retry, outcome, context);
             }
-            Verdict::TooLarge { reason } => {
+            Verdict::TooLarge { reason, status } => {
                 let outcome = self.dispatcher.too_large(loan, &reason, terms);
-                let retry = Retry::too_large(&reason);
+                let retry = Retry {
+                    status: Some(status),
+                    ..Retry::too_large(&reason)
+                };
                 self.failed(&database, &retry, outcome, context);
             }
             Verdict::Retry(retry) => {
@@ -102,7 +108,7 @@ impl BufferActor {
         if let Some(endpoint) = endpoint {
             self.tell_recovery(endpoint, database, &closed, context);
         }
-        settled.into_iter().for_each(|run| self.settle(run));
+        settled.into_iter().for_each(|run| self.settle(run, None));
         if closed.endpoint.is_some() || closed.database.is_some() {
             self.show_states(endpoint, database);
         }
@@ -125,7 +131,7 @@ impl BufferActor {
         } = outcome;
         if let Some(endpoint) = endpoint {
             let health = &self.shared.health;
-            health.failed(endpoint, database, &retry.reason);
+            health.failed(endpoint, database, retry.failure());
             self.tell_recovery(endpoint, database, &closed, context);
             if counts {
                 self.tell_failure(endpoint, database, retry, opened, context);
@@ -138,7 +144,8 @@ impl BufferActor {
         if let Some(measurements) = is_kept {
             self.tell_retry(database, measurements, retry);
         }
-        settled.into_iter().for_each(|run| self.settle(run));
+        let status = retry.status;
+        settled.into_iter().for_each(|run| self.settle(run, status));
         self.show_states(endpoint, database);
     }
 
@@ -178,7 +185,9 @@ impl BufferActor {
         match found {
             Some((named, refusal)) => {
                 let outcome = self.dispatcher.named(loan, named, &refusal, self.now());
-                outcome.settled.into_iter().for_each(|run| self.settle(run));
+                let status = Some(refusal.status);
+                let settled = outcome.settled.into_iter();
+                settled.for_each(|run| self.settle(run, status));
                 self.pump(context);
             }
             // It is tried again, but not at once: what made the replay actor panic may do so again.
@@ -191,8 +200,9 @@ impl BufferActor {
         }
     }
 
-    /// Enters in the ledger what has left the backlog, and tells all who want to know.
-    pub(super) fn settle(&mut self, settled: Settled) {
+    /// Enters in the ledger what has left the backlog, and notifies log, subscribers and tickets.
+    /// `status` is that of the response which rejected it.
+    pub(super) fn settle(&mut self, settled: Settled, status: Option<u16>) {
         let Settled {
             database,
             batch,
@@ -203,12 +213,12 @@ impl BufferActor {
         let (settlement, delivery) = match &disposition {
             Disposition::Written => (Settlement::Written, Delivery::Written),
             Disposition::Rejected { reason } => {
-                let reason = reason.clone();
+                let reason = Rejection::new(status, reason.clone());
                 (Settlement::Rejected, Delivery::Rejected { reason })
             }
             Disposition::Dropped(reason) => {
                 let settlement = Settlement::Dropped(*reason);
-                let reason = reason.to_string();
+                let reason = DropReason::from(*reason);
                 (settlement, Delivery::Dropped { reason })
             }
         };
@@ -229,7 +239,7 @@ impl BufferActor {
         if let Disposition::Rejected { reason } = &disposition {
             self.log_rejected(&database, &batch.lines, reason);
         }
-        self.tell_end(database, &batch.lines, disposition);
+        self.tell_end(database, &batch.lines, delivery);
         self.shared.intake.spares.keep(batch.lines);
     }
 }

@@ -3,8 +3,8 @@
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, messages::Pinged};
-use crate::{PingError, logging};
+use super::BufferActor;
+use crate::{PingError, actors::messages::internal::Pinged, logging};
 
 impl BufferActor {
     /// A write was answered with an empty 2xx that is no 204. Asks once for each endpoint.

@@ -6,11 +6,12 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use futures_channel::oneshot;
 
 use super::{
-    BufferActor, messages,
+    BufferActor,
     undelivered::{self, End, LastFailure, Undelivered},
 };
 use crate::{
-    Database, DropReason, FlushReport, ShutdownReport,
+    Database, FlushReport, ShutdownReport,
+    actors::messages::internal,
     batch::{Batch, Lines},
     delivery::{
         backlog::{Disposition, Settled},
@@ -18,7 +19,7 @@ use crate::{
         verdict::Verdict,
     },
     logging,
-    stats::ledger::Settlement,
+    stats::{ledger::Settlement, reason::GivenUp},
 };
 
 /// How often a shutdown says what it still waits for.
@@ -250,7 +251,7 @@ impl BufferActor {
     /// is wrong with the database that has the most pending.
     fn last_failure(&self) -> Option<LastFailure> {
         if let Some((url, failure)) = self.shared.health.last_failure() {
-            let reason = failure.reason;
+            let reason = failure.reason.message;
             return Some(LastFailure { url, reason });
         }
         let backlog = self.dispatcher.backlog();
@@ -282,7 +283,7 @@ impl BufferActor {
         self.send_events(context);
         // Behind what has been sent to this actor so far, and a turn of the runtime later than
         // the answers.
-        context.notify(messages::End);
+        context.notify(internal::End);
     }
 
     /// The end came without a shutdown.
@@ -337,12 +338,13 @@ impl BufferActor {
         let all = self.dispatcher.take_all();
         let give_up = |(database, number, batch): (Database, u64, Batch)| {
             let lines = batch.lines.clone();
-            self.settle(Settled {
+            let settled = Settled {
                 database: database.clone(),
                 batch,
                 number,
-                disposition: Disposition::Dropped(DropReason::Undelivered),
-            });
+                disposition: Disposition::Dropped(GivenUp::Undelivered),
+            };
+            self.settle(settled, None);
             (database, lines)
         };
         all.into_iter().map(give_up).collect()

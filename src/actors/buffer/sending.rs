@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, Returned};
+use super::BufferActor;
 use crate::{
-    actors::{reply::Reply, writer::Write},
+    actors::{
+        messages::internal::{Returned, Write},
+        reply::Reply,
+    },
     delivery::{
         dispatcher::{Dispatch, NextUp},
         verdict::{Cause, Retry, Scope, Verdict},
@@ -25,7 +28,7 @@ impl BufferActor {
                 Some(NextUp::Send(dispatch)) => self.send(writer, dispatch, context),
                 Some(NextUp::Sampled(settled)) => {
                     self.writers.put_back(writer);
-                    settled.into_iter().for_each(|run| self.settle(run));
+                    settled.into_iter().for_each(|run| self.settle(run, None));
                 }
                 None => {
                     self.writers.put_back(writer);
@@ -33,6 +36,8 @@ impl BufferActor {
                 }
             }
         }
+        let in_flight = self.dispatcher.in_flight();
+        self.shared.intake.ledger.set_in_flight(in_flight);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
         self.arm_rejection_summary(context);
@@ -107,7 +112,7 @@ impl BufferActor {
         let limit = self.config.max_age.and_then(|age| now.checked_sub(age));
         if let Some(limit) = limit {
             let expired = self.dispatcher.expire(limit, now);
-            expired.into_iter().for_each(|run| self.settle(run));
+            expired.into_iter().for_each(|run| self.settle(run, None));
         }
     }
 }

@@ -10,10 +10,9 @@ use super::{
     outages::{End, News, REMIND_EVERY},
 };
 use crate::{
-    Database, Event,
+    Database, Delivery, Event,
     batch::Lines,
     delivery::{
-        backlog::Disposition,
         breaker::Recovery,
         breakers::{Closed, Opened},
         verdict::Retry,
@@ -132,14 +131,14 @@ impl BufferActor {
         if opened.is_endpoints && is_new {
             self.subscribers.push(Event::EndpointDown {
                 url: url.clone(),
-                reason: reason.clone(),
+                reason: retry.failure(),
             });
         }
         if is_misconfigured && (is_new || news == News::Worse) {
             self.subscribers.push(Event::ConfigurationFault {
                 url,
                 database: (!opened.is_endpoints).then(|| database.clone()),
-                reason: reason.clone(),
+                reason: retry.failure(),
             });
         }
         self.arm_reminder(context);
@@ -152,7 +151,7 @@ impl BufferActor {
         self.subscribers.push(Event::Retrying {
             database: database.clone(),
             measurements,
-            reason: retry.reason.clone(),
+            reason: retry.failure(),
         });
     }
 
@@ -206,17 +205,17 @@ impl BufferActor {
         }
     }
 
-    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, disposition: Disposition) {
+    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, delivery: Delivery) {
         if self.subscribers.is_empty() {
             return;
         }
         let measurements = lines.len();
-        match disposition {
-            Disposition::Written => self.subscribers.push(Event::Written {
+        match delivery {
+            Delivery::Written => self.subscribers.push(Event::Written {
                 database,
                 measurements,
             }),
-            Disposition::Rejected { reason } => {
+            Delivery::Rejected { reason } => {
                 for line in lines.iter() {
                     let line = String::from_utf8_lossy(line);
                     self.subscribers.push(Event::Rejected {
@@ -226,7 +225,7 @@ impl BufferActor {
                     });
                 }
             }
-            Disposition::Dropped(reason) => self.subscribers.push(Event::Dropped {
+            Delivery::Dropped { reason } => self.subscribers.push(Event::Dropped {
                 database,
                 measurements,
                 reason,

@@ -18,7 +18,11 @@ use tokio::{
 use super::*;
 use crate::{
     Delivery, Measurement, RecordError, Stats,
-    actors::{Addresses, IngestActor, replay::ReplayActor, writer::Write},
+    actors::{
+        Addresses, IngestActor,
+        messages::{Deliver, GetStats, internal::Write},
+        replay::ReplayActor,
+    },
     delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
 };
 
@@ -120,6 +124,7 @@ impl Rig {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
         assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        assert_eq!(stats.pending, stats.places.total());
         stats
     }
 
@@ -147,6 +152,7 @@ fn retry(scope: Scope) -> Verdict {
 
 fn rejected() -> Verdict {
     Verdict::Refused(Refusal {
+        status: 400,
         reason: "on purpose".to_owned(),
         text: "on purpose".to_owned(),
         json: None,

@@ -8,9 +8,10 @@ use std::{
 
 use actix::{Addr, AsyncContext as _, Context, ResponseFuture};
 
-use super::{BufferActor, Reconfigure, Update};
+use super::BufferActor;
 use crate::{
     ConfigError,
+    actors::messages::{Update, internal::Reconfigure},
     influx::shared::Shared,
     influx::turn::{Refused, Taken},
 };

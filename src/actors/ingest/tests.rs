@@ -1,4 +1,4 @@
-use actix::System;
+use actix::{Message, System};
 
 use super::*;
 use crate::{Config, RecordError, actors::Addresses};

@@ -265,7 +265,7 @@ fn what_expires_goes_with_the_newest_line_of_its_batch_and_nothing_that_is_out()
     let mut expired = |limit| -> Vec<usize> {
         let settled = backlog.expire(limit).into_iter();
         settled
-            .inspect(|run| assert_eq!(run.disposition, Disposition::Dropped(DropReason::Expired)))
+            .inspect(|run| assert_eq!(run.disposition, Disposition::Dropped(GivenUp::Expired)))
             .map(|run| run.batch.lines.len())
             .collect()
     };

@@ -168,6 +168,7 @@ impl World {
 
 fn refusal() -> Refusal {
     Refusal {
+        status: 400,
         reason: "status 400: why".to_owned(),
         text: "why".to_owned(),
         json: None,

@@ -20,6 +20,7 @@ fn rejected(reason: &str) -> Part {
 
 fn refusal(text: &str, json: Option<serde_json::Value>) -> Refusal {
     Refusal {
+        status: 400,
         reason: format!("status 400: {text}"),
         text: text.to_owned(),
         json,

@@ -168,7 +168,7 @@ fn what_is_refused_leaves_no_trace_but_in_the_counts() {
     assert!(matches!(
         error,
         RecordError::BufferFull {
-            unit: "bytes",
+            unit: crate::BufferUnit::Bytes,
             limit: 1_024,
             ..
         }

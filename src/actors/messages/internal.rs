@@ -1,0 +1,106 @@
+//! Messages between the actors of one pipeline.
+
+use std::time::Duration;
+
+use actix::Message;
+use bytes::Bytes;
+use futures_channel::oneshot;
+
+use crate::{
+    Database, PingError, ServerInfo,
+    actors::reply::Reply,
+    batch::Lines,
+    delivery::{
+        backlog::LoanId,
+        contacts::Contact,
+        isolation::Named,
+        verdict::{Refusal, Verdict},
+    },
+    endpoint::Endpoint,
+};
+
+/// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
+#[derive(Debug)]
+pub(crate) struct InOrder<M>(pub(crate) M);
+
+impl<M: Message> Message for InOrder<M> {
+    type Result = M::Result;
+}
+
+/// From a recording thread: look what is due.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Wake;
+
+/// From the handle: the configuration has been changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reconfigure;
+
+/// From a writer: the verdict on a POST.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Returned {
+    pub(crate) loan: LoanId,
+    pub(crate) writer: usize,
+    pub(crate) contact: Contact,
+    /// Whether the status was another than 204, with which all known servers answer a write.
+    pub(crate) is_unusual: bool,
+    pub(crate) verdict: Verdict,
+}
+
+/// From the replay actor: the lines that a refusal names; `None` if the actor died.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Isolated {
+    pub(crate) loan: LoanId,
+    pub(crate) found: Option<(Named, Refusal)>,
+}
+
+/// From the buffer actor to itself: the result of creating a database.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Created {
+    pub(crate) database: Database,
+    pub(crate) result: Result<(), String>,
+    /// Whether this was the first attempt since the database was found missing.
+    pub(crate) is_first: bool,
+}
+
+/// From the buffer actor to itself: the result of a ping.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Pinged {
+    pub(crate) result: Result<ServerInfo, PingError>,
+}
+
+/// From the buffer actor to itself: all reports are answered, end the thread.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct End;
+
+/// From the buffer actor to the ingest actor: answer when all that was sent before has been taken.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Barrier(pub(crate) oneshot::Sender<()>);
+
+/// From the buffer actor to a writer: POST this batch. The verdict goes to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Write {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) database: Database,
+    pub(crate) body: Bytes,
+    pub(crate) timeout: Duration,
+    pub(crate) reply: Reply<Returned>,
+}
+
+/// From the buffer actor to the replay actor: find the lines that a refusal names. The answer goes
+/// to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Isolate {
+    pub(crate) lines: Lines,
+    pub(crate) refusal: Refusal,
+    pub(crate) reply: Reply<Isolated>,
+}

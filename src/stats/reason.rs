@@ -1,0 +1,201 @@
+//! Why a measurement was rejected or dropped, and why a POST failed: typed, for programs that match.
+
+use crate::RecordError;
+
+/// The server's refusal to store a measurement.
+///
+/// [`Display`](std::fmt::Display) prints [`message`](Self::message).
+///
+/// ```
+/// use actix_influxdb::{Delivery, Rejection};
+///
+/// fn is_type_conflict(delivery: &Delivery) -> bool {
+///     match delivery {
+///         Delivery::Rejected { reason } => reason.message.contains("field type conflict"),
+///         _ => false,
+///     }
+/// }
+/// # assert!(!is_type_conflict(&Delivery::Written));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[display("{message}")]
+#[non_exhaustive]
+pub struct Rejection {
+    /// HTTP status of the response that rejected it; `None` if the last attempt got no response.
+    pub status: Option<u16>,
+    /// The server's message, on one line of at most 500 characters.
+    pub message: String,
+}
+
+impl Rejection {
+    pub(crate) fn new(status: Option<u16>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, message }
+    }
+}
+
+/// Why a measurement was dropped: before it was recorded, or while it was pending.
+///
+/// Every reason but [`Forked`](Self::Forked) has a counter of its own in
+/// [`Stats::dropped`](crate::Stats::dropped).
+///
+/// ```
+/// use actix_influxdb::{Delivery, DropReason};
+///
+/// fn is_worth_retrying(delivery: &Delivery) -> bool {
+///     matches!(delivery, Delivery::Dropped { reason: DropReason::BufferFull(_) })
+/// }
+/// # assert!(!is_worth_retrying(&Delivery::Written));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// [`Config::enabled`](crate::Config::enabled) is off.
+    #[display("delivery is disabled (enabled)")]
+    Disabled,
+    /// The measurement itself is invalid; the error says what is wrong with it.
+    #[display("{_0}")]
+    Invalid(RecordError),
+    /// The buffer was full when the measurement was recorded; the error
+    /// ([`RecordError::BufferFull`]) says which limit was reached.
+    #[display("{_0}")]
+    BufferFull(RecordError),
+    /// The measurement was recorded after shutdown had begun.
+    #[display("the measurement was not recorded: delivery is stopping or has stopped")]
+    Stopping,
+    /// [`Influx::deliver`](crate::Influx::deliver) was called in a fork of the process that started
+    /// delivery. Nothing is delivered from a fork.
+    #[display("called in a fork of the process that has started delivery")]
+    Forked,
+    /// The measurement's batch was not selected by
+    /// [`Config::sample_probability`](crate::Config::sample_probability).
+    #[display("the batch was not selected for sending (sample_probability)")]
+    Sampled,
+    /// The buffer was full and the measurement was evicted to make room for others: see
+    /// [`Config::overflow`](crate::Config::overflow).
+    #[display("the buffer was full and the measurement was evicted (overflow)")]
+    Overflow,
+    /// The measurement was pending for longer than [`Config::max_age`](crate::Config::max_age).
+    #[display("the measurement was pending for longer than max_age")]
+    Expired,
+    /// The measurement was still pending when the shutdown's timeout had passed, or when delivery
+    /// ended unexpectedly.
+    #[display("the measurement was not delivered before the shutdown's timeout")]
+    Undelivered,
+}
+
+impl DropReason {
+    /// The reason of a measurement that was not recorded.
+    pub(crate) fn of(error: RecordError) -> Self {
+        match error {
+            RecordError::Stopping | RecordError::NotInstalled => Self::Stopping,
+            RecordError::BufferFull { .. } => Self::BufferFull(error),
+            RecordError::NoFields { .. }
+            | RecordError::InvalidName { .. }
+            | RecordError::InvalidTimestamp { .. } => Self::Invalid(error),
+        }
+    }
+}
+
+/// Why a pending measurement was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    Sampled,
+    Overflow,
+    Expired,
+    Undelivered,
+}
+
+impl From<GivenUp> for DropReason {
+    fn from(given_up: GivenUp) -> Self {
+        match given_up {
+            GivenUp::Sampled => Self::Sampled,
+            GivenUp::Overflow => Self::Overflow,
+            GivenUp::Expired => Self::Expired,
+            GivenUp::Undelivered => Self::Undelivered,
+        }
+    }
+}
+
+/// Why a POST was not written.
+///
+/// [`Display`](std::fmt::Display) prints [`message`](Self::message).
+///
+/// ```
+/// use actix_influxdb::{Event, FailureKind};
+///
+/// fn needs_a_person(event: &Event) -> bool {
+///     match event {
+///         Event::EndpointDown { reason, .. } => reason.kind == FailureKind::Unauthorized,
+///         _ => false,
+///     }
+/// }
+/// # assert!(!needs_a_person(&Event::Missed { events: 1 }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[display("{message}")]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// HTTP status of the response; `None` if there was no response.
+    pub status: Option<u16>,
+    /// What happened, on one line of at most 500 characters: the server's or the network's message.
+    pub message: String,
+}
+
+/// The kind of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// No connection: refused, host not found, no route, no TLS.
+    #[display("unreachable")]
+    Unreachable,
+    /// No complete response within [`Config::request_timeout`](crate::Config::request_timeout).
+    #[display("timed out")]
+    TimedOut,
+    /// The connection was closed before the response was complete, or the response is not HTTP/1.1.
+    #[display("interrupted")]
+    Interrupted,
+    /// The server can't store anything at the moment: a status 429 or 5xx, or an error of its own.
+    #[display("unavailable")]
+    Unavailable,
+    /// The server refuses the credentials (status 401).
+    #[display("unauthorized")]
+    Unauthorized,
+    /// The server doesn't know the database.
+    #[display("missing database")]
+    MissingDatabase,
+    /// Another fault that lasts until a setting is changed, here or on the server: a wrong URL, a
+    /// missing right, a limit.
+    #[display("misconfigured")]
+    Misconfigured,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_that_was_not_recorded_is_dropped_for_the_reason_of_the_error() {
+        let invalid = RecordError::NoFields {
+            measurement: "m".to_owned(),
+        };
+        let full = RecordError::BufferFull {
+            pending: 7,
+            limit: 7,
+            unit: crate::BufferUnit::Bytes,
+        };
+        assert_eq!(DropReason::of(RecordError::Stopping), DropReason::Stopping);
+        assert_eq!(DropReason::of(full.clone()).to_string(), full.to_string());
+        assert_eq!(DropReason::of(full.clone()), DropReason::BufferFull(full));
+        assert_eq!(
+            DropReason::of(invalid.clone()).to_string(),
+            invalid.to_string()
+        );
+        assert_eq!(
+            DropReason::of(invalid.clone()),
+            DropReason::Invalid(invalid)
+        );
+    }
+}
