@@ -14,9 +14,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .measurement("my-service")
         .tag("version", env!("CARGO_PKG_VERSION"))
         .remote_ip(Placement::Omit)
-        .correlation_id("x-correlation-id", Placement::Field)?
+        .correlation_id("x-correlation-id", Placement::Field)
         .exclude("/health")
-        .exclude_regex(r"\.(css|svg)$")?
+        .exclude_regex(r"\.(css|svg)$")
         .customize(|_request, response, measurement| {
             if let Some(error) = response.error() {
                 measurement.set_field("error", error.to_string());

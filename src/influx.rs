@@ -231,7 +231,22 @@ impl Influx {
         self.0.shared.stats()
     }
 
-    /// Changes settings while it runs. Callers see limits, tags and the like at once; what is sent
+    /// Returns the configuration in force.
+    ///
+    /// [`Config::settings`] reads the single settings. `Debug` and all getters leave secrets out, but the
+    /// configuration has them: it can start another pipeline.
+    ///
+    /// ```no_run
+    /// # fn show(influx: &actix_influxdb::Influx) {
+    /// let config = influx.config();
+    /// println!("at most {} requests at a time", config.settings().max_clients());
+    /// # }
+    /// ```
+    pub fn config(&self) -> Config {
+        Config::clone(&self.0.shared.config())
+    }
+
+    /// Changes settings while delivery runs. Callers see limits, tags and the like at once; what is sent
     /// follows from the next batch on.
     ///
     /// ```no_run

@@ -205,9 +205,7 @@ async fn a_request_header_as_a_tag_is_guarded() {
 
     let fake = FakeInflux::start();
     let influx = Influx::start(config(&fake, 3)).unwrap();
-    let metrics = InfluxMetrics::new(&influx, "db")
-        .correlation_id("x-request-id", Placement::Tag)
-        .unwrap();
+    let metrics = InfluxMetrics::new(&influx, "db").correlation_id("x-request-id", Placement::Tag);
     let app = App::new().route("/", web::get().to(async || "ok"));
     let app = test::init_service(app.wrap(metrics)).await;
     for number in 0..10 {

@@ -47,9 +47,13 @@ fn written(measurements: usize) -> Event {
 async fn all(influx: &Influx, mut events: UnboundedReceiver<Event>) -> Vec<Event> {
     influx.shutdown(LONG).await;
     let mut all = Vec::new();
-    while let Some(event) = events.recv().await {
-        all.push(event);
-    }
+    let collect = async {
+        while let Some(event) = events.recv().await {
+            all.push(event);
+        }
+    };
+    let collected = tokio::time::timeout(LONG, collect).await;
+    collected.expect("the listener ends with delivery");
     all
 }
 

@@ -231,7 +231,8 @@ async fn a_subscriber_that_panics_takes_only_itself() {
     arbiter.spawn_fn(move || {
         _ = sender.send(Dies.start().recipient());
     });
-    influx.subscribe(started.recv().await.unwrap());
+    let started = tokio::time::timeout(LONG, started.recv()).await;
+    influx.subscribe(started.unwrap().unwrap());
     for _ in 0..3 {
         record(&influx, "db", 5);
         assert!(influx.flush(LONG).await.is_complete());

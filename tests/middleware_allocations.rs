@@ -142,7 +142,9 @@ fn per_request_of_a_server(metrics: Option<InfluxMetrics>, path: &str) -> f64 {
             server.await.unwrap();
         });
     });
-    let (address, handle) = told.recv().unwrap();
+    let (address, handle) = told
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .unwrap();
     let mut socket = TcpStream::connect(address).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(30)))

@@ -80,7 +80,7 @@ async fn an_update_inside_of_an_update_that_came_as_a_message_is_an_error_too() 
         config.max_buffer_size(1_000)
     });
     influx.addr().send(update).await.unwrap().unwrap();
-    let error = inner_came.recv().unwrap().unwrap_err();
+    let error = inner_came.recv_timeout(LONG).unwrap().unwrap_err();
     assert_eq!(error.to_string(), INSIDE);
     assert_eq!(max_buffer_size(&influx), "at most max_buffer_size, 1000");
 }
@@ -142,7 +142,7 @@ async fn delivery_goes_on_while_the_closure_of_an_update_takes_its_time() {
             config.max_buffer_size(1_000)
         })
     });
-    has_begun.recv().unwrap();
+    has_begun.recv_timeout(LONG).unwrap();
     let waiting = influx
         .addr()
         .send(Update::new(|config| config.max_clients(3)));

@@ -79,27 +79,28 @@ impl InfluxMetrics {
     /// not UTF-8 becomes U+FFFD.
     ///
     /// ```
-    /// # fn wrap(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
     /// use actix_influxdb::{InfluxMetrics, Placement};
     ///
     /// let metrics = InfluxMetrics::new(influx, "example")
-    ///     .correlation_id("x-correlation-id", Placement::Field)?;
-    /// # Ok(())
+    ///     .correlation_id("x-correlation-id", Placement::Field);
     /// # }
     /// ```
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// No header can have that name.
-    pub fn correlation_id(self, header: &str, placement: Placement) -> Result<Self, ConfigError> {
-        let name = HeaderName::from_bytes(header.as_bytes()).map_err(|_| {
+    /// If no HTTP header can have that name.
+    #[must_use]
+    #[track_caller]
+    pub fn correlation_id(self, header: &str, placement: Placement) -> Self {
+        let Ok(name) = HeaderName::from_bytes(header.as_bytes()) else {
             let allowed = "the name of an HTTP header: letters, digits and hyphens";
-            invalid("correlation_id", format!("{header:?}"), allowed)
-        })?;
-        Ok(self.with(|options| {
+            refuse("correlation_id", format!("{header:?}"), allowed);
+        };
+        self.with(|options| {
             options.correlation_header = name;
             options.correlation_id = placement;
-        }))
+        })
     }
 
     /// Whether `time_to_first_byte` is recorded. Default: `true`.
@@ -171,12 +172,13 @@ impl InfluxMetrics {
     }
 }
 
-pub(super) fn invalid(
-    option: &str,
-    value: String,
-    allowed: impl Into<Cow<'static, str>>,
-) -> ConfigError {
-    ConfigError::new(format!("InfluxMetrics::{option}"), value, allowed)
+/// Panics where the option was set: the middleware is built when the program starts, from what
+/// stands in its code.
+#[cold]
+#[track_caller]
+pub(super) fn refuse(option: &str, value: String, allowed: impl Into<Cow<'static, str>>) -> ! {
+    let setting = format!("InfluxMetrics::{option}");
+    panic!("{}", ConfigError::new(setting, value, allowed))
 }
 
 #[cfg(test)]
@@ -190,13 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_header_is_refused_by_name() {
-        let error = metrics().correlation_id("x request", Placement::Tag);
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "InfluxMetrics::correlation_id is \"x request\": the name of an HTTP header: letters, \
-             digits and hyphens"
-        );
+    #[should_panic = "InfluxMetrics::correlation_id is \"x request\": the name of an HTTP header: \
+                      letters, digits and hyphens"]
+    fn what_can_be_no_header_panics_when_built() {
+        _ = metrics().correlation_id("x request", Placement::Tag);
     }
 
     #[test]

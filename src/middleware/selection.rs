@@ -3,8 +3,7 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use regex::Regex;
 
-use super::{builder::invalid, transform::InfluxMetrics};
-use crate::ConfigError;
+use super::{builder::refuse, transform::InfluxMetrics};
 
 /// Which requests are recorded.
 impl InfluxMetrics {
@@ -20,23 +19,27 @@ impl InfluxMetrics {
     /// says so with `^` and `$`.
     ///
     /// ```
-    /// # fn wrap(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
     /// use actix_influxdb::InfluxMetrics;
     ///
-    /// let metrics = InfluxMetrics::new(influx, "example").exclude_regex("^/(health|static)/")?;
-    /// # Ok(())
+    /// let metrics = InfluxMetrics::new(influx, "example").exclude_regex("^/(health|static)/");
     /// # }
     /// ```
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// It is no regular expression, or a huge one.
-    pub fn exclude_regex(self, pattern: &str) -> Result<Self, ConfigError> {
-        let regex = Regex::new(pattern).map_err(|error| {
-            let allowed = format!("a regular expression: {error}");
-            invalid("exclude_regex", format!("{pattern:?}"), allowed)
-        })?;
-        Ok(self.with(|options| options.excluded_patterns.push(regex)))
+    /// If the pattern is not a valid regular expression, or compiles to more than 10 MB.
+    #[must_use]
+    #[track_caller]
+    pub fn exclude_regex(self, pattern: &str) -> Self {
+        let regex = match Regex::new(pattern) {
+            Ok(regex) => regex,
+            Err(error) => {
+                let allowed = format!("a regular expression: {error}");
+                refuse("exclude_regex", format!("{pattern:?}"), allowed)
+            }
+        };
+        self.with(|options| options.excluded_patterns.push(regex))
     }
 
     /// Leaves out the requests that end with `status`.
@@ -50,15 +53,25 @@ impl InfluxMetrics {
     /// Each measurement then has a field `weight`, 1 divided by `rate`, that says for how many
     /// requests it stands: `sum("weight")` is their number.
     ///
-    /// # Errors
+    /// ```
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
+    /// use actix_influxdb::InfluxMetrics;
     ///
-    /// `rate` is not above 0 and at most 1.
-    pub fn sample(self, rate: f64) -> Result<Self, ConfigError> {
+    /// let metrics = InfluxMetrics::new(influx, "example").sample(0.01);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `rate` is not above 0 and at most 1.
+    #[must_use]
+    #[track_caller]
+    pub fn sample(self, rate: f64) -> Self {
         if !(rate > 0.0 && rate <= 1.0 && rate.recip().is_finite()) {
             let allowed = "a number above 0, and at most 1 (for all requests)";
-            return Err(invalid("sample", rate.to_string(), allowed));
+            refuse("sample", rate.to_string(), allowed);
         }
-        Ok(self.with(|options| options.sample = Some(rate)))
+        self.with(|options| options.sample = Some(rate))
     }
 }
 
@@ -72,27 +85,31 @@ mod tests {
         InfluxMetrics::new(&influx, "db")
     }
 
+    /// The option panics, at the line that sets it.
     #[track_caller]
-    fn refused(result: Result<InfluxMetrics, ConfigError>, message: &str) {
-        let error = result.expect_err("it was accepted").to_string();
-        assert!(error.starts_with(message), "{error}");
+    fn refused(set: impl FnOnce(InfluxMetrics) -> InfluxMetrics, message: &str) {
+        let metrics = metrics();
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| set(metrics)));
+        let panic = panic.map(drop).expect_err("it was accepted");
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert!(text.starts_with(message), "{text}");
     }
 
     #[test]
     fn a_rate_is_above_0_and_at_most_1() {
         for rate in [0.001, 0.5, 1.0] {
-            metrics().sample(rate).unwrap();
+            _ = metrics().sample(rate);
         }
         for (rate, shown) in [(0.0, "0"), (-0.5, "-0.5"), (1.1, "1.1"), (f64::NAN, "NaN")] {
             let message = format!("InfluxMetrics::sample is {shown}: a number above 0");
-            refused(metrics().sample(rate), &message);
+            refused(|metrics| metrics.sample(rate), &message);
         }
     }
 
     #[test]
     fn what_is_no_regular_expression_is_refused_with_the_reason() {
         refused(
-            metrics().exclude_regex("^/(a"),
+            |metrics| metrics.exclude_regex("^/(a"),
             "InfluxMetrics::exclude_regex is \"^/(a\": a regular expression: ",
         );
     }

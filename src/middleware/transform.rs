@@ -124,6 +124,13 @@ use crate::{Database, Influx};
 /// of text at most, the header with the correlation id as the connection has read it, and what is
 /// added to its measurement, which is as much as the program adds.
 ///
+/// # Invalid options
+///
+/// The methods that build the middleware panic on an invalid option, at the line that sets it: the
+/// options of a middleware stand in the program's code, and a chain of methods ends in
+/// [`wrap`](actix_web::App::wrap). A program that takes an option from its configuration checks it
+/// before.
+///
 /// # What can go wrong
 ///
 /// Nothing that a client sees: if the buffer is full or delivery has stopped, the response is

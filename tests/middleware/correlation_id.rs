@@ -59,11 +59,7 @@ fn it_is_a_field_from_the_request_or_else_from_the_response() {
 #[test]
 fn its_header_and_place_can_be_chosen() {
     let service = Service::start_with(
-        |metrics| {
-            metrics
-                .correlation_id("X-Correlation-ID", Placement::Tag)
-                .unwrap()
-        },
+        |metrics| metrics.correlation_id("X-Correlation-ID", Placement::Tag),
         routes,
     );
     let mut client = service.connect();
@@ -81,11 +77,7 @@ fn its_header_and_place_can_be_chosen() {
         ],
     );
     let service = Service::start_with(
-        |metrics| {
-            metrics
-                .correlation_id("X-Request-ID", Placement::Omit)
-                .unwrap()
-        },
+        |metrics| metrics.correlation_id("X-Request-ID", Placement::Omit),
         routes,
     );
     service
@@ -119,7 +111,7 @@ fn headers_of_64_kib_leave_128_bytes_each_in_a_field_or_in_a_tag() {
     for placement in [Placement::Field, Placement::Tag] {
         let service = Service::start_with(
             |metrics| {
-                let metrics = metrics.correlation_id("X-Request-ID", placement).unwrap();
+                let metrics = metrics.correlation_id("X-Request-ID", placement);
                 metrics.remote_ip(placement).trust_forwarded(true)
             },
             routes,

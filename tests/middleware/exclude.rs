@@ -11,7 +11,7 @@ fn paths_patterns_and_statuses_are_left_out() {
     let service = Service::start_with(
         |metrics| {
             let metrics = metrics.exclude("/health").exclude("/ready");
-            let metrics = metrics.exclude_regex(r"^/static/.*\.css$").unwrap();
+            let metrics = metrics.exclude_regex(r"^/static/.*\.css$");
             metrics.exclude_status(StatusCode::NOT_FOUND)
         },
         |app| {

@@ -81,7 +81,6 @@ fn attack(placement: Placement) -> Vec<Point> {
             .trust_forwarded(true)
             .remote_ip(placement)
             .correlation_id("x-request-id", placement)
-            .unwrap()
     };
     let service = Service::start_with(build, routes);
     let mut served = 0;

@@ -186,7 +186,7 @@ async fn the_weight_is_1_divided_by_the_rate_however_a_request_ends() {
         let recorder = Recorder::start();
         // So often that each end is recorded at least once, but for one run of 10^11.
         for _ in 0..40 {
-            requests!(recorder.metrics().sample(0.5).unwrap(), query);
+            requests!(recorder.metrics().sample(0.5), query);
         }
         let points = recorder.finish().await;
         for expected in expected(query) {

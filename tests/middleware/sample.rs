@@ -9,7 +9,7 @@ use crate::{
 fn a_part_of_the_requests_is_recorded_with_the_weight_of_all() {
     const REQUESTS: usize = 400;
     let service = Service::start_with(
-        |metrics| metrics.sample(0.25).unwrap(),
+        |metrics| metrics.sample(0.25),
         |app| {
             app.route("/", web::get().to(async || "ok"));
         },
@@ -28,7 +28,7 @@ fn a_part_of_the_requests_is_recorded_with_the_weight_of_all() {
 #[test]
 fn a_rate_of_1_records_all_with_a_weight_of_1() {
     let service = Service::start_with(
-        |metrics| metrics.sample(1.0).unwrap(),
+        |metrics| metrics.sample(1.0),
         |app| {
             app.route("/", web::get().to(async || "ok"));
         },

@@ -116,7 +116,7 @@ impl Service {
                 server.await.unwrap();
             });
         });
-        let (address, handle) = told.recv().unwrap();
+        let (address, handle) = told.recv_timeout(Duration::from_secs(20)).unwrap();
         Self {
             fake,
             influx,

@@ -129,7 +129,7 @@ pub fn serve(influxd: &Influxd) -> Vec<Seen> {
             server.await.unwrap();
         });
     });
-    let (address, handle) = told.recv().unwrap();
+    let (address, handle) = told.recv_timeout(Duration::from_secs(20)).unwrap();
     let mut seen = thread::scope(|scope| {
         let visitors = (0..VISITORS).map(|number| scope.spawn(move || visit(address, number)));
         let visitors: Vec<_> = visitors.collect();

@@ -28,6 +28,13 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What doesn't come within two hours of the paused clock never comes: longer than any delay that a
+/// test waits for.
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let limited = tokio::time::timeout(7_200 * SECOND, future).await;
+    limited.unwrap_or_else(|_| panic!("{what} never came"))
+}
+
 /// Stands for all writers or for the replay actor: passes on what it is sent.
 struct Recorder<M>(UnboundedSender<M>);
 
@@ -98,7 +105,7 @@ impl Rig {
 
     /// The next batch that is sent: time runs until there is one.
     async fn write(&mut self) -> Write {
-        self.writes.recv().await.unwrap()
+        within("a batch to send", self.writes.recv()).await.unwrap()
     }
 
     async fn settle_next(&mut self, verdict: Verdict) -> usize {
@@ -130,11 +137,25 @@ impl Rig {
 
     fn flush(&self, timeout: Duration) -> impl Future<Output = FlushReport> + use<> {
         let report = self.buffer.send(Flush { timeout });
-        async { report.await.unwrap() }
+        async { within("the report of a flush", report).await.unwrap() }
+    }
+
+    fn shutting_down(&self, timeout: Duration) -> actix_rt::task::JoinHandle<ShutdownReport> {
+        let report = self.buffer.send(Shutdown { timeout });
+        let limited = async { within("the report of a shutdown", report).await.unwrap() };
+        actix::spawn(limited)
     }
 
     async fn shut_down(&self, timeout: Duration) -> ShutdownReport {
-        self.buffer.send(Shutdown { timeout }).await.unwrap()
+        self.shutting_down(timeout).await.unwrap()
+    }
+
+    async fn update(
+        &self,
+        change: impl FnOnce(Config) -> Config + Send + 'static,
+    ) -> Result<(), ConfigError> {
+        let updated = self.buffer.send(Update::new(change));
+        within("the answer to an update", updated).await.unwrap()
     }
 }
 

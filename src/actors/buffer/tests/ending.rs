@@ -46,14 +46,14 @@ async fn flush_with_nothing_pending_answers_at_once() {
 async fn shutdown_delivers_what_is_there_and_takes_nothing_more() {
     let mut rig = Rig::new(config());
     rig.record("db", 2);
-    let report = actix::spawn(rig.buffer.send(Shutdown { timeout: SECOND }));
+    let report = rig.shutting_down(SECOND);
     let write = rig.write().await;
     let late = Measurement::new("db", "m").field("f", 1);
     let error = rig.shared.intake.take(late.clone(), None);
     assert_eq!(error, Err(RecordError::Stopping));
     rig.ingest.do_send(late);
     answer(write, Verdict::Written);
-    let report = report.await.unwrap().unwrap();
+    let report = report.await.unwrap();
     assert!(report.is_complete());
     assert_eq!(report.written, 2);
     assert_eq!(report.stats, rig.stats());
@@ -71,9 +71,9 @@ async fn shutdown_tries_at_once_also_while_a_breaker_is_open() {
     });
     rig.settle_next(asked_to_wait).await;
     rig.idle().await;
-    let report = actix::spawn(rig.buffer.send(Shutdown { timeout: SECOND }));
+    let report = rig.shutting_down(SECOND);
     rig.settle_next(Verdict::Written).await;
-    assert!(report.await.unwrap().unwrap().is_complete());
+    assert!(report.await.unwrap().is_complete());
 }
 
 #[actix::test]
@@ -102,11 +102,11 @@ async fn shutdown_ends_at_its_timeout_and_hands_back_what_was_not_delivered() {
 async fn a_second_shutdown_waits_for_the_end_of_the_first_and_a_later_one_hears_its_report() {
     let mut rig = Rig::new(config());
     rig.record("db", 3);
-    let first = actix::spawn(rig.buffer.send(Shutdown { timeout: SECOND }));
-    let second = actix::spawn(rig.buffer.send(Shutdown { timeout: SECOND }));
+    let first = rig.shutting_down(SECOND);
+    let second = rig.shutting_down(SECOND);
     rig.settle_next(Verdict::Written).await;
-    let first = first.await.unwrap().unwrap();
-    let second = second.await.unwrap().unwrap();
+    let first = first.await.unwrap();
+    let second = second.await.unwrap();
     let third = rig.shut_down(SECOND).await;
     assert_eq!((first.written, second.written, third.written), (3, 3, 3));
 }
@@ -127,7 +127,8 @@ async fn an_actor_that_ends_without_a_shutdown_leaves_no_measurement_uncounted()
             panic!("on purpose");
         }
     }
-    assert!(rig.buffer.send(Panic).await.is_err());
+    let sent = rig.buffer.send(Panic);
+    assert!(within("the end of the actor", sent).await.is_err());
     assert_eq!(rig.stats().dropped.undelivered, 4);
     assert_eq!(rig.shared.end().unwrap().undelivered, 4);
     let late = Measurement::new("db", "m").field("f", 1);

@@ -99,7 +99,7 @@ async fn a_replay_actor_that_dies_over_a_batch_loses_nothing() {
     let mut rig = Rig::with_replay(config(), Box::new(move || replay.clone()));
     rig.record("db", 3);
     rig.settle_next(rejected()).await;
-    drop(isolates.recv().await);
+    drop(within("a batch to isolate", isolates.recv()).await);
     assert_eq!(rig.settle_next(Verdict::Written).await, 3);
     rig.idle().await;
     assert_eq!(rig.stats().written, 3);
@@ -140,10 +140,14 @@ async fn databases_that_cannot_be_sent_to_leave_their_share_of_the_writers() {
     }
     rig.idle().await;
     rig.record("good", 9);
+    // Kept and not answered: all nine are in flight together.
+    let mut in_flight = Vec::new();
     for _ in 0..9 {
-        assert_eq!(rig.write().await.database, "good".into());
-        // Not answered: all nine are in flight together.
+        let write = rig.write().await;
+        assert_eq!(write.database, "good".into());
+        in_flight.push(write);
     }
+    assert_eq!(rig.stats().places.in_flight, 9);
 }
 
 #[actix::test]

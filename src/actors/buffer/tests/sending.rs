@@ -98,7 +98,10 @@ async fn a_database_that_waits_for_its_answer_does_not_hold_up_another() {
 async fn a_message_that_asks_for_delivery_hears_what_became_of_it() {
     let mut rig = Rig::new(config());
     let measurement = || Measurement::new("db", "m").field("f", 1);
-    let deliver = |measurement| actix::spawn(rig.ingest.send(Deliver(measurement)));
+    let deliver = |measurement| {
+        let delivery = rig.ingest.send(Deliver(measurement));
+        actix::spawn(within("the answer to a delivery", delivery))
+    };
     let invalid = deliver(Measurement::new("db", "m")).await.unwrap().unwrap();
     assert!(
         matches!(invalid, Delivery::Dropped { reason } if reason.to_string().contains("no field"))

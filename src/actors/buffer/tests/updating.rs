@@ -4,14 +4,15 @@ use super::*;
 async fn an_update_is_applied_from_the_next_batch_on() {
     let mut rig = Rig::new(config());
     rig.record("db", 2);
-    let update = Update::new(|config| {
+    rig.update(|config| {
         config
             .trigger_size(2)
             .max_batch_size(1)
             .password("p")
             .user("u")
-    });
-    rig.buffer.send(update).await.unwrap().unwrap();
+    })
+    .await
+    .unwrap();
     let write = rig.write().await;
     assert!(write.endpoint.authorization().is_some());
     assert_eq!(lines(&write), 1, "what waits is cut anew");
@@ -19,8 +20,10 @@ async fn an_update_is_applied_from_the_next_batch_on() {
     for _ in 0..3 {
         assert_eq!(lines(&rig.write().await), 1);
     }
-    let refused = Update::new(|config| config.max_clients(0));
-    let error = rig.buffer.send(refused).await.unwrap().unwrap_err();
+    let error = rig
+        .update(|config| config.max_clients(0))
+        .await
+        .unwrap_err();
     assert_eq!(error.setting, "max_clients");
 }
 
@@ -35,9 +38,12 @@ async fn a_changed_credential_is_tried_at_once() {
     });
     rig.settle_next(refused).await;
     rig.nothing_is_sent().await;
-    let update = Update::new(|config| config.user("u").password("right"));
-    rig.buffer.send(update).await.unwrap().unwrap();
+    let began = Instant::now();
+    rig.update(|config| config.user("u").password("right"))
+        .await
+        .unwrap();
     assert_eq!(rig.settle_next(Verdict::Written).await, 3);
+    assert_eq!(began.elapsed().as_secs(), 0);
 }
 
 #[actix::test]
@@ -45,8 +51,7 @@ async fn fewer_clients_apply_as_posts_come_back() {
     let mut rig = Rig::new(config().max_clients(3).max_batch_size(1));
     rig.record("db", 3);
     let writes = [rig.write().await, rig.write().await, rig.write().await];
-    let update = Update::new(|config| config.max_clients(1));
-    rig.buffer.send(update).await.unwrap().unwrap();
+    rig.update(|config| config.max_clients(1)).await.unwrap();
     for write in writes {
         answer(write, Verdict::Written);
     }
@@ -68,8 +73,9 @@ async fn fewer_clients_and_then_more_again_use_all_of_them() {
     }
     rig.idle().await;
     for clients in [1, 4] {
-        let update = Update::new(move |config| config.max_clients(clients));
-        rig.buffer.send(update).await.unwrap().unwrap();
+        rig.update(move |config| config.max_clients(clients))
+            .await
+            .unwrap();
     }
     rig.record("db", 4);
     let _in_flight = [
@@ -88,8 +94,9 @@ async fn updates_do_not_postpone_what_waits() {
     rig.idle().await;
     for threshold in 1..4 {
         tokio::time::advance(3 * SECOND).await;
-        let update = Update::new(move |config| config.warn_threshold(threshold));
-        rig.buffer.send(update).await.unwrap().unwrap();
+        rig.update(move |config| config.warn_threshold(threshold))
+            .await
+            .unwrap();
     }
     rig.write().await;
     assert_eq!(began.elapsed().as_secs(), 10);
@@ -98,8 +105,10 @@ async fn updates_do_not_postpone_what_waits() {
 #[actix::test]
 async fn the_precision_of_what_is_pending_cannot_be_changed() {
     let rig = Rig::new(config());
-    let update = Update::new(|config| config.precision(crate::Precision::Seconds));
-    let error = rig.buffer.send(update).await.unwrap().unwrap_err();
+    let error = rig
+        .update(|config| config.precision(crate::Precision::Seconds))
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "precision is \"s\": while it runs it stays ns: what is pending is written in it already"
@@ -110,8 +119,8 @@ async fn the_precision_of_what_is_pending_cannot_be_changed() {
 async fn a_panic_in_the_closure_of_an_update_ends_nothing() {
     let mut rig = Rig::new(config());
     rig.record("db", 2);
-    let update = Update::new(|_| panic!("on purpose"));
-    let error = rig.buffer.send(update).await.unwrap().unwrap_err();
+    let panics = |_| panic!("on purpose");
+    let error = rig.update(panics).await.unwrap_err();
     assert_eq!(error.setting, "update");
     rig.record("db", 1);
     assert_eq!(rig.settle_next(Verdict::Written).await, 3);

@@ -112,7 +112,7 @@ async fn the_request_arrives_whole_beside_interim_responses() {
         .into();
     let answer = answered(Client::of(&server).write(body.clone()).await);
     assert_eq!(answer.status, 204);
-    let (head, received) = receiver.recv().unwrap();
+    let (head, received) = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
     assert!(
         head.starts_with("POST /write?db=db&precision=ns HTTP/1.1\r\n"),
         "{head}"

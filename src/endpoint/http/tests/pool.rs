@@ -59,7 +59,7 @@ async fn bytes_that_come_late_on_an_idle_connection_are_no_answer_to_the_next_re
         });
         let client = Client::of(&server);
         assert_eq!(answered(client.write("m f=1").await).status, 204);
-        receiver.recv().unwrap();
+        receiver.recv_timeout(Duration::from_secs(20)).unwrap();
         let (outcome, elapsed) = timed(client.write("m f=1")).await;
         assert_eq!(answered(outcome).status, 204, "{late:?}");
         assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");

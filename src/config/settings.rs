@@ -1,0 +1,217 @@
+//! The settings of a [`Config`], to be read.
+
+use std::time::Duration;
+
+use super::{Api, Config, Overflow, StringNewlines};
+use crate::point::precision::Precision;
+
+/// The settings of a [`Config`], each read by a method that is named as the one that sets it.
+///
+/// No method returns a password or token.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_influxdb::{Api, Config};
+///
+/// let config = Config::v2("http://localhost:8086", "acme", "secret").max_clients(4);
+/// let settings = config.settings();
+/// assert_eq!(settings.api(), Api::V2);
+/// assert_eq!(settings.urls(), ["http://localhost:8086"]);
+/// assert_eq!(settings.max_clients(), 4);
+/// assert_eq!(settings.interval(), Duration::from_secs(10));
+/// assert!(settings.has_token());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a>(&'a Config);
+
+impl Config {
+    /// Returns the settings for reading, without secrets. (The methods of the same names on
+    /// `Config` itself set them.)
+    pub fn settings(&self) -> Settings<'_> {
+        Settings(self)
+    }
+}
+
+macro_rules! copied {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty,)+) => {
+        impl Settings<'_> {$(
+            $(#[$doc])+
+            pub fn $name(&self) -> $type {
+                self.0.$name
+            }
+        )+}
+    };
+}
+
+copied! {
+    /// Write API of the servers: [`Config::api`].
+    api: Api,
+    /// Whether measurements are delivered at all: [`Config::enabled`].
+    enabled: bool,
+    /// Maximum time before buffered measurements are sent: [`Config::interval`].
+    interval: Duration,
+    /// Number of buffered measurements that are sent without waiting for the interval:
+    /// [`Config::trigger_size`].
+    trigger_size: usize,
+    /// Maximum number of measurements in one request: [`Config::max_batch_size`].
+    max_batch_size: usize,
+    /// Maximum number of bytes in one request: [`Config::max_batch_bytes`].
+    max_batch_bytes: usize,
+    /// Maximum number of pending measurements: [`Config::max_buffer_size`].
+    max_buffer_size: usize,
+    /// Maximum number of bytes of pending measurements: [`Config::max_buffer_bytes`].
+    max_buffer_bytes: usize,
+    /// Maximum number of concurrent requests: [`Config::max_clients`].
+    max_clients: usize,
+    /// Which measurements are dropped when the buffer is full: [`Config::overflow`].
+    overflow: Overflow,
+    /// Maximum number of distinct values of a tag, 0 for any number: [`Config::max_tag_values`].
+    max_tag_values: usize,
+    /// Probability that a batch is sent: [`Config::sample_probability`].
+    sample_probability: f64,
+    /// Unit of the timestamps that are sent: [`Config::precision`].
+    precision: Precision,
+    /// Whether unsigned fields are written with the suffix `u`: [`Config::unsigned`].
+    unsigned: bool,
+    /// How newlines in string fields are written: [`Config::string_newlines`].
+    string_newlines: StringNewlines,
+    /// Maximum time for one request: [`Config::request_timeout`].
+    request_timeout: Duration,
+    /// Maximum delay between two attempts: [`Config::max_retry_delay`].
+    max_retry_delay: Duration,
+    /// Age at which pending measurements are dropped: [`Config::max_age`].
+    max_age: Option<Duration>,
+    /// Whether a missing database is created: [`Config::create_database`].
+    create_database: bool,
+    /// Whether measurements get the tag `hostname`: [`Config::tag_hostname`].
+    tag_hostname: bool,
+}
+
+impl<'a> Settings<'a> {
+    /// Base URLs of the servers, without a slash at their end: [`Config::url`]. Empty if the setting
+    /// is malformed ([`Config::validate`] says how).
+    pub fn urls(&self) -> Vec<String> {
+        self.0.urls().unwrap_or_default()
+    }
+
+    /// User of basic authentication: [`Config::user`].
+    pub fn user(&self) -> Option<&'a str> {
+        self.0.user.as_deref()
+    }
+
+    /// Whether a password is set: [`Config::password`].
+    pub fn has_password(&self) -> bool {
+        self.0.password.is_some()
+    }
+
+    /// Whether a token is set: [`Config::token`].
+    pub fn has_token(&self) -> bool {
+        self.0.token.is_some()
+    }
+
+    /// Organisation of API v2: [`Config::org`].
+    pub fn org(&self) -> Option<&'a str> {
+        self.0.org.as_deref()
+    }
+
+    /// Number of pending measurements at which a warning is logged: [`Config::warn_threshold`], or
+    /// 60 % of the buffer if that is not set.
+    pub fn warn_threshold(&self) -> usize {
+        self.0.warn_at()
+    }
+
+    /// Value of the tag `environment`: [`Config::environment`].
+    pub fn environment(&self) -> Option<&'a str> {
+        self.0.environment.as_deref()
+    }
+
+    /// Tags that every measurement gets, as keys and values sorted by key: the program's
+    /// [base tags](Config::base_tags), `hostname` and `environment`.
+    pub fn base_tags(&self) -> Vec<(String, String)> {
+        self.0.resolved_base_tags()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reads_as_it_was_set_and_no_secret_can_be_seen() {
+        let day = Duration::from_secs(86_400);
+        let config = Config::v1("http://a:1/x/,http://b:2")
+            .api(Api::V3)
+            .user("writer")
+            .password("hunter2")
+            .token("hunter2")
+            .org("acme")
+            .enabled(false)
+            .interval(day)
+            .trigger_size(1)
+            .max_batch_size(2)
+            .max_batch_bytes(3)
+            .max_buffer_size(10)
+            .max_buffer_bytes(5)
+            .warn_threshold(6)
+            .max_clients(7)
+            .overflow(Overflow::DropOldest)
+            .max_tag_values(8)
+            .sample_probability(0.5)
+            .precision(Precision::Seconds)
+            .unsigned(true)
+            .string_newlines(StringNewlines::Raw)
+            .request_timeout(day * 2)
+            .max_retry_delay(day * 3)
+            .max_age(day * 4)
+            .create_database(true)
+            .tag_hostname(false)
+            .environment("production")
+            .base_tag("region", "eu-1");
+        let settings = config.settings();
+        assert_eq!(settings.urls(), ["http://a:1/x", "http://b:2"]);
+        assert_eq!((settings.api(), settings.enabled()), (Api::V3, false));
+        assert_eq!(
+            (settings.user(), settings.org()),
+            (Some("writer"), Some("acme"))
+        );
+        assert!(settings.has_password() && settings.has_token());
+        let sizes = [
+            settings.trigger_size(),
+            settings.max_batch_size(),
+            settings.max_batch_bytes(),
+            settings.max_buffer_size(),
+            settings.max_buffer_bytes(),
+            settings.warn_threshold(),
+            settings.max_clients(),
+            settings.max_tag_values(),
+        ];
+        assert_eq!(sizes, [1, 2, 3, 10, 5, 6, 7, 8]);
+        let times = [
+            settings.interval(),
+            settings.request_timeout(),
+            settings.max_retry_delay(),
+            settings.max_age().unwrap(),
+        ];
+        assert_eq!(times, [day, day * 2, day * 3, day * 4]);
+        assert_eq!(settings.overflow(), Overflow::DropOldest);
+        assert_eq!(settings.sample_probability(), 0.5);
+        assert_eq!(settings.precision(), Precision::Seconds);
+        assert_eq!(settings.string_newlines(), StringNewlines::Raw);
+        assert!(settings.unsigned() && settings.create_database() && !settings.tag_hostname());
+        assert_eq!(settings.environment(), Some("production"));
+        let tags = [("environment", "production"), ("region", "eu-1")];
+        assert_eq!(
+            settings.base_tags(),
+            tags.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let none = Config::default();
+        let none = none.settings();
+        assert_eq!(
+            (none.user(), none.max_age(), none.warn_threshold()),
+            (None, None, 300_000)
+        );
+        assert!(!none.has_password() && !none.has_token());
+    }
+}
