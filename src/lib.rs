@@ -65,9 +65,6 @@
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
 
-#![deny(unsafe_code, missing_docs)]
-#![warn(missing_debug_implementations)]
-
 mod actors;
 mod batch;
 mod config;
@@ -125,3 +122,8 @@ pub use stats::{
     ledger::{Dropped, Stats},
     report::{Delivery, FlushReport, ShutdownReport},
 };
+
+/// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
