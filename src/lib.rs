@@ -66,8 +66,6 @@
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![deny(unsafe_code, missing_docs)]
-#![warn(missing_debug_implementations)]
 
 mod actors;
 mod batch;
@@ -119,3 +117,8 @@ pub use stats::{
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
 };
+
+/// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,8 @@
 //! What is odd in the process's environment is said when delivery starts. One test only: it
 //! changes the environment, which is sound only while nothing else uses it.
 
+#![allow(unsafe_code)] // the process environment is changed
+
 mod support;
 
 use actix_influxdb::{Config, Influx, StartError};

@@ -2,6 +2,7 @@
 //! and nothing may wait for it. One test only, as `fork` takes the whole process.
 
 #![cfg(unix)]
+#![allow(unsafe_code)] // `fork` itself
 
 mod support;
 

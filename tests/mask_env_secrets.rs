@@ -2,6 +2,7 @@
 //! is sound only while nothing else uses it.
 
 #![cfg(unix)]
+#![allow(unsafe_code)] // the process environment is changed
 
 use std::process::Command;
 

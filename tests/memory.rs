@@ -4,6 +4,8 @@
 //! Each test measures the memory of its process, so it has that to itself: the second runs itself
 //! in another one. `MEMORY_RECORDS` says how many measurements (default: 1,000,000 and 400,000).
 
+mod support;
+
 use std::{
     env,
     io::{self, Write as _},
@@ -38,7 +40,10 @@ fn of_this_process(key: &str) -> Option<u64> {
 }
 
 fn leave_out() {
-    say("left out: memory: there is no /proc/self/status here");
+    support::leave_out(
+        "memory",
+        "there is no /proc/self/status here (run it on Linux)",
+    );
 }
 
 /// libtest captures what the print macros write, not this.

@@ -1,5 +1,7 @@
 //! What a request costs in heap allocations, with the middleware and without it.
 
+#![allow(unsafe_code)] // an allocator that counts
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -29,6 +31,7 @@ thread_local! {
 struct Counting;
 
 // SAFETY: it is the system's allocator; counting allocates nothing.
+#[allow(clippy::undocumented_unsafe_blocks)] // each call below has its caller's promises
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

@@ -2,6 +2,7 @@
 //! told so twice. The examples are built by a plain `cargo test`; without them this is left out.
 
 #![cfg(unix)]
+#![allow(unsafe_code)] // `kill`
 
 mod support;
 
@@ -26,11 +27,8 @@ fn example() -> Option<PathBuf> {
     let test = env::current_exe().unwrap();
     let example = test.parent()?.parent()?.join("examples/containers");
     if !example.is_file() {
-        _ = writeln!(
-            std::io::stderr(),
-            "left out: {} is not built (cargo build --examples)",
-            example.display()
-        );
+        let why = "examples/containers.rs is not built (cargo build --examples)";
+        support::leave_out("signals", why);
     }
     example.is_file().then_some(example)
 }
