@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-/// After so many successes in a row it is tried with twice as much.
-const SUCCESSES: u32 = 8;
+/// After so many successes it is tried with twice as much.
+const SUCCESSES: u32 = 4;
 
-/// And only if the last of them took less than this part of the time that it may take: twice as much
-/// would take twice as long, and as long again on a link that others use as well.
-const PART_OF_TIMEOUT: u32 = 4;
+/// And only if the quickest of them took no more than this part of the time that it may take: twice
+/// as much takes twice as long at most. (The quickest, because on a busy machine or a link that
+/// others use as well, most of the time has nothing to do with the size.)
+const PART_OF_TIMEOUT: u32 = 2;
 
 /// The pace of one database.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
     /// In bytes. None, as long as nothing speaks against what the settings allow.
     limit: Option<usize>,
-    /// The most that was written with one POST since the limit was lowered last, in bytes.
+    /// As much was written with one POST lately, in bytes.
     passed: usize,
     successes: u32,
+    /// The shortest time that one of them took.
+    quickest: Duration,
     /// Was it lowered for want of time? Then POSTs side by side only slow each other down.
     is_slow: bool,
 }
@@ -35,36 +38,39 @@ impl Pace {
         }
     }
 
-    /// So many bytes at once were too much. Unless as many have passed meanwhile: then it was
-    /// something else.
+    /// So many bytes at once were too much. Unless as many have passed lately: then it was something
+    /// else, or so it seems; if it happens again before as many pass, it counts.
     pub(crate) fn lower(&mut self, bytes: usize, is_timeout: bool) {
         if bytes <= self.passed {
+            self.passed = bytes / 2;
             return;
         }
-        let limit = (bytes / 2).max(1).min(self.limit());
         *self = Self {
-            limit: Some(limit),
-            passed: 0,
-            successes: 0,
+            limit: Some((bytes / 2).max(1).min(self.limit())),
+            passed: self.passed,
             is_slow: self.is_slow || is_timeout,
+            ..Self::default()
         };
     }
 
     /// So many bytes were written, within `took` of a `timeout`. `most` is what the settings allow.
     pub(crate) fn written(&mut self, bytes: usize, took: Duration, timeout: Duration, most: usize) {
-        self.passed = self.passed.max(bytes);
         let Some(limit) = self.limit else {
             // What passed long ago says little of now.
             self.passed = bytes;
             return;
         };
-        if took > timeout / PART_OF_TIMEOUT {
-            self.successes = 0;
+        self.passed = self.passed.max(bytes);
+        self.quickest = match self.successes {
+            0 => took,
+            _ => self.quickest.min(took),
+        };
+        self.successes += 1;
+        if self.successes < SUCCESSES {
             return;
         }
-        self.successes += 1;
-        if self.successes >= SUCCESSES {
-            self.successes = 0;
+        self.successes = 0;
+        if self.quickest <= timeout / PART_OF_TIMEOUT {
             let limit = limit.saturating_mul(2);
             match limit >= most {
                 true => *self = Self::default(),
@@ -104,21 +110,28 @@ mod tests {
     }
 
     #[test]
-    fn slow_successes_do_not_raise_it() {
+    fn slow_successes_do_not_raise_it_but_a_quick_one_among_them_does() {
         let mut pace = Pace::default();
         pace.lower(800, true);
-        written(&mut pace, 400, 5 * SECOND, 100);
+        written(&mut pace, 400, 6 * SECOND, 100 * SUCCESSES);
         assert_eq!(pace.limit(), 400);
+        written(&mut pace, 400, 5 * SECOND, 1);
+        written(&mut pace, 400, 9 * SECOND, SUCCESSES - 1);
+        assert_eq!(pace.limit(), 800);
     }
 
     #[test]
-    fn what_fails_where_as_much_passes_fails_for_another_reason() {
+    fn what_fails_where_as_much_passes_fails_for_another_reason_unless_it_does_so_again() {
         let mut pace = Pace::default();
         pace.lower(800, false);
         written(&mut pace, 400, SECOND, 1);
         pace.lower(400, false);
-        pace.lower(100, false);
         assert_eq!((pace.limit(), pace.writers()), (400, usize::MAX));
+        written(&mut pace, 400, SECOND, 1);
+        pace.lower(400, false);
+        assert_eq!(pace.limit(), 400, "as much has passed in between");
+        pace.lower(400, false);
+        assert_eq!(pace.limit(), 200);
     }
 
     #[test]
