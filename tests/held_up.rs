@@ -310,3 +310,28 @@ async fn a_flush_with_very_many_databases_answers_in_time() {
     assert!(took < Duration::from_millis(700), "{took:?}");
     end(influx).await;
 }
+
+#[actix::test]
+async fn a_fault_that_ends_with_another_credential_is_told_to_be_mended() {
+    let fake = FakeInflux::start();
+    fake.require_auth("ada", "right");
+    let influx = Influx::start(impatient(fake.url()).user("ada").password("wrong")).unwrap();
+    record(&influx, "db", 1);
+    influx.flush(Duration::from_millis(200)).await;
+    let down = &influx.stats().endpoints[0];
+    assert_eq!(down.state, actix_influxdb::BreakerState::Open);
+    influx.update(|config| config.password("right")).unwrap();
+    assert!(influx.flush(LONG).await.is_complete());
+    record(&influx, "db", 1);
+    assert!(influx.flush(LONG).await.is_complete());
+    let stats = influx.stats();
+    assert_eq!(
+        stats.endpoints[0].state,
+        actix_influxdb::BreakerState::Closed
+    );
+    assert_eq!(
+        stats.databases[0].state,
+        actix_influxdb::BreakerState::Closed
+    );
+    settled(&influx).await;
+}

@@ -185,7 +185,9 @@ impl BufferActor {
                     self.shared.health.set_endpoints(urls);
                     let now = actix_rt::time::Instant::now().into_std();
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
-                    self.outages.forget_all();
+                    if old.url != config.url {
+                        self.outages.forget_all();
+                    }
                     self.asked.clear();
                     let destination = config.destination();
                     logging::info!("measurements go from now on to {destination}");
@@ -194,6 +196,9 @@ impl BufferActor {
                     "measurements go where they went before, the new settings can't be used: {error}"
                 ),
             }
+        }
+        if let Some(expiry) = self.expiry.take() {
+            context.cancel_future(expiry);
         }
         // What waits has waited already.
         if let Some(began) = self.stop_interval(context) {

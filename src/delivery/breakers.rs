@@ -49,6 +49,8 @@ struct DatabaseBreaker {
     endpoint: Option<usize>,
     /// At how many endpoints it has failed since it waited last.
     tried: usize,
+    /// The endpoints, by bit, at which it has failed since it was written last.
+    failed_at: u64,
 }
 
 /// What a batch was sent under.
@@ -186,12 +188,17 @@ impl Breakers {
         now: Instant,
     ) -> Closed {
         let mut closed = self.endpoint_answers(attempt, now);
-        self.endpoints[attempt.endpoint].failing.clear();
-        self.endpoints[attempt.endpoint].fault = None;
+        let there = &mut self.endpoints[attempt.endpoint];
+        // A success of long ago may leave it open: then those that wait for it are freed later.
+        if there.breaker.is_closed() {
+            there.failing.clear();
+        }
+        there.fault = None;
         if let Some(own) = self.databases.get_mut(database) {
             closed.database = own.breaker.succeed(attempt.database_epoch, now);
             self.failing -= usize::from(closed.database.is_some());
             own.tried = 0;
+            own.failed_at = 0;
             own.endpoint = (attempt.endpoint != self.current).then_some(attempt.endpoint);
         }
         closed
@@ -228,10 +235,16 @@ impl Breakers {
         failure: Failure,
     ) -> (Opened, Closed) {
         let (count, now) = (self.endpoints.len(), failure.now);
+        let mut others = (0..count).filter(|other| *other != attempt.endpoint);
+        let other_works = others.any(|other| {
+            let other = &self.endpoints[other];
+            other.is_soft || other.breaker.allows(now)
+        });
         let own = self.databases.entry(database.clone()).or_default();
         let mut opened = Opened::default();
         let mut closed = Closed::default();
-        let had_failed = !own.breaker.is_closed();
+        let here = 1 << (attempt.endpoint % 64);
+        let had_failed = own.failed_at & here != 0;
         if retry.scope == Scope::Endpoint {
             // Its probe was this batch, and says nothing of it.
             own.breaker.abandon(attempt.database_epoch, now);
@@ -239,8 +252,9 @@ impl Breakers {
             opened.is_endpoints = true;
             return (opened, closed);
         }
+        own.failed_at |= here;
         own.tried += 1;
-        let goes_on = own.tried < count;
+        let goes_on = own.tried < count && other_works;
         let effect = match goes_on {
             // The next endpoint need not wait for what this one asks for.
             true => own.breaker.fail(
@@ -265,20 +279,28 @@ impl Breakers {
         match retry.scope {
             Scope::Endpoint => {}
             Scope::Path => {
-                opened.is_endpoints = true;
-                opened.endpoint = self.open_endpoint(attempt, failure, true);
-            }
-            Scope::Database => {
-                // It has just failed: others are freed by that, not this one.
-                self.endpoints[attempt.endpoint].failing.remove(database);
-                closed = self.endpoint_answers(attempt, now);
                 let there = &mut self.endpoints[attempt.endpoint];
-                let fault = there.fault.replace((database.clone(), retry.words.clone()));
-                let is_the_same =
-                    fault.is_some_and(|(other, words)| other != *database && words == retry.words);
-                if retry.is_misconfigured() && is_the_same && opened.counts {
+                // One that has failed all along while others work says nothing of the endpoint.
+                if !(had_failed && there.breaker.is_closed()) {
+                    there.failing.insert(database.clone());
                     opened.is_endpoints = true;
                     opened.endpoint = self.open_endpoint(attempt, failure, true);
+                }
+            }
+            Scope::Database => {
+                let there = &mut self.endpoints[attempt.endpoint];
+                let is_the_same = there.fault.as_ref().is_some_and(|(other, words)| {
+                    *words == retry.words && (other != database || !there.breaker.is_closed())
+                });
+                there.fault = Some((database.clone(), retry.words.clone()));
+                if retry.is_misconfigured() && is_the_same && opened.counts {
+                    there.failing.insert(database.clone());
+                    opened.is_endpoints = true;
+                    opened.endpoint = self.open_endpoint(attempt, failure, true);
+                } else {
+                    // It has just failed: others are freed by that, not this one.
+                    there.failing.remove(database);
+                    closed = self.endpoint_answers(attempt, now);
                 }
             }
             Scope::Unclear => {
@@ -313,12 +335,12 @@ impl Breakers {
         if !attempt.tells_of_endpoint && (softly || !there.is_soft) {
             return false;
         }
-        let was_closed = there.breaker.is_closed();
         let effect = there.breaker.fail(attempt.endpoint_epoch, failure);
         if effect == Effect::None {
             return false;
         }
-        there.is_soft = softly && (was_closed || there.is_soft);
+        // What fails softly has reached a server.
+        there.is_soft = softly;
         if self.current == attempt.endpoint {
             let count = self.endpoints.len();
             let mut others = (1..count).map(|offset| (attempt.endpoint + offset) % count);

@@ -248,7 +248,7 @@ impl Dispatcher {
         }
         let half = (writers / 2).max(1);
         let is_limited = self.breakers.any_fails();
-        let share = self.turns.share(writers);
+        let share = self.turns.share(writers, is_limited);
         let ready = |database: &Database| {
             let in_flight = self.turns.in_flight(database);
             let record = self.records.get(database);
@@ -477,7 +477,8 @@ impl Dispatcher {
                 let pace = &mut self.records.of(&database).pace;
                 pace.lower(circumstances.bytes, retry.is_timeout);
                 let halves = halves(circumstances.lines);
-                let place = PartsPlace::Before { last_first: false };
+                let last_first = terms.random < 0.5;
+                let place = PartsPlace::Before { last_first };
                 outcome.settled = self.conclude(loan, halves, place);
             }
             Next::Reject => outcome.settled = self.reject(loan, &retry.reason),

@@ -52,7 +52,7 @@ pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
 /// ` for database: …` behind it.
 fn dropped(text: &str) -> Option<usize> {
     let words = own_words(text);
-    let (_, after) = words.split_once(" dropped=")?;
+    let (_, after) = words.rsplit_once(" dropped=")?;
     let digits = after.split(|char: char| !char.is_ascii_digit()).next()?;
     digits.parse().ok()
 }

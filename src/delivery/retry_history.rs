@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::verdict::Cause;
 
-/// So many times must a single line have failed, while other lines of its database were written and
-/// none of them failed, before it counts as the reason. With [`FIRST_DELAY`] and its doubling that
-/// takes half a minute on average: a restart or a failover of the server is over by then. And where
-/// a POST fails in three of ten cases for reasons of its own, one line in a million is taken for bad.
-pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 8;
+/// So many times must a single line have failed, while of the others of its database more were
+/// written than failed, before it counts as the reason. With [`FIRST_DELAY`] and its doubling that
+/// takes a minute and a half on average: a restart or a failover of the server is over by then. And
+/// where a POST fails in three of ten cases for reasons of its own, fewer than one line in a hundred
+/// thousand is taken for bad.
+pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 10;
 
 /// A line of at most this many bytes is too large for no server: one that says so of everything has
 /// another fault.
@@ -25,7 +26,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 pub(crate) struct RetryHistory {
     /// Failures in a row that the batch may have caused itself.
     failures: u32,
-    /// How many of these came while other lines of its database were written, and none failed.
+    /// How many of these came while of the others of its database more were written than failed.
     while_others_passed: u32,
     /// How many POSTs its database had had written when this one was last sent, or failed.
     written_then: u64,
@@ -105,11 +106,13 @@ impl RetryHistory {
             return keep(true);
         }
         let others_pass = batch.written > self.written_then;
-        let none_fails = batch.failed == self.failed_then;
+        // Of the others more pass than fail.
+        let passed = batch.written.saturating_sub(self.written_then);
+        let failed = batch.failed.saturating_sub(self.failed_then);
         self.written_then = batch.written;
         self.failed_then = batch.failed + 1;
         self.failures += 1;
-        if others_pass && none_fails && cause == Cause::Unknown {
+        if passed > failed && cause == Cause::Unknown {
             self.while_others_passed += 1;
         }
         let counts = !others_pass;

@@ -19,6 +19,8 @@ pub(crate) struct RoundRobin {
     probes: BTreeMap<ProbeKey, Database>,
     waiting: BTreeMap<(Instant, u64), Database>,
     next_turn: u64,
+    /// The latest time that was [advanced](Self::advance) to.
+    now: Option<Instant>,
     /// How many batches of each are out.
     in_flight: HashMap<Database, usize>,
 }
@@ -71,6 +73,22 @@ impl RoundRobin {
             }
             return;
         }
+        // So does one that waits for the same time, or whose time has come.
+        let is_same = match (standing, place) {
+            (Some(Standing::Probe { at, written }), Some(Place::Probe((Reverse(was), _)))) => {
+                written == was && self.now.is_some_and(|now| at <= now)
+            }
+            (
+                Some(Standing::Probe { at, written }),
+                Some(Place::Waiting {
+                    at: was_at, then, ..
+                }),
+            ) => at == was_at && then == Then::Probe { written },
+            _ => false,
+        };
+        if is_same {
+            return;
+        }
         self.remove(database);
         let Some(standing) = standing else { return };
         let turn = self.next_turn;
@@ -109,6 +127,7 @@ impl RoundRobin {
 
     /// Those whose time has come wait no longer.
     pub(crate) fn advance(&mut self, now: Instant) {
+        self.now = Some(now);
         while let Some(entry) = self.waiting.first_entry() {
             if entry.key().0 > now {
                 break;
@@ -161,8 +180,9 @@ impl RoundRobin {
     }
 
     /// How many of `writers` a database may have: those that can make use of writers share them, so
-    /// that none can take all from the others.
-    pub(crate) fn share(&self, writers: usize) -> usize {
+    /// that none can take all from the others. If some fail, only those count that have been written
+    /// before.
+    pub(crate) fn share(&self, writers: usize, some_fail: bool) -> usize {
         let is_ready =
             |database: &&Database| matches!(self.places.get(*database), Some(Place::Ready { .. }));
         let only_out = self
@@ -170,7 +190,8 @@ impl RoundRobin {
             .keys()
             .filter(|database| !is_ready(database))
             .count();
-        (writers / (self.new.len() + self.proven.len() + only_out).max(1)).max(1)
+        let new = if some_fail { 0 } else { self.new.len() };
+        (writers / (new + self.proven.len() + only_out).max(1)).max(1)
     }
 
     pub(crate) fn in_flight(&self, database: &Database) -> usize {
@@ -263,6 +284,22 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_keeps_its_turn_when_more_comes_for_its_database() {
+        let (mut order, now) = (RoundRobin::default(), Instant::now());
+        let probe = Some(Standing::Probe {
+            at: now,
+            written: 0,
+        });
+        for database in ["a", "b"] {
+            order.set(&database.into(), probe);
+        }
+        order.set(&"a".into(), probe);
+        order.advance(now);
+        order.set(&"a".into(), probe);
+        assert_eq!(names(order.probes()), ["a", "b"]);
+    }
+
+    #[test]
     fn what_has_something_later_is_ready_then() {
         let (mut order, now) = (RoundRobin::default(), Instant::now());
         order.set(
@@ -282,14 +319,18 @@ mod tests {
     fn writers_are_shared_by_those_that_can_use_them() {
         let mut order = RoundRobin::default();
         ready(&mut order, &["a", "b"]);
-        assert_eq!(order.share(10), 5);
+        assert_eq!(order.share(10, false), 5);
         order.sent(&"a".into());
         order.set(&"a".into(), None);
-        assert_eq!(order.share(10), 5, "it has one still");
+        assert_eq!(order.share(10, false), 5, "it has one still");
         order.returned(&"a".into());
-        assert_eq!((order.share(10), order.in_flight(&"a".into())), (10, 0));
+        assert_eq!(
+            (order.share(10, false), order.in_flight(&"a".into())),
+            (10, 0)
+        );
         ready(&mut order, &["c", "d"]);
-        assert_eq!(order.share(2), 1);
+        assert_eq!(order.share(2, false), 1);
+        assert_eq!(order.share(2, true), 2, "of those nothing is known");
     }
 
     proptest::proptest! {

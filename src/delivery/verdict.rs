@@ -290,6 +290,8 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         (401, _) => misconfigured(Scope::Endpoint),
         (400 | 404 | 422 | 500, Some(Subject::MissingDatabase)) => missing_database(),
         (400 | 404 | 422 | 500, Some(Subject::Database)) => misconfigured(Scope::Database),
+        // InfluxDB Cloud and Clustered: points that are older than is kept.
+        (403, Some(Subject::Lines)) => refused(true),
         (403 | 414, _) => misconfigured(Scope::Database),
         (408 | 499 | 502 | 504, _) => unknown(),
         (425 | 429 | 503, _) => unavailable(),
@@ -297,6 +299,8 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         // A page is made by something between, or by no database at all.
         (400 | 422, _) if body.is_web_page() => misconfigured(Scope::Path),
         (400 | 422 | 500, Some(Subject::Lines)) => refused(true),
+        // What did not come may be the part that tells.
+        (400 | 422, None) if !answer.is_whole => unknown(),
         (400 | 422, None) => refused(false),
         (500..=599, _) => unknown(),
         (400..=499, _) => misconfigured(Scope::Path),

@@ -106,12 +106,10 @@ impl BufferActor {
             ..
         } = outcome;
         if let Some(endpoint) = endpoint {
-            self.tell_recovery(endpoint, database, &closed, context);
+            self.tell_recovery(endpoint, database, &closed, true, context);
         }
         settled.into_iter().for_each(|run| self.settle(run, None));
-        if closed.endpoint.is_some() || closed.database.is_some() {
-            self.show_states(endpoint, database);
-        }
+        self.show_states(endpoint, database);
     }
 
     fn failed(
@@ -132,7 +130,7 @@ impl BufferActor {
         if let Some(endpoint) = endpoint {
             let health = &self.shared.health;
             health.failed(endpoint, database, retry.failure());
-            self.tell_recovery(endpoint, database, &closed, context);
+            self.tell_recovery(endpoint, database, &closed, false, context);
             if counts {
                 self.tell_failure(endpoint, database, retry, opened, context);
             }

@@ -29,6 +29,10 @@ const MAX_REMEMBERED: usize = 1_000;
 pub(super) struct Outages {
     endpoints: BTreeMap<usize, Outage>,
     databases: HashMap<Database, Outage>,
+    /// How many of these last.
+    lasting: usize,
+    /// With so many, those that are over are looked for.
+    prune_at: usize,
     told_databases: LogLimit,
 }
 
@@ -80,6 +84,8 @@ impl Default for Outages {
         Self {
             endpoints: BTreeMap::new(),
             databases: HashMap::default(),
+            lasting: 0,
+            prune_at: MAX_REMEMBERED,
             told_databases: LogLimit::new(DATABASES, DATABASES_WINDOW),
         }
     }
@@ -155,14 +161,16 @@ impl Outages {
         is_misconfigured: bool,
         now: Instant,
     ) -> News {
-        if self.databases.len() > MAX_REMEMBERED {
+        if self.databases.len() >= self.prune_at {
             self.databases.retain(|_, outage| outage.lasts.is_some());
+            self.prune_at = MAX_REMEMBERED.max(2 * self.databases.len());
         }
         let outage = self
             .databases
             .entry(database.clone())
             .or_insert_with(Outage::new);
         let others = Some(&mut self.told_databases);
+        self.lasting += usize::from(outage.lasts.is_none());
         outage.fail(reason, is_misconfigured, now, others)
     }
 
@@ -171,7 +179,9 @@ impl Outages {
     }
 
     pub(super) fn database_works(&mut self, database: &Database, now: Instant) -> Option<End> {
-        self.databases.get_mut(database)?.end(now)
+        let end = self.databases.get_mut(database)?.end(now)?;
+        self.lasting -= 1;
+        Some(end)
     }
 
     /// Nothing waits for this database any more: whether it works is nobody's concern.
@@ -180,7 +190,7 @@ impl Outages {
             && let Some(outage) = self.databases.get_mut(database)
         {
             // How often it was told of is remembered.
-            outage.lasts = None;
+            self.lasting -= usize::from(outage.lasts.take().is_some());
         }
     }
 
@@ -191,7 +201,7 @@ impl Outages {
 
     pub(super) fn any(&self) -> bool {
         let lasts = |outage: &Outage| outage.lasts.is_some();
-        self.endpoints.values().any(lasts) || self.databases.values().any(lasts)
+        self.lasting > 0 || self.endpoints.values().any(lasts)
     }
 
     /// The endpoints that are out of service, by number.

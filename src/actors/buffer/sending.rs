@@ -58,7 +58,7 @@ impl BufferActor {
             writer,
             contact: self.contacts.attempt(endpoint),
             is_unusual: false,
-            verdict: Verdict::Retry(Retry::new(Scope::Database, Cause::Unavailable, reason)),
+            verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {
             endpoint: self.endpoints[endpoint].clone(),

@@ -14,7 +14,7 @@ use crate::{
     batch::Lines,
     delivery::{
         breaker::Recovery,
-        breakers::{Closed, Opened},
+        breakers::{Closed, Opened, State},
         verdict::Retry,
     },
     logging,
@@ -28,12 +28,19 @@ impl BufferActor {
         endpoint: usize,
         database: &Database,
         closed: &Closed,
+        is_success: bool,
         context: &mut Context<Self>,
     ) {
         let now = self.now();
-        if let Some(Recovery { attempts, .. }) = closed.endpoint
+        // After an update with another credential the breakers are new, and have nothing to close.
+        let breakers = self.dispatcher.breakers();
+        let endpoint_works = is_success && breakers.endpoint_outage(endpoint).is_none();
+        let database_works = is_success && breakers.state(database) == State::Ready;
+        let attempts = |recovery: &Option<Recovery>| recovery.map_or(1, |closed| closed.attempts);
+        if (closed.endpoint.is_some() || endpoint_works)
             && let Some(end) = self.outages.endpoint_works(endpoint, now)
         {
+            let attempts = attempts(&closed.endpoint);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
                 logging::info!(
@@ -48,9 +55,10 @@ impl BufferActor {
             });
             self.tell_mended(url, None, &end);
         }
-        if let Some(Recovery { attempts, .. }) = closed.database
+        if (closed.database.is_some() || database_works)
             && let Some(end) = self.outages.database_works(database, now)
         {
+            let attempts = attempts(&closed.database);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
                 logging::info!(

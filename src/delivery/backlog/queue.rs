@@ -269,6 +269,13 @@ impl Queue {
             self.seal(many_wait);
         }
         let mut taken = Vec::new();
+        // Those that expire are the first ones, as a rule.
+        while self.fresh.front().is_some_and(|job| job.number == number) {
+            taken.extend(self.fresh.pop_front());
+        }
+        if !taken.is_empty() {
+            return taken;
+        }
         for jobs in [&mut self.fresh, &mut self.parts, &mut self.suspects] {
             // Fresh ones are in order, and an old one is among the first.
             if jobs.iter().any(|job| job.number == number) {

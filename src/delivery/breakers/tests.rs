@@ -310,3 +310,84 @@ fn what_is_forgotten_has_not_failed() {
         "a counts no longer"
     );
 }
+
+#[test]
+fn a_server_that_comes_up_serves_databases_that_have_not_failed_beside_those_that_do() {
+    let mut world = World::new(1);
+    world.fail("bad", Scope::Endpoint);
+    world.now += LATER;
+    world.fail("bad", Scope::Unclear);
+    assert!(
+        world.allows("good"),
+        "it answers: whatever it has against bad"
+    );
+}
+
+#[test]
+fn the_same_fault_of_two_databases_lasts_until_something_succeeds() {
+    let mut world = World::new(1);
+    world.fail("a", Scope::Database);
+    assert!(world.fail("b", Scope::Database).endpoint);
+    for name in ["a", "b", "a", "a", "b"] {
+        world.now += LATER;
+        let opened = world.fail(name, Scope::Database);
+        assert!(
+            opened.is_endpoints && !opened.endpoint,
+            "{name}: {opened:?}"
+        );
+    }
+    world.now += LATER;
+    assert!(world.succeed("a").endpoint.is_some());
+}
+
+#[test]
+fn a_database_whose_path_fails_while_others_work_does_not_stop_the_endpoint_again_and_again() {
+    let mut world = World::new(1);
+    assert!(world.fail("bad", Scope::Path).endpoint);
+    for _ in 0..5 {
+        world.succeed("good");
+        world.now += LATER;
+        let opened = world.fail("bad", Scope::Path);
+        assert!(!opened.endpoint && !opened.is_endpoints, "{opened:?}");
+    }
+}
+
+#[test]
+fn all_that_failed_for_a_path_is_tried_at_once_when_it_works() {
+    let mut world = World::new(1);
+    world.fail("a", Scope::Path);
+    world.fail("b", Scope::Path);
+    assert_eq!(world.succeed("c").freed.len(), 2);
+}
+
+#[test]
+fn databases_that_fail_at_both_endpoints_stop_both() {
+    let mut world = World::new(2);
+    for name in ["a", "b"] {
+        world.fail(name, Scope::Unclear);
+        world.now += Duration::from_millis(30);
+        world.fail(name, Scope::Unclear);
+    }
+    let outages = [0, 1].map(|endpoint| world.breakers.endpoint_outage(endpoint).is_some());
+    assert_eq!(outages, [true, true]);
+}
+
+#[test]
+fn where_no_other_endpoint_works_a_server_is_given_the_time_that_it_asks_for() {
+    let mut world = World::new(2);
+    let attempt = world.breakers.send(&"x".into(), 1, world.now);
+    let refused = Retry::new(Scope::Endpoint, Cause::Unavailable, "refused");
+    world
+        .breakers
+        .fail(&"x".into(), attempt, &refused, failure(world.now));
+    let asked = Duration::from_secs(30);
+    let attempt = world.send("a");
+    let busy = Retry::new(Scope::Unclear, Cause::Unavailable, "busy");
+    let failure = Failure {
+        not_before: Some(asked),
+        ..failure(world.now)
+    };
+    world.breakers.fail(&"a".into(), attempt, &busy, failure);
+    world.now += asked / 2;
+    assert!(!world.allows("a"));
+}

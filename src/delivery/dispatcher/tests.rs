@@ -422,3 +422,56 @@ fn while_nobody_listens_one_probe_at_a_time_is_sent_and_then_all_at_once() {
     let last = world.written.last().unwrap().0;
     assert!(last - first < SECOND, "{:?}", last - first);
 }
+
+#[test]
+fn a_good_database_is_found_among_bad_ones_when_a_server_that_was_down_comes_up() {
+    for bad in [Answer::Fails, Answer::Unavailable, Answer::Missing] {
+        let mut world = World::new();
+        for number in 0..39 {
+            world.add(&format!("bad{number}"), 1);
+        }
+        world.add("good", 1);
+        let start = world.now;
+        world.run(start + 5 * SECOND, |_, _| {
+            (Answer::NotConnected, MILLISECOND)
+        });
+        // The first probe may be up to this late.
+        world.run(start + 20 * SECOND, |database, _| match is_bad(database) {
+            true => (bad, MILLISECOND),
+            false => (Answer::Written, MILLISECOND),
+        });
+        assert_eq!(world.written_of("good"), 1, "{bad:?}");
+    }
+}
+
+#[test]
+fn many_lines_that_always_fail_are_all_found_where_others_pass() {
+    let mut world = World::new();
+    let texts: Vec<_> = (0..200)
+        .map(|number| {
+            if number % 20 == 3 {
+                "poison f=1 1"
+            } else {
+                "m f=1 1"
+            }
+        })
+        .collect();
+    world.dispatcher.add("db".into(), lines(&texts), world.now);
+    let start = world.now;
+    let answer = |_: &Database, lines: &Lines| {
+        let has_poison = lines.iter().any(|line| line.starts_with(b"poison"));
+        (
+            if has_poison {
+                Answer::Fails
+            } else {
+                Answer::Written
+            },
+            MILLISECOND,
+        )
+    };
+    for second in 1..=3_600 {
+        world.add("db", 1);
+        world.run(start + second * SECOND, answer);
+    }
+    assert_eq!((world.rejected, world.pending()), (10, 0));
+}

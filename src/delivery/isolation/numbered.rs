@@ -10,7 +10,11 @@ use crate::{
 
 /// What stands before a line's number, at the start of a line of the text: of InfluxDB Cloud and of
 /// QuestDB.
-const BEFORE_NUMBER: [&str; 2] = ["error parsing line ", "error in line "];
+const BEFORE_NUMBER: [&str; 3] = [
+    "error parsing line ",
+    "error writing line ",
+    "error in line ",
+];
 
 /// The lines that the answer numbers as bad, with what it says of each: InfluxDB 3 in a list (all of
 /// them) or in an object (the first), Cloud in its text, QuestDB in its text and in `line`. All

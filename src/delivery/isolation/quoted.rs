@@ -1,6 +1,6 @@
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use crate::batch::Lines;
@@ -30,12 +30,13 @@ pub(super) fn quoted_lines(lines: &Lines, text: &str) -> BTreeMap<usize, String>
         };
         numbers.entry(line).or_default().push(number);
     }
+    let lengths: HashSet<_> = numbers.keys().map(|line| line.len()).collect();
     let mut rest = &text[first..];
     while let Some(quote) = rest.strip_prefix(BEFORE) {
         let ends = quote.match_indices(AFTER).map(|(end, _)| end);
         let Some(end) = ends
             .into_iter()
-            .find(|end| numbers.contains_key(&quote[..*end]))
+            .find(|end| lengths.contains(end) && numbers.contains_key(&quote[..*end]))
         else {
             break;
         };

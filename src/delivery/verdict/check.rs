@@ -47,7 +47,7 @@ pub(crate) fn check(answer: Answer) {
             assert!(said.trim().is_empty() && is_whole, "{said}");
         }
         Verdict::Refused(refusal) => {
-            assert!(matches!(status, 400 | 422 | 500), "status {status}");
+            assert!(matches!(status, 400 | 403 | 422 | 500), "status {status}");
             let mut batch = OpenBatch::default();
             batch.push(b"bad\n");
             batch.push(b"m f=1 1\n");

@@ -78,6 +78,10 @@ const PHRASES: &[(&str, Subject)] = &[
     ("pending deletion", Server),
     ("shutting down", Server),
     ("request throttled", Server),
+    // QuestDB: it says so of a line, for want of a better place.
+    ("write error:", Server),
+    ("commit error", Server),
+    ("errno:", Server),
     ("queue is full", Server),
     ("queue full", Server),
     ("hinted handoff", Server),
@@ -143,6 +147,8 @@ const PHRASES: &[(&str, Subject)] = &[
     ("must be numeric", Request),
     ("unsupported method", Request),
     ("compactor-only", Request),
+    ("columns per table", Lines),
+    ("number of tables limit", Lines),
     ("catalog update error", Server),
     // Credentials.
     ("authorization header", Request),
@@ -221,9 +227,8 @@ const PHRASES: &[(&str, Subject)] = &[
     ("invalid column type", Lines),
     ("is a reserved column", Lines),
     ("string is greater than", Lines),
-    ("columns per table", Lines),
     ("create columns in table", Lines),
-    ("number of tables limit", Lines),
+    ("outside of the retention period", Lines),
     // VictoriaMetrics.
     ("influx line", Lines),
     ("for quoted field value", Lines),
@@ -280,6 +285,8 @@ mod tests {
                     "cannot process insert request for 60.000 seconds because of too many concurrent inserts",
                     "hinted handoff queue not empty",
                     "Request body memory limit exceeded: 1",
+                    "failed to parse line protocol:errors encountered on line(s):write error: m1, errno: 2, error: could not open read-write",
+                    "commit error for table: permissions",
                 ],
             ),
             (
@@ -372,6 +379,10 @@ mod tests {
                     "cannot process influx line protocol data: incorrect influx line \"m f\": missing field value; see https://x",
                     "Failed to parse InfluxDB line protocol, x",
                     "metric parse error: expected field at 1:5: \"m x\" (and 1 other parse error)",
+                    "data in table x is outside of the retention period",
+                    "failed to parse line protocol:errors encountered on line(s):\nerror in line 2: table: permissions, column: timeout; cast error",
+                    "failure writing points to database: partial write: dropped 350 points outside retention policy of duration 72h0m0s - oldest point http,endpoint=/organizations/{id},outcome=timeout at 2025 dropped because it violates x, newest point http,a=\"b at 2025 dropped=350 for database: authentication for retention policy: permissions",
+                    "partial write: max-series-per-database exceeded database=d limit=1 series=2 keys=[http,endpoint=/gzip] dropped=2",
                 ],
             ),
         ];

@@ -4,10 +4,35 @@
 const BEFORE_LINE: &str = "unable to parse '";
 const AFTER_LINE: &str = "': ";
 
+/// Between these, InfluxDB 1.12 and 2.7 repeat keys of series as they are.
+const KEYS: [&str; 2] = [" oldest point ", " keys="];
+const AFTER_KEYS: &str = " dropped=";
+
+/// InfluxDB 1.12 and 2.7 end each text about points with these names.
+const DATABASE: &str = " for database: ";
+
+/// QuestDB names what is wrong, up to a comma or semicolon.
+const NAMED: [&str; 2] = ["table: ", "column: "];
+
 /// The text in lower case, without all that it quotes: lines, names and values, which strangers may
 /// have chosen, and in which any words may stand.
 pub(crate) fn own_words(text: &str) -> String {
     let mut words = String::new();
+    let text = match text.rfind(DATABASE) {
+        Some(at) if text[..at].contains(AFTER_KEYS) => &text[..at],
+        _ => text,
+    };
+    let keys = KEYS
+        .iter()
+        .filter_map(|before| Some(text.find(before)? + before.len()))
+        .min();
+    if let Some(start) = keys
+        && let Some(end) = text.rfind(AFTER_KEYS).filter(|end| *end >= start)
+    {
+        push_unquoted(&text[..start], &mut words);
+        push_unquoted(&text[end..], &mut words);
+        return words;
+    }
     match text.find(BEFORE_LINE) {
         Some(start) => {
             // A line may hold the words that end it: the server's own are after the last of them.
@@ -32,7 +57,16 @@ pub(super) fn skeleton(words: &str) -> String {
 fn push_unquoted(text: &str, to: &mut String) {
     let mut chars = text.chars().peekable();
     let mut last = ' ';
+    let mut start = to.len();
     while let Some(char) = chars.next() {
+        if char == ' '
+            && NAMED
+                .iter()
+                .any(|named| to[start..].ends_with(named.trim_end()))
+        {
+            while chars.next_if(|char| !matches!(char, ',' | ';')).is_some() {}
+            start = to.len();
+        }
         let opens = match char {
             '"' | '`' => true,
             // Not the apostrophe of a word.
@@ -109,6 +143,26 @@ mod tests {
             );
         }
         assert_eq!(own_words("unable to parse 'cut he"), "unable to parse ");
+    }
+
+    #[test]
+    fn names_that_are_not_quoted_are_left_out_where_servers_are_known_to_have_them() {
+        for (text, wanted) in [
+            (
+                "partial write: x dropped=3 for database: timeouts for retention policy: y",
+                "partial write: x dropped=3",
+            ),
+            (
+                "outside - oldest point a,b=read-only dropped=9 \" at 1, newest point c dropped=2",
+                "outside - oldest point  dropped=2",
+            ),
+            (
+                "error in line 2: table: gzip, column: permission; cast",
+                "error in line 2: table: , column: ; cast",
+            ),
+        ] {
+            assert_eq!(own_words(text), wanted, "{text}");
+        }
     }
 
     #[test]
