@@ -16,6 +16,7 @@ use crate::error::ConfigError;
 /// # let _ = config;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
 pub enum StringNewlines {
     /// As a backslash and an `n`, which is also what a query returns. The default, safe for every
     /// server.
