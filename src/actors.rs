@@ -28,17 +28,17 @@ use crate::{
     logging,
 };
 
-/// Where the actors of a pipeline are reached.
+/// Addresses of a pipeline's actors.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
-    /// What programs send to.
+    /// The address for programs.
     pub(crate) ingest: Addr<IngestActor>,
-    /// What the handle sends to, past whatever waits for the other.
+    /// The address for the handle, whose messages don't wait behind those of programs.
     pub(crate) buffer: Addr<BufferActor>,
 }
 
 impl Addresses {
-    /// Of actors that are no more: what is sent to them is dropped.
+    /// Addresses of no actors: messages to them are dropped.
     pub(crate) fn of_nobody() -> Self {
         Self {
             ingest: Context::new().address(),
@@ -49,8 +49,8 @@ impl Addresses {
 
 /// Starts the thread `influx` with the actors on it.
 ///
-/// It outlives the program's own `System`, so what is pending when that one stops is still
-/// delivered.
+/// The thread outlives the program's own `System`, so measurements that are pending when that one stops
+/// are still delivered.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
     let endpoints = Endpoint::all(&shared.config())?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
@@ -61,7 +61,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
             own_thread::mark();
             let system = System::new();
             let addresses = system.block_on(async { wire(shared, endpoints) });
-            // The receiver waits, or its thread is gone: then nobody needs the addresses.
+            // The receiver is waiting, or its thread has ended.
             _ = sender.send(addresses);
             if let Err(error) = system.run() {
                 logging::error!("the system of the influx actors ended with an error: {error}");
@@ -86,7 +86,7 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
     join(shared, buffer)
 }
 
-/// Starts the buffer actor, and before it the one that takes messages.
+/// Starts the ingest actor and the buffer actor.
 fn join(shared: Arc<Shared>, mut buffer: BufferActor) -> Addresses {
     let context = Context::new();
     let address: Addr<BufferActor> = context.address();

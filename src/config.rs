@@ -33,9 +33,10 @@ pub(crate) use self::urls::BaseUrls;
 use crate::error::ConfigError;
 use crate::point::precision::Precision;
 
-/// Where measurements go, how many may wait, and how they are sent.
+/// The configuration of a pipeline: servers, limits, and how measurements are sent.
 ///
-/// Start with the API of the server, or with the environment, then change what should differ:
+/// Start with a constructor for the server's API, or with [`from_env`](Self::from_env), and set what
+/// should differ:
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,11 +51,11 @@ use crate::point::precision::Precision;
 /// # Ok::<(), actix_influxdb::ConfigError>(())
 /// ```
 ///
-/// Nothing is checked while it is built; [`validate`](Self::validate) is called when the library
-/// starts. `Debug` shows no password and no token, also where one was set as the user, the
+/// A configuration is checked by [`validate`](Self::validate), which [`Influx::start`](crate::Influx::start)
+/// and [`Influx::update`](crate::Influx::update) call. [`settings`](Self::settings) reads it. `Debug` shows no password and no token, also where one was set as the user, the
 /// organisation, the environment or a base tag by mistake.
 #[derive(Clone, derive_more::Debug, PartialEq)]
-#[must_use = "each method gives the changed settings back"]
+#[must_use = "each method returns the changed configuration"]
 pub struct Config {
     pub(crate) url: BaseUrls,
     #[debug("{:?}", user.as_deref().map(shown::name))]
@@ -98,44 +99,44 @@ pub struct Config {
 }
 
 impl Config {
-    /// The default of [`url`](Self::url).
+    /// Default of [`url`](Self::url).
     pub const DEFAULT_URL: &str = "http://localhost:8086";
-    /// The default of [`interval`](Self::interval): 10 s.
+    /// Default of [`interval`](Self::interval): 10 s.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-    /// The default of [`trigger_size`](Self::trigger_size), in measurements.
+    /// Default of [`trigger_size`](Self::trigger_size), in measurements.
     pub const DEFAULT_TRIGGER_SIZE: usize = 5_000;
-    /// The default of [`max_batch_size`](Self::max_batch_size), in measurements.
+    /// Default of [`max_batch_size`](Self::max_batch_size), in measurements.
     pub const DEFAULT_MAX_BATCH_SIZE: usize = 10_000;
-    /// The default of [`max_batch_bytes`](Self::max_batch_bytes): 4 MiB.
+    /// Default of [`max_batch_bytes`](Self::max_batch_bytes): 4 MiB.
     pub const DEFAULT_MAX_BATCH_BYTES: usize = 4 << 20;
-    /// The default of [`max_buffer_size`](Self::max_buffer_size), in measurements.
+    /// Default of [`max_buffer_size`](Self::max_buffer_size), in measurements.
     pub const DEFAULT_MAX_BUFFER_SIZE: usize = 500_000;
-    /// The default of [`max_buffer_bytes`](Self::max_buffer_bytes): 128 MiB.
+    /// Default of [`max_buffer_bytes`](Self::max_buffer_bytes): 128 MiB.
     pub const DEFAULT_MAX_BUFFER_BYTES: usize = 128 << 20;
-    /// The default of [`max_clients`](Self::max_clients), in concurrent requests.
+    /// Default of [`max_clients`](Self::max_clients), in concurrent requests.
     pub const DEFAULT_MAX_CLIENTS: usize = 10;
-    /// The default of [`max_tag_values`](Self::max_tag_values), in distinct values of a tag.
+    /// Default of [`max_tag_values`](Self::max_tag_values), in distinct values of a tag.
     pub const DEFAULT_MAX_TAG_VALUES: usize = 10_000;
-    /// The default of [`sample_probability`](Self::sample_probability): every batch is sent.
+    /// Default of [`sample_probability`](Self::sample_probability): every batch is sent.
     pub const DEFAULT_SAMPLE_PROBABILITY: f64 = 1.0;
-    /// The default of [`request_timeout`](Self::request_timeout): 10 s.
+    /// Default of [`request_timeout`](Self::request_timeout): 10 s.
     pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-    /// The default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
+    /// Default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
     pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
 
-    /// InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
+    /// Creates a configuration for InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
     /// [`url`](Self::url)).
     pub fn v1(url: impl Into<String>) -> Self {
         Self::default().url(url)
     }
 
-    /// InfluxDB 2.x at one or more base URLs (see [`url`](Self::url)), with a token that may write
+    /// Creates a configuration for InfluxDB 2.x at one or more base URLs (see [`url`](Self::url)), with a token that may write
     /// to the organisation's buckets.
     pub fn v2(url: impl Into<String>, org: impl Into<String>, token: impl Into<String>) -> Self {
         Self::default().api(Api::V2).url(url).org(org).token(token)
     }
 
-    /// InfluxDB 3 at one or more base URLs (see [`url`](Self::url)), with a token that may write.
+    /// Creates a configuration for InfluxDB 3 at one or more base URLs (see [`url`](Self::url)), with a token that may write.
     pub fn v3(url: impl Into<String>, token: impl Into<String>) -> Self {
         Self::default().api(Api::V3).url(url).token(token)
     }

@@ -23,20 +23,19 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// How long the last handle's drop leaves for delivery, where [`Influx::shutdown`] was not called.
+/// Timeout of the shutdown that the drop of the last handle begins.
 const DROP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a timeout may be late by.
+/// How much later than its timeout a shutdown may end.
 const GRACE: Duration = Duration::from_millis(250);
 
 static INSTALLED: OnceLock<Influx> = OnceLock::new();
 
-/// A handle to the pipeline that delivers measurements. Clones are handles to the same one.
+/// A handle to a pipeline that delivers measurements. Clones are handles to the same pipeline.
 ///
-/// The pipeline runs on a thread of its own. It ends by [`shutdown`](Self::shutdown), by a
-/// [`guard`](Self::guard), or in the background, with 30 s for what is pending, when the last
-/// handle is dropped. When the process ends before, what is pending is lost: keep a guard in
-/// `main`.
+/// The pipeline runs on a thread of its own. It is shut down by [`shutdown`](Self::shutdown), by a
+/// [`guard`](Self::guard), or, when the last handle is dropped, in the background with a timeout of
+/// 30 s. Measurements that are pending when the process ends are lost: keep a guard in `main`.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -69,17 +68,24 @@ impl Drop for Inner {
 impl Influx {
     /// Starts a pipeline. Works with and without a running actix `System`.
     ///
-    /// With [`Config::enabled`] off it starts nothing, and measurements are only counted.
+    /// With [`Config::enabled`] off no thread is started, and measurements are only counted.
     ///
-    /// A process that forks to daemonize has to do so *before* this: a fork has none of its
-    /// parent's threads, so nothing is delivered from it. There, [`flush`](Self::flush),
+    /// A process that forks to daemonize has to call this *after* the fork: a fork has none of its
+    /// parent's threads, so nothing is delivered from it. In a fork, [`flush`](Self::flush),
     /// [`shutdown`](Self::shutdown) and a guard return at once and one ERROR in the log says why;
-    /// what is recorded is kept, up to the buffer's limit.
+    /// measurements are kept, up to the buffer's limit.
+    ///
+    /// ```
+    /// use actix_influxdb::{Config, Influx};
+    ///
+    /// let influx = Influx::start(Config::v1("http://localhost:8086").max_clients(4))?;
+    /// # Ok::<(), actix_influxdb::StartError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// A setting can't be used, or the thread could not be started. That the server is not there
-    /// is no error: see [`ping`](Self::ping).
+    /// A setting can't be used ([`StartError::Config`]), or the thread could not be started
+    /// ([`StartError::Thread`]). An unreachable server is no error: see [`ping`](Self::ping).
     pub fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
         for warning in config.origin.warnings() {
@@ -95,8 +101,16 @@ impl Influx {
         Ok(Self(Arc::new(Inner { shared, actors })))
     }
 
-    /// Starts a pipeline that [`record`](crate::record) and [`installed`](Self::installed) find
-    /// from anywhere in the process.
+    /// Starts a pipeline that [`record`](crate::record) and [`installed`](Self::installed) use from
+    /// anywhere in the process.
+    ///
+    /// ```
+    /// use actix_influxdb::{Config, Influx, Measurement};
+    ///
+    /// let influx = Influx::install(Config::v1("http://localhost:8086"))?;
+    /// actix_influxdb::record(Measurement::new("example", "login").field("ms", 12.5))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -113,27 +127,44 @@ impl Influx {
         Ok(influx)
     }
 
-    /// The one that was [installed](Self::install).
+    /// Returns the [installed](Self::install) handle, if there is one.
+    ///
+    /// ```
+    /// if let Some(influx) = actix_influxdb::Influx::installed() {
+    ///     println!("{}", influx.stats());
+    /// }
+    /// ```
     pub fn installed() -> Option<Self> {
         INSTALLED.get().cloned()
     }
 
-    /// Records a measurement: it is encoded and left for delivery. Never waits.
+    /// Records a measurement: encodes it into the calling thread's buffer. Never waits.
     ///
-    /// A batch is sent when [`trigger_size`](Config::trigger_size) measurements wait, or
-    /// [`interval`](Config::interval) after the first one that waits.
+    /// Buffered measurements are sent when their number reaches
+    /// [`trigger_size`](Config::trigger_size), or [`interval`](Config::interval) after the first of
+    /// them.
+    ///
+    /// ```
+    /// # use actix_influxdb::{Influx, Measurement};
+    /// # fn login(influx: &Influx) {
+    /// let login = Measurement::new("example", "login").tag("method", "oauth").field("ms", 12.5);
+    /// if let Err(error) = influx.record(login) {
+    ///     log::debug!("{error}"); // counted in any case
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The measurement is not recorded if it is invalid, if as much is pending as may be, or after
-    /// shutdown. Either way it is counted in [`stats`](Self::stats).
+    /// The measurement is invalid, a limit on pending measurements is reached, or shutdown has
+    /// begun: see [`RecordError`]. [`stats`](Self::stats) counts the measurement as dropped.
     #[inline]
     pub fn record(&self, measurement: Measurement) -> Result<(), RecordError> {
         let shared = &self.0.shared;
         shared.recorded(shared.intake.take(measurement, None))
     }
 
-    /// Records what is no [`Measurement`], but makes a line.
+    /// Records a line that is not made from a [`Measurement`].
     #[cfg(any(feature = "middleware", feature = "testing"))]
     pub(crate) fn record_source(
         &self,
@@ -143,9 +174,19 @@ impl Influx {
         shared.recorded(shared.intake.record(&mut source, None))
     }
 
-    /// Records a measurement and waits for what becomes of it: at most the
-    /// [`interval`](Config::interval) and one answer of the server, or for as long as the server
-    /// does not take it. Dropping the future changes nothing for the measurement.
+    /// Records a measurement and waits until it is written, rejected or dropped.
+    ///
+    /// That takes up to the [`interval`](Config::interval) and one answer of the server; while the
+    /// server takes no measurements, it takes as long as that lasts. Dropping the future changes
+    /// nothing for the measurement.
+    ///
+    /// ```
+    /// # use actix_influxdb::{Delivery, Influx, Measurement};
+    /// # async fn order(influx: &Influx) -> bool {
+    /// let order = Measurement::new("example", "order").field("price", 9.9);
+    /// influx.deliver(order).await == Delivery::Written
+    /// # }
+    /// ```
     pub async fn deliver(&self, measurement: Measurement) -> Delivery {
         let shared = &self.0.shared;
         if shared.home.is_elsewhere() {
@@ -162,8 +203,18 @@ impl Influx {
         }
     }
 
-    /// Sends all that is pending, and waits until everything that was recorded before the call is
-    /// settled, but no longer than `timeout`. What is not settled by then stays pending.
+    /// Sends all pending measurements, and waits until each that was recorded before the call is
+    /// written, rejected or dropped, but no longer than `timeout`. The others stay pending.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn flush(influx: &actix_influxdb::Influx) {
+    /// let report = influx.flush(Duration::from_secs(5)).await;
+    /// if !report.is_complete() {
+    ///     log::warn!("{} measurements are still pending", report.undelivered);
+    /// }
+    /// # }
+    /// ```
     pub async fn flush(&self, timeout: Duration) -> FlushReport {
         if self.0.shared.home.is_elsewhere() {
             return FlushReport {
@@ -175,9 +226,19 @@ impl Influx {
         report.unwrap_or_else(|_| self.0.shared.not_flushed())
     }
 
-    /// Takes nothing more, sends all that is pending, and ends: when everything is settled, or
-    /// when `timeout` has passed. A second call waits for the end of the first, or gives its
-    /// report again.
+    /// Stops recording, sends all pending measurements, and ends the pipeline: when each is written,
+    /// rejected or dropped, or when `timeout` has passed. A second call waits for the end of the
+    /// first, or returns its report again.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn shutdown(influx: &actix_influxdb::Influx) {
+    /// let report = influx.shutdown(Duration::from_secs(10)).await;
+    /// for (database, line) in report.undelivered_lines() {
+    ///     print!("{database}: {line}"); // each line has its newline
+    /// }
+    /// # }
+    /// ```
     pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
         if self.0.shared.home.is_elsewhere() {
             return self.end_elsewhere();
@@ -188,7 +249,7 @@ impl Influx {
         }
     }
 
-    /// The report of an end that has come.
+    /// The report of a shutdown that is over.
     fn end(&self) -> ShutdownReport {
         let shared = &self.0.shared;
         if !shared.has_actors() {
@@ -213,11 +274,22 @@ impl Influx {
         }
     }
 
-    /// A guard that does what [`shutdown`](Self::shutdown) does, blocking, when it is dropped:
-    /// for `main`, so that nothing is lost however it ends.
+    /// Returns a guard that [shuts down](Self::shutdown) the pipeline when it is dropped, and blocks
+    /// until that is done: for `main`, so that nothing is lost however it ends.
     ///
-    /// Give it a name: `let _ = influx.guard(…)` drops it at once. On a thread of this library (its
-    /// own logger's call, say) the drop begins the shutdown and does not wait for it.
+    /// Give the guard a name: `let _ = influx.guard(…)` drops it at once. If the guard is dropped on a
+    /// thread of this library (in a logger, for example), the shutdown begins and is not waited for.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use actix_influxdb::{Config, Influx};
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let influx = Influx::start(Config::from_env()?)?;
+    ///     let _guard = influx.guard(Duration::from_secs(10));
+    ///     // …
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use = "a guard that is dropped at once ends delivery at once"]
     pub fn guard(&self, timeout: Duration) -> ShutdownGuard {
         ShutdownGuard {
@@ -226,7 +298,14 @@ impl Influx {
         }
     }
 
-    /// A snapshot of the ledger: how many measurements were recorded, and what became of each.
+    /// Returns a snapshot of the ledger: how many measurements were recorded, and what became of them.
+    ///
+    /// ```
+    /// # fn show(influx: &actix_influxdb::Influx) {
+    /// let stats = influx.stats();
+    /// println!("{stats}; dropped: {}", stats.dropped);
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         self.0.shared.stats()
     }
@@ -246,8 +325,8 @@ impl Influx {
         Config::clone(&self.0.shared.config())
     }
 
-    /// Changes settings while delivery runs. Callers see limits, tags and the like at once; what is sent
-    /// follows from the next batch on.
+    /// Changes settings while delivery runs. Limits, base tags and the like apply to the
+    /// next measurement, everything else to the next batch.
     ///
     /// ```no_run
     /// # fn rotate(influx: actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
@@ -257,21 +336,30 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// A setting can't be used: then nothing is changed. What was started with
-    /// [`Config::enabled`] off can't be enabled. An update inside the closure of another one is an
-    /// error; one from another thread waits until this one is done. A closure that panics changes
-    /// nothing.
+    /// A setting can't be used: then nothing is changed. A pipeline that was started with
+    /// [`Config::enabled`] off can't be enabled, and [`precision`](Config::precision) can't be changed.
+    /// An update inside the closure of another update is an error; an update from another thread
+    /// waits until this one is done. A closure that panics changes nothing.
     pub fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
         self.0.shared.update(change)?;
         self.0.actors.buffer.do_send(Reconfigure);
         Ok(())
     }
 
-    /// Asks the server whether it is there, and for its version.
+    /// Asks the server for its version.
+    ///
+    /// ```
+    /// # async fn check(influx: &actix_influxdb::Influx) {
+    /// match influx.ping().await {
+    ///     Ok(server) => println!("{} runs version {:?}", server.url, server.version),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// The server does not answer, or not as one that takes line protocol does: another status than 2xx, a
+    /// The server does not answer, or not like one that takes line protocol: a status other than 2xx, a
     /// redirect, a web page, another protocol. [`PingError`] says which, and what to do.
     pub async fn ping(&self) -> Result<ServerInfo, PingError> {
         if self.0.shared.home.is_elsewhere() {
@@ -281,10 +369,10 @@ impl Influx {
         info.unwrap_or(Err(PingError::Stopped))
     }
 
-    /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, the next one when
-    /// it has handled the one before. One that is slow or dead never slows delivery: at most
-    /// 10,000 events or 8 MiB of them wait for it, and it is told how many it
-    /// [missed](crate::Event::Missed).
+    /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, each when the
+    /// subscriber has handled the one before. A subscriber that is slow or dead never slows delivery: at
+    /// most 10,000 events or 8 MiB of events are queued for a subscriber, and
+    /// [`Missed`](crate::Event::Missed) says how many were left out.
     ///
     /// ```
     /// use actix::prelude::*;
@@ -314,31 +402,51 @@ impl Influx {
         self.0.actors.buffer.do_send(Subscribe(subscriber));
     }
 
-    /// The address for [`Measurement`]s as messages, from any actor of any thread. The other
-    /// messages of this library can be sent to it too: [`Deliver`](crate::Deliver),
-    /// [`Flush`](crate::Flush), [`Shutdown`](crate::Shutdown), [`GetStats`](crate::GetStats),
-    /// [`Ping`](crate::Ping), [`Update`](crate::Update) and [`Subscribe`](crate::Subscribe).
+    /// Returns the address that takes [`Measurement`]s as messages, from any actor on any thread, and
+    /// the other [`messages`](crate::messages) of this library.
     ///
-    /// Messages are handled in order, so a [`Flush`](crate::Flush) covers what the same actor sent
-    /// before it. The methods of this handle do not wait behind them: [`flush`](Self::flush) and
-    /// [`shutdown`](Self::shutdown) cover what was sent to the address before as well, but leave it
-    /// no more than a quarter of their timeout.
+    /// ```
+    /// # fn login(influx: &actix_influxdb::Influx) {
+    /// use actix_influxdb::Measurement;
     ///
-    /// `do_send` **has no bound**: whoever sends more than one core encodes (about a million
-    /// measurements per second) fills the mailbox, at some hundred bytes each, until memory is
-    /// used up. Delivery goes on meanwhile. Bounded are [`record`](Self::record), by
-    /// [`max_buffer_size`](Config::max_buffer_size), which is also faster and returns its error;
-    /// and `try_send`, by 1,024 messages: an error gives the measurement back.
+    /// influx.addr().do_send(Measurement::new("example", "login").field("ok", true));
+    /// # }
+    /// ```
     ///
-    /// What was sent, and not yet taken, when shutdown begins is counted as dropped
-    /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second. What
-    /// is sent after the end reaches nobody, and is not counted.
+    /// Messages are handled in order, so a [`Flush`](crate::messages::Flush) covers what the same
+    /// actor sent before. [`flush`](Self::flush) and [`shutdown`](Self::shutdown) of this handle
+    /// cover messages that were sent before too, but spend at most a quarter of their timeout on
+    /// waiting for them.
+    ///
+    /// `do_send` **has no bound**: a program that sends more than one core encodes (about a million
+    /// measurements per second) fills the mailbox, at some hundred bytes a message, until memory is
+    /// used up. Delivery goes on meanwhile. [`record`](Self::record) is bounded by
+    /// [`max_buffer_size`](Config::max_buffer_size), is faster, and returns its error; `try_send` is
+    /// bounded by 1,024 messages, and its error returns the measurement.
+    ///
+    /// Measurements that are still in the mailbox when shutdown begins are counted as dropped
+    /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second.
+    /// Measurements that are sent after the end are not counted.
     pub fn addr(&self) -> Addr<IngestActor> {
         self.0.actors.ingest.clone()
     }
 }
 
-/// Shuts delivery down when it is dropped, and waits for it. See [`Influx::guard`].
+/// A guard that shuts down its pipeline when it is dropped, and waits for that. Returned by
+/// [`Influx::guard`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_influxdb::{Config, Influx, ShutdownGuard};
+///
+/// fn start(config: Config) -> Result<(Influx, ShutdownGuard), actix_influxdb::StartError> {
+///     let influx = Influx::start(config)?;
+///     let guard = influx.guard(Duration::from_secs(10));
+///     Ok((influx, guard))
+/// }
+/// # let _ = start;
+/// ```
 #[derive(Debug)]
 pub struct ShutdownGuard {
     influx: Influx,
@@ -353,7 +461,7 @@ impl Drop for ShutdownGuard {
         }
         let timeout = self.timeout;
         actors.buffer.do_send(Shutdown { timeout });
-        // What is to end would wait for itself.
+        // The thread that delivers would wait for itself.
         if !shared.has_actors() || own_thread::is_here() {
             return;
         }
@@ -361,13 +469,20 @@ impl Drop for ShutdownGuard {
             let pending = shared.pending();
             logging::error!(
                 "delivery has not ended within {timeout:?}, {pending} measurements are pending: \
-                 its thread is busy with something else, a logger that blocks perhaps"
+                 its thread is blocked, perhaps by a logger"
             );
         }
     }
 }
 
 /// Records a measurement with the [installed](Influx::install) pipeline.
+///
+/// ```
+/// use actix_influxdb::{Measurement, RecordError, record};
+///
+/// let login = Measurement::new("example", "login").field("ms", 12.5);
+/// assert_eq!(record(login), Err(RecordError::NotInstalled));
+/// ```
 ///
 /// # Errors
 ///

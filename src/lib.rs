@@ -1,10 +1,11 @@
-//! Records measurements in actix programs and delivers them to InfluxDB (v1, v2, v3) and whatever
-//! speaks its line protocol, with three promises:
+//! Records measurements in actix programs and delivers them to InfluxDB (v1, v2, v3) and to servers
+//! that speak its line protocol, with three promises:
 //!
-//! 1. **Recording never waits.** No call on a request's path blocks, allocates without bound or
-//!    does I/O.
-//! 2. **Every measurement is accounted for.** `recorded = written + rejected + dropped + pending`,
-//!    at every instant, each loss with a reason: see [`Stats`].
+//! 1. **Recording never waits.** No call on a request path blocks, allocates without bound or does
+//!    I/O.
+//! 2. **Every measurement is accounted for.**
+//!    `recorded + recovered = written + rejected + dropped + pending` at every instant, each loss with
+//!    a reason: see [`Stats`].
 //! 3. **One bad measurement, database or server never holds up the good ones.**
 //!
 //! ```no_run
@@ -44,26 +45,28 @@
 //!
 //! ```text
 //!  calling thread                        thread "influx", with a System of its own     network
-//!  Measurement ──encode──▶ thread buffer ──drain──▶ BufferActor ──▶ WriterActor ──POST──▶ InfluxDB
-//!                   ▲                       │  owns every batch   ◀──verdict──┘
-//!  addr.do_send ─▶ IngestActor              │
-//!                                           ├─ not delivered → kept, sent again with backoff
-//!                                           ├─ rejected      → ReplayActor finds the bad lines
-//!                                           └─ written       → ledger, tickets, events
+//!  Measurement ─┐
+//!  request ─────┴─encode─▶ thread buffer ──drain──▶ BufferActor ──batch──▶ WriterActor ──POST──▶ InfluxDB
+//!                               ▲                       │ owns the backlog    ◀──verdict──┘
+//!  addr.do_send(Measurement) ─▶ IngestActor             │
+//!                                                       ├─ retry    → stays in the backlog, breaker opens
+//!                                                       ├─ rejected → ReplayActor isolates the bad lines
+//!                                                       └─ written  → ledger, tickets, events
 //! ```
 //!
-//! [`Influx::record`] encodes a measurement into the calling thread's buffer: one uncontended lock, no I/O.
-//! The buffer actor empties all thread buffers when [`trigger_size`](Config::trigger_size) measurements
-//! wait, or [`interval`](Config::interval) after the first one that waits, and lends batches to a
-//! pool of writers. What is pending is bounded by [`max_buffer_size`](Config::max_buffer_size) and
-//! [`max_buffer_bytes`](Config::max_buffer_bytes), wherever it is.
+//! [`Influx::record`] encodes a measurement into the calling thread's *thread buffer*: one uncontended
+//! lock, no I/O. The thread buffers are drained into the *backlog* when
+//! [`trigger_size`](Config::trigger_size) measurements are buffered, or [`interval`](Config::interval)
+//! after the first of them. Writers send batches; a batch in flight stays in the backlog until every
+//! line is written, rejected or dropped. All pending measurements together are bounded by
+//! [`max_buffer_size`](Config::max_buffer_size) and [`max_buffer_bytes`](Config::max_buffer_bytes).
 //!
 //! # Features
 //!
 //! | feature | default | |
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
-//! | `testing` | no | `testing::FakeInflux`, an InfluxDB in your test's process |
+//! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

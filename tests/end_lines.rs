@@ -50,7 +50,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     assert_eq!(
         texts(Level::Info),
         [format!(
-            "measurements go from now on to {} as API v1, without credentials",
+            "measurements now go to {} as API v1, without credentials",
             other.url()
         )]
     );
@@ -62,7 +62,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     assert_eq!(
         lines,
         [
-            "delivering what is pending (3 measurements), for 20s at most",
+            "shutting down: delivering 3 pending measurements, for 20s at most",
             "delivery has ended, nothing is pending: recorded=3 written=3 rejected=0 dropped=0 \
              pending=0"
         ]
@@ -78,12 +78,12 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     let lines = logger::take();
     let waits: Vec<_> = lines
         .iter()
-        .filter(|line| line.text.contains("the end of delivery waits for"))
+        .filter(|line| line.text.contains("the shutdown waits for"))
         .map(|line| line.text.as_str())
         .collect();
     let waiting = |left| {
         format!(
-            "the end of delivery waits for 5 measurements (3 of one\\nforged, 2 of other), for \
+            "the shutdown waits for 5 measurements (3 of one\\nforged, 2 of other), for \
              {left}s more at most: they are being sent to {url}"
         )
     };
@@ -97,7 +97,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
         last.text,
         format!(
             "delivery has ended with 5 measurements undelivered (3 of one\\nforged, 2 of other): \
-             the time was up before {url} had taken them; \
+             the timeout passed before {url} answered; \
              recorded=5 written=0 rejected=0 dropped=5 pending=0"
         )
     );
@@ -110,7 +110,7 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     influx.shutdown(Duration::from_millis(2_500)).await;
     let lines = logger::take();
     let why = format!("the last failure was {url}: status 503");
-    let waits = |line: &&Line| line.text.contains("the end of delivery waits for 2");
+    let waits = |line: &&Line| line.text.contains("the shutdown waits for 2");
     let waits: Vec<_> = lines.iter().filter(waits).collect();
     assert_eq!(waits.len(), 1, "{lines:#?}");
     let last = lines.last().unwrap();
@@ -128,6 +128,6 @@ async fn the_log_says_where_measurements_go_and_what_the_end_waits_for() {
     Influx::start(Config::v1(&url).enabled(false)).unwrap();
     assert_eq!(
         texts(Level::Info),
-        ["delivery is switched off (enabled is false): measurements are counted and go nowhere"]
+        ["delivery is disabled (enabled is false): measurements are counted and dropped"]
     );
 }

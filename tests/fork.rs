@@ -76,9 +76,9 @@ async fn in_a_fork_nothing_waits_for_a_delivery_that_cannot_be_and_one_error_say
         assert_eq!(
             lines[0].text,
             format!(
-                "nothing is delivered from this process ({here}): it was forked from the one \
-                 ({home}) that has started delivery, and has none of its threads. Start delivery \
-                 after the fork: call Influx::start where daemonizing is done"
+                "nothing is delivered from this process ({here}): it was forked from the process that \
+                 started delivery ({home}), and has none of its threads. Call Influx::start after \
+                 the fork"
             )
         );
 

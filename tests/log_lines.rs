@@ -128,7 +128,7 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     // The end: what is not delivered is an error with its count.
     influx.shutdown(Duration::from_millis(50)).await;
     assert_logged(&[
-        (Info, "delivering what is pending (100 measurements)|50ms"),
+        (Info, "delivering 100 pending measurements|50ms"),
         (Error, "100 measurements undelivered|pending=0"),
     ]);
 }

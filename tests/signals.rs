@@ -150,7 +150,7 @@ fn a_second_signal_ends_the_service_at_once() {
     let service = Service::start(example, &fake);
     service.get();
     service.terminate();
-    service.wait_for("delivering what is pending");
+    service.wait_for("shutting down: delivering");
     service.terminate();
     let began = Instant::now();
     assert_eq!(service.ended().0.code(), Some(130));

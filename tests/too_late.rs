@@ -42,8 +42,8 @@ async fn the_first_measurement_that_comes_too_late_is_one_warning() {
     assert_eq!(lines[0].level, Level::Warn);
     assert_eq!(
         lines[0].text,
-        "a measurement came after delivery had begun to end: it is dropped, as are all that follow \
-         (Stats::dropped.stopping counts them). Influx::shutdown was called, or a guard was \
+        "a measurement was recorded after the shutdown began: it is dropped, and so are all that \
+         follow (counted in Stats::dropped.stopping). Influx::shutdown was called, or a guard was \
          dropped: `let _ = influx.guard(...)` drops it at once, `let _guard = influx.guard(...)` \
          keeps it to the end of its block"
     );

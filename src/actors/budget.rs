@@ -1,7 +1,7 @@
 use actix::{Actor, AsyncContext, Context, fut::wrap_future};
 
-/// What an actor does before it lets others go on: its own timers and futures, which actix polls
-/// only when the mailbox is empty, and the other tasks of its thread.
+/// Limits the number of messages that an actor handles in a row, so that its timers and futures, which
+/// actix polls only when the mailbox is empty, and the other tasks of its thread make progress.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     spent: u8,
@@ -11,7 +11,7 @@ pub(super) struct Budget {
 const MESSAGES: u8 = 128;
 
 impl Budget {
-    /// A message is being handled.
+    /// Counts a message; at the limit, yields to the other tasks.
     #[inline]
     pub(super) fn spend<A>(&mut self, context: &mut Context<A>)
     where

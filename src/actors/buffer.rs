@@ -1,15 +1,15 @@
-//! Owns every measurement from the thread buffer to its end, and decides what is sent when.
+//! Owns every measurement from the thread buffers to its end, and decides which batch is sent when.
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
 //! | [`Flush`], [`Shutdown`] | the handle | a report, in time | what is undelivered is in it |
 //! | the same [in order](InOrder) | the ingest actor | the same | the same |
 //! | [`Ping`], [`Update`], [`Subscribe`] | the ingest actor, the handle | see there | see there |
-//! | [`Wake`] | recording threads | none | none can be lost: it only says "look" |
+//! | [`Wake`] | recording threads | none | a lost one is made up for by the next |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
 //!
-//! No state lives in a future: a batch that is lent stays in the [`Backlog`](crate::delivery::backlog::Backlog).
+//! No state lives in a future: a batch in flight stays in the [`Backlog`](crate::delivery::backlog::Backlog).
 
 mod advice;
 mod alarms;
@@ -61,46 +61,46 @@ use crate::{
     logging,
 };
 
-/// Makes a replay actor, at the start and when the last one has died.
+/// Starts a replay actor: the first one, and another when that has died.
 pub(crate) type StartReplay = Box<dyn Fn() -> Recipient<Isolate>>;
 
-/// How long subscribers have for the events that are left at the end.
+/// Time that subscribers have at the end for the events that are queued.
 const LAST_EVENTS: Duration = Duration::from_millis(100);
 
-/// How long the messages have that were sent before the end, and were not taken: these are counted.
+/// Time at the end in which measurements in the mailbox of `addr()` are counted as dropped.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
-/// The actor that holds the buffer.
+/// The actor that owns all batches.
 pub(crate) struct BufferActor {
     shared: Arc<Shared>,
-    /// What is in force here: [`Shared`] may be one message ahead.
+    /// The configuration that the actor follows: [`Shared`] may be one message ahead.
     config: Arc<Config>,
     limits: QuotaLimits,
     dispatcher: Dispatcher,
-    /// By the numbers that the dispatcher has for them.
+    /// The endpoints, by the dispatcher's numbers.
     endpoints: Vec<Endpoint>,
     http: Http,
     writers: Pool,
     replay: Recipient<Isolate>,
     start_replay: StartReplay,
-    /// Runs while something waits in a thread buffer.
+    /// Runs while a thread buffer is not empty.
     interval: Option<Interval>,
-    /// Runs while a breaker keeps something from being sent: until when.
+    /// Runs while only a breaker or a later time prevents sending: until when.
     reopening: Option<(Instant, SpawnHandle)>,
-    /// Runs while something pending may become too old.
+    /// Runs while pending measurements may reach `max_age`.
     expiry: Option<SpawnHandle>,
-    /// Runs while something is out of service.
+    /// Runs while an endpoint or a database is out of service.
     reminder: Option<SpawnHandle>,
     waiting: Waiting,
     subscribers: Subscribers,
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
-    /// The endpoints that were asked who is there.
+    /// The endpoints that were pinged after an unusual success.
     asked: BTreeSet<usize>,
     contacts: Contacts,
     budget: Budget,
-    /// The actor that other actors' messages come through.
+    /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
 }
 
@@ -152,12 +152,12 @@ impl BufferActor {
         self.ingest = Some(ingest);
     }
 
-    /// The time, by the clock that the timers run by.
+    /// The time of the runtime's clock, which the timers run by.
     fn now(&self) -> Instant {
         actix_rt::time::Instant::now().into_std()
     }
 
-    /// What was sent before the end is counted, as far as there is time for that.
+    /// Ends the thread, when the messages that were sent before are counted as dropped.
     fn end(&mut self, context: &mut Context<Self>) {
         self.behind_ingest(LAST_MESSAGES, context, Self::stop);
     }
@@ -165,7 +165,7 @@ impl BufferActor {
     fn stop(&mut self, context: &mut Context<Self>) {
         match self.subscribers.are_waiting() {
             false => System::current().stop(),
-            // They hear the last of it, unless they are slow.
+            // The last events are sent, unless a subscriber is slow.
             true => _ = context.run_later(LAST_EVENTS, |_, _| System::current().stop()),
         }
     }
@@ -190,17 +190,17 @@ impl BufferActor {
                     }
                     self.asked.clear();
                     let destination = config.destination();
-                    logging::info!("measurements go from now on to {destination}");
+                    logging::info!("measurements now go to {destination}");
                 }
                 Err(error) => logging::error!(
-                    "measurements go where they went before, the new settings can't be used: {error}"
+                    "measurements go to the same servers as before, the new settings can't be used: {error}"
                 ),
             }
         }
         if let Some(expiry) = self.expiry.take() {
             context.cancel_future(expiry);
         }
-        // What waits has waited already.
+        // The interval began when the first measurement came.
         if let Some(began) = self.stop_interval(context) {
             self.start_interval(began, context);
         }
@@ -209,20 +209,20 @@ impl BufferActor {
     }
 }
 
-/// Could what was refused before be taken now?
+/// Whether a server may take now what was refused before.
 fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
 }
 
-/// Whoever waits for the end hears of it, and no measurement is left uncounted, also if the actor
-/// panicked or its thread was stopped.
+/// Answers those who wait for the end, and counts every measurement, also if the actor panicked or its
+/// thread was stopped.
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {
             logging::error!(
-                "delivery ends without a shutdown: its actor has panicked, or its thread was \
-                 stopped (see what was printed before this)"
+                "delivery has ended without a shutdown: its actor panicked, or its thread was stopped \
+                 (see the messages before this one)"
             );
             self.end_unexpectedly();
             if let Some(system) = System::try_current() {
@@ -236,8 +236,8 @@ impl Actor for BufferActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // Nobody is to wait for room: an actor's thread sends one message at a time, recording
-        // threads send a wake at thresholds only, and handles wait for their answers.
+        // Unbounded, so that no sender waits: the ingest actor sends one message at a time, recording
+        // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
     }
 }

@@ -1,17 +1,17 @@
-//! Takes what other actors send to `addr()`, in front of the buffer actor.
+//! Takes the messages that programs send to `addr()`, in front of the buffer actor.
 //!
-//! Anybody may send any number of messages. actix empties a mailbox before it polls anything else,
-//! so an actor that is flooded runs no timer and hears no other actor. This one has none of either:
-//! it puts measurements into its thread buffer, as any thread that records does, and hands on what
-//! is meant for the buffer actor, in order.
+//! Programs may send any number of messages. actix empties a mailbox before it polls anything else,
+//! so an actor that is flooded runs no timer and gets no other actor's messages. The ingest actor has
+//! neither: it records measurements into its thread buffer, like any other thread, and passes on the
+//! other messages to the buffer actor, in order.
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
-//! | [`Measurement`] | any actor | none | counted, and logged if it is invalid |
+//! | [`Measurement`] | any actor | none | counted; logged if invalid |
 //! | [`Deliver`] | any actor | what became of it | `Delivery::Dropped` |
 //! | [`GetStats`] | any actor | the ledger | |
 //! | [`Flush`], [`Shutdown`], [`Ping`], [`Update`], [`Subscribe`] | any actor | the buffer actor's | see there |
-//! | [`Barrier`] | the buffer actor | when all that came before is taken | nothing, if this actor has died |
+//! | [`Barrier`] | the buffer actor | when all earlier messages are handled | none, if the ingest actor has died |
 
 use std::{fmt, sync::Arc, thread, time::Duration};
 
@@ -35,17 +35,34 @@ use crate::{
     ShutdownReport, influx::shared::Shared, logging, stats::report::Ticket,
 };
 
-/// The actor that takes measurements as messages. Its address is
+/// The actor that takes measurements as messages, also named `BufferActor`. Its address is
 /// [`Influx::addr`](crate::Influx::addr).
+///
+/// ```
+/// use actix::Addr;
+/// use actix_influxdb::{IngestActor, Measurement};
+///
+/// struct Sensor {
+///     buffer: Addr<IngestActor>,
+/// }
+///
+/// impl Sensor {
+///     fn report(&self, celsius: f64) {
+///         let reading = Measurement::new("example", "sensor").field("celsius", celsius);
+///         self.buffer.do_send(reading);
+///     }
+/// }
+/// # let _ = Sensor::report;
+/// ```
 pub struct IngestActor {
     shared: Arc<Shared>,
     buffer: Addr<BufferActor>,
     budget: Budget,
-    /// For invalid measurements: nobody else hears of their errors.
+    /// Limits the log of invalid measurements, whose errors have no caller to go to.
     invalid: LogLimit,
 }
 
-/// So many messages fit before `try_send` is refused.
+/// Number of messages in the mailbox beyond which `try_send` fails.
 const MAILBOX: usize = 1_024;
 
 const INVALID_LINES: u32 = 5;
@@ -67,9 +84,12 @@ impl IngestActor {
         if error.is_invalid()
             && let Some(shown) = self.invalid.ask(actix_rt::time::Instant::now().into_std())
         {
-            logging::error!("a measurement was sent to the buffer actor in vain: {error}");
+            logging::error!("a measurement sent as a message was not recorded: {error}");
             if shown.held_back > 0 {
-                logging::error!("{} more were not logged", shown.held_back);
+                logging::error!(
+                    "{} more measurements sent as messages were not recorded",
+                    shown.held_back
+                );
             }
         }
         let reason = DropReason::of(error);
@@ -91,13 +111,13 @@ impl Actor for IngestActor {
     }
 }
 
-/// Delivery goes on without it, but nobody must go on sending without a word.
+/// Logs a panic: delivery goes on, but the program's messages are lost.
 impl Drop for IngestActor {
     fn drop(&mut self) {
         if thread::panicking() && self.shared.end().is_none() {
             logging::error!(
-                "the actor behind `addr()` has panicked: measurements that are sent to it reach \
-                 nobody from here on, those that are recorded are delivered as before"
+                "the actor behind `addr()` has panicked: measurements that are sent to it are lost \
+                 from now on, recorded measurements are delivered as before"
             );
         }
     }
@@ -134,7 +154,7 @@ impl Handler<Barrier> for IngestActor {
 
     fn handle(&mut self, Barrier(passed): Barrier, context: &mut Self::Context) {
         self.budget.spend(context);
-        // Whoever asked may have waited long enough.
+        // The buffer actor may have stopped waiting.
         _ = passed.send(());
     }
 }
@@ -184,13 +204,13 @@ impl Handler<Ping> for IngestActor {
 impl Handler<Update> for IngestActor {
     type Result = ResponseFuture<Result<(), ConfigError>>;
 
-    /// What comes after it is recorded as it says: so nothing is taken until it is applied.
+    /// Handles no other message until the update is applied, so that it covers what is sent behind it.
     fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
         self.budget.spend(context);
         let (answer, result) = oneshot::channel();
         let applied = self.buffer.send(update).into_actor(self);
         context.wait(applied.map(|applied, _, _| {
-            // Whoever asked may be gone; that is fine.
+            // The sender may be gone.
             _ = answer.send(applied.unwrap_or_else(|_| Err(not_applied())));
         }));
         Box::pin(async { result.await.unwrap_or_else(|_| Err(not_applied())) })

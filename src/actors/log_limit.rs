@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-/// Lets a few lines through per window, and counts the others. Pure: the time comes in.
+/// Lets a number of log lines through per window, and counts the others. Pure: the time is an argument.
 #[derive(Debug)]
 pub(crate) struct LogLimit {
     lines: u32,
@@ -10,10 +10,10 @@ pub(crate) struct LogLimit {
     held_back: u64,
 }
 
-/// A line may be logged.
+/// Permission to log one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// How many were not, since the one before.
+    /// Number of lines that were held back since the one before.
     pub(crate) held_back: u64,
 }
 
@@ -28,7 +28,7 @@ impl LogLimit {
         }
     }
 
-    /// May a line be logged now?
+    /// Asks to log one line now.
     pub(crate) fn ask(&mut self, now: Instant) -> Option<Shown> {
         let is_over = |began| now.saturating_duration_since(began) >= self.window;
         if self.began.is_none_or(is_over) {
@@ -45,12 +45,12 @@ impl LogLimit {
         })
     }
 
-    /// Were lines held back that were not spoken of yet?
+    /// Whether lines were held back since their number was last taken.
     pub(crate) fn holds_back(&self) -> bool {
         self.held_back > 0
     }
 
-    /// How many lines were held back and not spoken of yet.
+    /// Takes the number of lines that were held back.
     pub(crate) fn take_held_back(&mut self) -> u64 {
         std::mem::take(&mut self.held_back)
     }

@@ -2,7 +2,7 @@ use actix::Recipient;
 
 use super::messages::internal::Write;
 
-/// The writers: as many as there may be concurrent POSTs, started when they are first needed.
+/// The writers, one for each concurrent POST, started when they are first needed.
 pub(crate) struct Pool {
     size: usize,
     start: Box<dyn Fn() -> Recipient<Write>>,
@@ -25,12 +25,12 @@ impl Pool {
         self.size
     }
 
-    /// Applies as writers come back: one that is at work finishes it.
+    /// Changes the number of writers. A writer that is sending finishes first.
     pub(crate) fn resize(&mut self, size: usize) {
         self.size = size;
     }
 
-    /// A writer that has nothing to do, if there is or may be one.
+    /// Takes an idle writer, if there is one or another may be started.
     pub(crate) fn take(&mut self) -> Option<usize> {
         if self.writers.len() - self.idle.len() >= self.size {
             return None;

@@ -1,6 +1,6 @@
 //! Finds the lines that a refusal names.
 //!
-//! It owns no batch: [`Isolate`] lends it one, and what it finds goes back through the message's
+//! The replay actor owns no batch: [`Isolate`] brings one, and the result goes back through the message's
 //! [`Reply`](super::reply::Reply), also if this actor dies. What is to be sent again takes its turn in the buffer
 //! actor's queues, so an isolation survives everything that a batch survives.
 

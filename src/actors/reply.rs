@@ -1,9 +1,9 @@
 use actix::{Message, Recipient};
 
-/// An answer that is owed, to an actor that owns what the answer is about.
+/// The answer to a message about a batch, for the actor that owns the batch.
 ///
-/// If it is dropped, because its holder panicked, was stopped, or is no more, then the message
-/// `if_lost` is sent in the answer's place: what was lent comes back in every case.
+/// If the reply is dropped, because its holder panicked or was stopped, then the message `if_lost` is
+/// sent in its place: so the owner gets an answer in every case.
 #[derive(Debug)]
 pub(crate) struct Reply<M>
 where

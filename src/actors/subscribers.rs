@@ -4,15 +4,15 @@ use actix::{MailboxError, Recipient};
 
 use crate::Event;
 
-/// How many events wait for one subscriber, and how many bytes they take at most. Then the oldest
-/// make room, and it is told how many.
+/// Maximum number and bytes of events queued for one subscriber. Beyond that the oldest are left out,
+/// and the subscriber is told how many.
 const MAX_WAITING: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
 
-/// Who wants to hear of events.
+/// The subscribers of events.
 ///
-/// Each is sent its next event when it has handled the one before: one that is slow costs a queue
-/// of bounded length, one that is dead costs nothing.
+/// A subscriber gets its next event when it has handled the one before: a slow one costs a bounded
+/// queue, a dead one nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers {
     all: Vec<Subscriber>,
@@ -24,7 +24,7 @@ struct Subscriber {
     id: u64,
     recipient: Recipient<Event>,
     waiting: VecDeque<Event>,
-    /// Of those that wait.
+    /// Size of the queued events.
     bytes: usize,
     missed: u64,
     is_busy: bool,
@@ -34,7 +34,7 @@ impl Subscriber {
     fn push(&mut self, event: Event) {
         let bytes = event.size();
         if bytes > MAX_BYTES {
-            // A huge line. The others need not make room for what can't have it.
+            // A huge line, for which no number of left out events makes room.
             self.missed += 1;
             return;
         }
@@ -74,7 +74,7 @@ impl Subscribers {
         });
     }
 
-    /// Is there nobody to hear of anything?
+    /// Whether there are no subscribers.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -88,7 +88,7 @@ impl Subscribers {
         }
     }
 
-    /// Is there an event that somebody has not handled yet?
+    /// Whether an event is not handled yet.
     pub(crate) fn are_waiting(&self) -> bool {
         let waits = |subscriber: &Subscriber| {
             subscriber.is_busy || !subscriber.waiting.is_empty() || subscriber.missed > 0
@@ -96,7 +96,8 @@ impl Subscribers {
         self.all.iter().any(waits)
     }
 
-    /// What is to be sent now: to whom, and what. Each is to be reported as handled.
+    /// Returns the events to send now, with their recipients. Each has to be reported as
+    /// [handled](Self::handled).
     pub(crate) fn due(&mut self) -> Vec<(u64, Recipient<Event>, Event)> {
         let idle = self.all.iter_mut().filter(|subscriber| !subscriber.is_busy);
         idle.filter_map(|subscriber| {
@@ -107,7 +108,7 @@ impl Subscribers {
         .collect()
     }
 
-    /// A subscriber has handled its event, or is no more.
+    /// Notes that a subscriber has handled its event, or has died.
     pub(crate) fn handled(&mut self, id: u64, result: Result<(), MailboxError>) {
         if result.is_err() {
             self.all.retain(|subscriber| subscriber.id != id);

@@ -1,6 +1,6 @@
-//! POSTs batches that are lent to it, one at a time.
+//! POSTs batches, one at a time.
 //!
-//! It owns nothing but the way to the server. [`Write`] comes from the buffer actor; the verdict
+//! A writer owns no batch, only its connections. [`Write`] comes from the buffer actor; the verdict
 //! goes back through the message's [`Reply`](super::reply::Reply), also if this actor dies.
 
 use std::time::SystemTime;

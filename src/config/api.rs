@@ -7,11 +7,18 @@ use crate::error::ConfigError;
 
 /// The write API of the server.
 ///
-/// Parsed from `v1`, `v2`, `v3` (or `1`, `2`, `3`), printed as the former.
+/// Parsed from `v1`, `v2`, `v3` (or `1`, `2`, `3`), and printed as `v1`, `v2`, `v3`.
+///
+/// ```
+/// use actix_influxdb::{Api, Config};
+///
+/// assert_eq!("v2".parse(), Ok(Api::V2));
+/// assert_eq!(Config::v3("http://localhost:8181", "token").settings().api(), Api::V3);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum Api {
-    /// InfluxDB 1.x and what speaks its API (VictoriaMetrics, QuestDB, Telegraf, vmagent). The default.
+    /// InfluxDB 1.x and servers that speak its API (VictoriaMetrics, QuestDB, Telegraf, vmagent). The default.
     #[default]
     #[display("v1")]
     V1,

@@ -6,12 +6,19 @@ use super::{Api, BaseUrls, Config, Overflow, Secret, StringNewlines};
 use crate::point::precision::Precision;
 
 impl Config {
-    /// Where the servers are: one or more base URLs, separated by commas, `http` only in this
-    /// version. A path is kept, for servers behind a reverse proxy. User and password have methods
-    /// of their own and are refused here.
+    /// Base URLs of the servers, separated by commas, `http` only in this version. A path is kept, for
+    /// servers behind a reverse proxy. A user and password in a URL are refused: they have methods of
+    /// their own.
     ///
-    /// Measurements go to one of them: to the first, and from where something fails to the next
-    /// one that works. They are not copied to all.
+    /// Measurements go to one server at a time: to the first, and after a failure to the next one that
+    /// works. They are not copied to all.
+    ///
+    /// ```
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::default().url("http://influx-1:8086,http://influx-2:8086");
+    /// assert_eq!(config.settings().urls().len(), 2);
+    /// ```
     ///
     /// `INFLUXDB_URL`, else built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`;
     /// default `http://localhost:8086`.
@@ -21,7 +28,7 @@ impl Config {
         self
     }
 
-    /// The user of API v1's basic authentication, without `:`. Empty: none.
+    /// User of API v1's basic authentication, without `:`. Empty: none.
     ///
     /// `INFLUXDB_USER`; default none.
     pub fn user(mut self, user: impl Into<String>) -> Self {
@@ -30,7 +37,7 @@ impl Config {
         self
     }
 
-    /// The password of [`user`](Self::user). Empty: none.
+    /// Password of [`user`](Self::user). Empty: none.
     ///
     /// `INFLUXDB_PASSWORD`; default none.
     pub fn password(mut self, password: impl Into<String>) -> Self {
@@ -39,7 +46,7 @@ impl Config {
         self
     }
 
-    /// The token that may write, in place of a user and password. Empty: none.
+    /// Token with the right to write, in place of a user and password. Empty: none.
     ///
     /// `INFLUXDB_TOKEN`; default none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
@@ -48,7 +55,7 @@ impl Config {
         self
     }
 
-    /// The organisation, which API v2 needs and the others don't use. Empty: none.
+    /// Organisation, which API v2 needs and the others don't use. Empty: none.
     ///
     /// `INFLUXDB_ORG`; default none.
     pub fn org(mut self, org: impl Into<String>) -> Self {
@@ -57,7 +64,7 @@ impl Config {
         self
     }
 
-    /// The write API of the servers.
+    /// Write API of the servers.
     ///
     /// `INFLUXDB_API`: `v1`, `v2` or `v3`; in the environment the default is `v2` if a token and an
     /// organisation are set, `v3` if only a token is, else `v1`.
@@ -67,8 +74,8 @@ impl Config {
         self
     }
 
-    /// Whether anything is recorded at all. If not, recording succeeds, is counted, and sends
-    /// nothing.
+    /// Whether measurements are delivered at all. If not, recording succeeds, and the measurement is
+    /// counted as [disabled](crate::Dropped::disabled) and dropped.
     ///
     /// `INFLUXDB_ENABLED`; default `true`.
     pub fn enabled(mut self, enabled: bool) -> Self {
@@ -77,7 +84,8 @@ impl Config {
         self
     }
 
-    /// How long the first measurement that waits may wait for others, from 1 ms to 1 day.
+    /// Maximum time before buffered measurements are sent, counted from the first of them, from 1 ms to
+    /// 1 day.
     ///
     /// `INFLUXDB_INTERVAL`, milliseconds; default 10 s.
     pub fn interval(mut self, interval: Duration) -> Self {
@@ -86,9 +94,9 @@ impl Config {
         self
     }
 
-    /// How many measurements that wait, of all databases together, are sent without waiting for
-    /// the [`interval`](Self::interval), at least 1. A full buffer is sent too: so no more than
-    /// [`max_buffer_size`](Self::max_buffer_size) counts.
+    /// Number of buffered measurements, of all databases together, that are sent without waiting for
+    /// the [`interval`](Self::interval), at least 1. A full buffer is sent too, so a larger number than
+    /// [`max_buffer_size`](Self::max_buffer_size) has no effect.
     ///
     /// `INFLUXDB_TRIGGER_SIZE`, measurements; default 5,000.
     pub fn trigger_size(mut self, measurements: usize) -> Self {
@@ -97,7 +105,7 @@ impl Config {
         self
     }
 
-    /// How many measurements one request carries at most, at least 1.
+    /// Maximum number of measurements in one request, at least 1.
     ///
     /// `INFLUXDB_MAX_BATCH_SIZE`, measurements; default 10,000.
     pub fn max_batch_size(mut self, measurements: usize) -> Self {
@@ -106,7 +114,7 @@ impl Config {
         self
     }
 
-    /// How many bytes of lines one request carries at most, from 1 KiB to 1 GiB.
+    /// Maximum number of bytes in one request, from 1 KiB to 1 GiB. A single longer line is sent alone.
     ///
     /// `INFLUXDB_MAX_BATCH_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 4 MiB.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
@@ -115,8 +123,9 @@ impl Config {
         self
     }
 
-    /// How many measurements may wait in memory, wherever they are, at least 1. Beyond that, or
-    /// beyond [`max_buffer_bytes`](Self::max_buffer_bytes), [`overflow`](Self::overflow) decides.
+    /// Maximum number of pending measurements in memory, at least 1. Beyond that, or beyond
+    /// [`max_buffer_bytes`](Self::max_buffer_bytes), measurements are dropped as
+    /// [`overflow`](Self::overflow) says.
     ///
     /// `INFLUXDB_MAX_BUFFER_SIZE`, measurements; default 500,000.
     pub fn max_buffer_size(mut self, measurements: usize) -> Self {
@@ -125,7 +134,7 @@ impl Config {
         self
     }
 
-    /// How many bytes the lines of the waiting measurements may take, at least 1 KiB.
+    /// Maximum number of bytes of the lines of pending measurements, at least 1 KiB.
     ///
     /// `INFLUXDB_MAX_BUFFER_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 128 MiB.
     pub fn max_buffer_bytes(mut self, bytes: usize) -> Self {
@@ -134,8 +143,8 @@ impl Config {
         self
     }
 
-    /// How many waiting measurements are worth a warning in the log, from 1 to
-    /// [`max_buffer_size`](Self::max_buffer_size).
+    /// Number of pending measurements at which a warning is logged, from 1 to
+    /// [`max_buffer_size`](Self::max_buffer_size). Logged at most once in 2 minutes.
     ///
     /// `INFLUXDB_WARN_THRESHOLD`, measurements; default 60 % of `max_buffer_size`.
     pub fn warn_threshold(mut self, measurements: usize) -> Self {
@@ -144,7 +153,7 @@ impl Config {
         self
     }
 
-    /// How many requests to the servers may run at a time, from 1 to 1,000.
+    /// Maximum number of concurrent requests to the servers, from 1 to 1,000.
     ///
     /// `INFLUXDB_MAX_CLIENTS`, requests; default 10.
     pub fn max_clients(mut self, requests: usize) -> Self {
@@ -153,7 +162,7 @@ impl Config {
         self
     }
 
-    /// What is dropped when the buffer is full.
+    /// Which measurements are dropped when the buffer is full.
     ///
     /// `INFLUXDB_OVERFLOW`: `drop_newest` (default) or `drop_oldest`.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
@@ -162,17 +171,17 @@ impl Config {
         self
     }
 
-    /// How many distinct values a tag may have, for each database, measurement and tag key. 0: any
+    /// Maximum number of distinct values of a tag, for each database, measurement and tag key. 0: any
     /// number.
     ///
-    /// Each value costs the server memory for ever, so a tag that strangers choose could bring it
-    /// down. Past the budget a value that was not seen before, since the program was started,
-    /// becomes `_other`; the others go on as they are. It is counted in
-    /// [`Stats::tags_capped`](crate::Stats::tags_capped), and one warning per budget that is used
-    /// up is logged. Base tags are constant and take no part.
+    /// Each value costs the server memory for ever, so a tag whose values strangers choose could bring
+    /// the server down. Beyond the limit a value that is new since the program's start is replaced by
+    /// `_other`; known values stay. Replaced values are counted in
+    /// [`Stats::tags_capped`](crate::Stats::tags_capped), and one warning is logged for each limit that
+    /// is reached. Base tags are constant and are not counted.
     ///
-    /// In all, 10,000 tag keys of measurements are told apart, and 1,000,000 values or those of
-    /// 100 full keys are remembered; what is new beyond that becomes `_other` too.
+    /// All tags together are limited to 10,000 keys of measurements, and to 1,000,000 values or those of
+    /// 100 full keys; a new value beyond that is replaced by `_other` too.
     ///
     /// `INFLUXDB_MAX_TAG_VALUES`, distinct values; default 10,000.
     pub fn max_tag_values(mut self, values: usize) -> Self {
@@ -181,7 +190,8 @@ impl Config {
         self
     }
 
-    /// The probability that a batch is sent rather than dropped, from 0 to 1.
+    /// Probability that a batch is sent rather than dropped
+    /// ([`DropReason::Sampled`](crate::DropReason::Sampled)), from 0 to 1.
     ///
     /// `INFLUXDB_SAMPLE_PROBABILITY`; default 1.
     pub fn sample_probability(mut self, probability: f64) -> Self {
@@ -190,7 +200,7 @@ impl Config {
         self
     }
 
-    /// The unit of the timestamps that are sent.
+    /// Unit of the timestamps that are sent. Can't be changed while delivery runs.
     ///
     /// `INFLUXDB_PRECISION`: `ns` (default), `us`, `ms` or `s`.
     pub fn precision(mut self, precision: Precision) -> Self {
@@ -219,11 +229,10 @@ impl Config {
         self
     }
 
-    /// How long a request may take, from 1 ms to 1 hour.
+    /// Maximum time for one request, from 1 ms to 1 hour.
     ///
-    /// Connecting, names included, may take half of that, but at most 5 s; and from the response's head on,
-    /// the body may take 2 s, with pauses of at most half a second: what has come by then is all that is
-    /// read of it.
+    /// Resolving the name and connecting may take half of it, but at most 5 s. After the response's head,
+    /// its body may take 2 s, with pauses of at most half a second: the rest is not read.
     ///
     /// `INFLUXDB_REQUEST_TIMEOUT`, milliseconds; default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
@@ -232,7 +241,7 @@ impl Config {
         self
     }
 
-    /// How long the pause between two attempts grows at most, from 1 ms to 1 day.
+    /// Maximum delay between two attempts, from 1 ms to 1 day.
     ///
     /// `INFLUXDB_MAX_RETRY_DELAY`, milliseconds; default 60 s.
     pub fn max_retry_delay(mut self, delay: Duration) -> Self {
@@ -241,12 +250,12 @@ impl Config {
         self
     }
 
-    /// The age at which pending measurements are dropped as expired
+    /// Age at which pending measurements are dropped as expired
     /// ([`DropReason::Expired`](crate::DropReason::Expired)) rather than sent, from 1 ms to
     /// 365 days, counted from when they were recorded; `None`: they are kept however old they are.
     ///
-    /// For measurements that nobody wants any more after an outage. An age below the
-    /// [`interval`](Self::interval) drops what waits for its first batch.
+    /// Set it where measurements are worthless after a long outage. With an age below the
+    /// [`interval`](Self::interval), measurements may expire before they are sent at all.
     ///
     /// ```
     /// use std::time::Duration;
@@ -263,7 +272,7 @@ impl Config {
         self
     }
 
-    /// Whether a database that the server doesn't know is created. API v1 only.
+    /// Whether a missing database is created. API v1 only.
     ///
     /// `INFLUXDB_CREATE_DATABASE`; default `false`.
     pub fn create_database(mut self, create: bool) -> Self {
@@ -272,7 +281,7 @@ impl Config {
         self
     }
 
-    /// Whether every measurement gets the host's name as the tag `hostname`.
+    /// Whether every measurement gets the host name as the tag `hostname`.
     ///
     /// `INFLUXDB_TAG_HOSTNAME`; default `true`.
     pub fn tag_hostname(mut self, tag: bool) -> Self {
@@ -281,7 +290,7 @@ impl Config {
         self
     }
 
-    /// What every measurement gets as the tag `environment`. Empty: no such tag.
+    /// Value of the tag `environment` of every measurement. Empty: no such tag.
     ///
     /// `ENVIRONMENT`, without a prefix; default none.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
@@ -290,15 +299,21 @@ impl Config {
         self
     }
 
-    /// A tag that every measurement gets. The last value of a key wins, also over the `hostname`
-    /// and `environment` above; an empty one leaves the tag out. The key may be neither empty nor
-    /// `time`.
+    /// Adds a tag to every measurement. The last value of a key wins, also over `hostname` and
+    /// `environment`; an empty value leaves the tag out. The key may be neither empty nor `time`.
+    ///
+    /// ```
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::default().tag_hostname(false).base_tag("region", "eu-1");
+    /// assert_eq!(config.settings().base_tags(), [("region".to_owned(), "eu-1".to_owned())]);
+    /// ```
     pub fn base_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.base_tags.insert(key.into(), value.into());
         self
     }
 
-    /// Several tags that every measurement gets, each as by [`base_tag`](Self::base_tag).
+    /// Adds several tags to every measurement, each as [`base_tag`](Self::base_tag) does.
     pub fn base_tags<K, V>(mut self, tags: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,

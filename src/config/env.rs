@@ -14,7 +14,7 @@ use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
 
 impl Config {
-    /// The settings in the process's environment, else the defaults.
+    /// Reads the settings from the process's environment; absent ones have their defaults.
     ///
     /// Each builder method says which variable it is. Besides those there are
     ///
@@ -48,9 +48,9 @@ impl Config {
         Ok(config)
     }
 
-    /// The same settings as [`from_env`](Self::from_env), from anything that can be asked for a
-    /// variable by its name: a file, a prefix of one's own, a test's table. It can't be asked which
-    /// others there are, so none is warned of.
+    /// Reads the settings as [`from_env`](Self::from_env) does, from a function that returns a variable by
+    /// its name: from a file, with another prefix, or from a test's table. Resembling variables are not
+    /// warned of.
     ///
     /// ```
     /// use actix_influxdb::Config;

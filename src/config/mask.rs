@@ -13,8 +13,8 @@ impl Config {
     /// Call it after [`from_env`](Self::from_env), which refuses a masked value rather than send
     /// it as a password.
     ///
-    /// It doesn't make the secrets unreadable: whatever read them before still has them, they
-    /// stay in this process's memory, and on Linux `/proc/<pid>/environ` goes on showing the
+    /// The secrets don't become unreadable: code that read them before still has them, they stay in this
+    /// process's memory, and on Linux `/proc/<pid>/environ` goes on showing the
     /// environment that the process was started with, to its own user and to root. Whoever
     /// configured the process (a service manager, a container runtime) may show them as well.
     ///
@@ -34,7 +34,7 @@ impl Config {
     /// # Safety
     ///
     /// No other thread may read or write the environment meanwhile, not even in C code, such as a
-    /// look-up of a host name: see [`std::env::set_var`]. Call it at the top of a plain `main`,
+    /// look-up of a host name: see [`std::env::set_var`]. Call the function at the top of a plain `main`,
     /// before anything starts a thread; `#[tokio::main]` has started some before its body runs.
     #[allow(
         unsafe_code,

@@ -5,17 +5,27 @@ use std::str::FromStr;
 use super::shown;
 use crate::error::ConfigError;
 
-/// What is dropped, and counted, when a measurement is recorded while the buffer is full.
+/// Which measurement is dropped when one is recorded while the buffer is full. Dropped measurements are
+/// counted in [`Stats::dropped`](crate::Stats::dropped).
 ///
 /// Parsed from and printed as `drop_newest` and `drop_oldest`.
+///
+/// ```
+/// use actix_influxdb::{Config, Overflow};
+///
+/// let config = Config::default().overflow(Overflow::DropOldest);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The measurement being recorded: what led up to the outage is kept. The default.
+    /// The measurement that is being recorded: those from the beginning of an outage are kept. The
+    /// default. (A database that has less than its share of the buffer may record all the same, and
+    /// measurements of others are evicted.)
     #[default]
     #[display("drop_newest")]
     DropNewest,
-    /// The measurements that have waited longest: the most recent past is kept.
+    /// The oldest pending measurements: the most recent ones are kept.
     #[display("drop_oldest")]
     DropOldest,
 }

@@ -8,13 +8,22 @@ use crate::error::ConfigError;
 /// How a newline in a string field is sent.
 ///
 /// Parsed from and printed as `escape` and `raw`.
+///
+/// ```
+/// use actix_influxdb::{Config, StringNewlines};
+///
+/// let config = Config::default().string_newlines(StringNewlines::Raw);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
 pub enum StringNewlines {
-    /// As a backslash and an `n`, which is what is read back. The default, safe for every server.
+    /// As a backslash and an `n`, which is also what a query returns. The default, safe for every
+    /// server.
     #[default]
     #[display("escape")]
     Escape,
-    /// As it is, for servers that take it: InfluxDB does. VictoriaMetrics before 1.112 splits the
+    /// As a newline, for servers that accept it, as InfluxDB does. VictoriaMetrics before 1.112 splits the
     /// line there, and stores the second half as a point of its own if it is one.
     #[display("raw")]
     Raw,

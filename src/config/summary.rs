@@ -1,14 +1,14 @@
-//! The settings in a line of the log: where to, as which API, and with which limits.
+//! The settings in one line of the log: servers, API and limits.
 
 use super::{Api, Config, Overflow};
 use crate::printable::{LIMIT, printable};
 
 impl Config {
-    /// For the start of delivery.
+    /// The line that is logged when delivery starts.
     pub(crate) fn summary(&self) -> String {
         if !self.enabled {
             return format!(
-                "delivery is switched off ({} is false): measurements are counted and go nowhere",
+                "delivery is disabled ({} is false): measurements are counted and dropped",
                 self.origin.name("enabled")
             );
         }
@@ -35,14 +35,14 @@ impl Config {
         format!(
             "measurements go to {}: every {interval:?} or {trigger_size} measurements, in batches \
              of up to {max_batch_size} or {batch_bytes}, {max_clients} requests at a time, each \
-             within {request_timeout:?}; pending are at most {max_buffer_size} or \
-             {buffer_bytes}{age}, beyond that the {dropped} are dropped (actix-influxdb {})",
+             within {request_timeout:?}; at most {max_buffer_size} measurements or \
+             {buffer_bytes}{age} are pending, beyond that the {dropped} are dropped (actix-influxdb {})",
             self.destination(),
             env!("CARGO_PKG_VERSION"),
         )
     }
 
-    /// Where to, as which API, and with what kind of credentials.
+    /// Servers, API and the kind of credentials.
     pub(crate) fn destination(&self) -> String {
         let urls = self.urls().unwrap_or_default().join(" or ");
         let urls = printable(&urls, LIMIT);
@@ -89,8 +89,8 @@ mod tests {
             format!(
                 "measurements go to http://localhost:8086 as API v1, without credentials: every \
                  10s or 5000 measurements, in batches of up to 10000 or 4 MiB, 10 requests at a \
-                 time, each within 10s; pending are at most 500000 or 128 MiB, beyond that the \
-                 newest are dropped (actix-influxdb {version})"
+                 time, each within 10s; at most 500000 measurements or 128 MiB are pending, beyond \
+                 that the newest are dropped (actix-influxdb {version})"
             )
         );
         let other = Config::v2("http://a:1,http://b:2/x/", "acme", "hunter2")
@@ -100,7 +100,7 @@ mod tests {
             .summary();
         for words in [
             "http://a:1 or http://b:2/x as API v2 for organisation \"acme\", with a token:",
-            "500000 or 1500 bytes and no older than 60s, beyond that the oldest are dropped",
+            "500000 measurements or 1500 bytes and no older than 60s are pending, beyond that the oldest are dropped",
         ] {
             assert!(other.contains(words), "{other}");
         }
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn what_is_switched_off_is_said_with_the_setting_that_does_it() {
-        let off = "measurements are counted and go nowhere";
+        let off = "measurements are counted and dropped";
         assert_eq!(
             Config::default().enabled(false).summary(),
-            format!("delivery is switched off (enabled is false): {off}")
+            format!("delivery is disabled (enabled is false): {off}")
         );
         let lookup = |variable: &str| (variable == "INFLUXDB_ENABLED").then(|| "no".to_owned());
         assert_eq!(
             Config::from_lookup(lookup).unwrap().summary(),
-            format!("delivery is switched off (INFLUXDB_ENABLED is false): {off}")
+            format!("delivery is disabled (INFLUXDB_ENABLED is false): {off}")
         );
     }
 

@@ -15,7 +15,14 @@ const KIB: usize = 1 << 10;
 const GIB: usize = 1 << 30;
 
 impl Config {
-    /// Checks every setting, as starting the library does.
+    /// Checks every setting, as [`Influx::start`](crate::Influx::start) does.
+    ///
+    /// ```
+    /// use actix_influxdb::Config;
+    ///
+    /// let error = Config::v1("localhost").validate().unwrap_err();
+    /// assert_eq!(error.setting, "url");
+    /// ```
     ///
     /// # Errors
     ///

@@ -7,22 +7,39 @@ use super::{
 };
 use crate::printable::{LIMIT, html_title, printable};
 
-/// What a server says of itself: the answer to [`Influx::ping`](crate::Influx::ping).
+/// A server's answer to [`Influx::ping`](crate::Influx::ping).
+///
+/// ```
+/// # use actix_influxdb::ServerInfo;
+/// fn is_1x(server: &ServerInfo) -> bool {
+///     server.version.as_deref().is_some_and(|version| version.starts_with("1."))
+/// }
+/// # let _ = is_1x;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerInfo {
-    /// Its base URL.
+    /// The server's base URL.
     pub url: String,
-    /// `X-Influxdb-Version`, or `version` in the body, for example `1.6.7`; servers that only speak the
-    /// protocol may not send one.
+    /// The server's version, for example `1.6.7`: the header `X-Influxdb-Version`, or `version` in the
+    /// body. Servers that only speak the protocol may send none.
     pub version: Option<String>,
 }
 
-/// Why a ping got no good answer.
+/// Why a ping failed.
+///
+/// ```
+/// # use actix_influxdb::{Influx, PingError};
+/// # async fn check(influx: &Influx) {
+/// if let Err(PingError::Status { status: 401, .. }) = influx.ping().await {
+///     eprintln!("wrong credentials");
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[non_exhaustive]
 pub enum PingError {
-    /// No connection, or no whole answer in time.
+    /// No connection, or no complete response in time.
     #[display("{url} does not answer: {reason}")]
     Unreachable {
         /// The server's base URL.
@@ -30,8 +47,7 @@ pub enum PingError {
         /// What happened.
         reason: String,
     },
-    /// An answer that is no HTTP/1.1, or that can't be understood: another protocol or TLS may be spoken
-    /// at that port.
+    /// A response that is not HTTP/1.1: the port may speak another protocol, or TLS.
     #[display("{url} gives no HTTP response: {reason}")]
     NotHttp {
         /// The server's base URL.
@@ -47,7 +63,7 @@ pub enum PingError {
         /// The status code.
         status: u16,
     },
-    /// The server is elsewhere. No redirect is followed, so that credentials go nowhere else.
+    /// A redirect. It is not followed, so that credentials go to no other server.
     #[display(
         "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
          configure the server's own base URL"
@@ -60,8 +76,8 @@ pub enum PingError {
         /// The header `Location`, at most 500 characters of it; empty if there was none.
         location: String,
     },
-    /// A success, but of something that does not look like a server for line protocol: a web page, a
-    /// list of routes. Writes to it might succeed and store nothing.
+    /// A success, but not of a server for line protocol: a web page, a list of routes. Writes to it might
+    /// succeed and store nothing.
     #[display(
         "{url} answers GET /ping with status {status}, but not as a server that takes line protocol \
          does: {answer}; is the URL that of InfluxDB, and without the path of an API?"
@@ -71,11 +87,11 @@ pub enum PingError {
         url: String,
         /// The status code.
         status: u16,
-        /// What the answer looks like: the title of a page, or the beginning of the body, on one line and at
+        /// The body: the title of a page, or the beginning of the body, on one line and at
         /// most 500 characters long.
         answer: String,
     },
-    /// Nothing was asked: delivery is switched off, or has stopped.
+    /// No server was asked: delivery is disabled or has stopped.
     #[display("no server was asked: delivery is disabled or has stopped")]
     Stopped,
 }

@@ -1,4 +1,4 @@
-//! Is this one of the crate's own threads? They must never wait for themselves.
+//! Marks the crate's own threads, which must never wait for themselves.
 
 use std::cell::Cell;
 
@@ -6,13 +6,13 @@ thread_local! {
     static IS_OWN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From here on, this thread is one that delivers.
+/// Marks this thread as one that delivers.
 pub(crate) fn mark() {
     IS_OWN.set(true);
 }
 
-/// Does this thread deliver? The program's code may run on it: its logger, the closure of an
-/// [`Update`](crate::Update), and what they spawn.
+/// Whether this thread delivers. Code of the program may run on it: its logger, the closure of an
+/// [`Update`](crate::Update).
 pub(crate) fn is_here() -> bool {
     // A thread that has dropped this is at its end, and delivers nothing.
     IS_OWN.try_with(Cell::get).unwrap_or(false)

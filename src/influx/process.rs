@@ -8,14 +8,14 @@ use std::{
 
 use crate::{ConfigError, logging};
 
-/// The process that has the pipeline's thread.
+/// The process that started the pipeline and has its thread.
 #[derive(Debug)]
 pub(crate) struct Home {
     id: u32,
     is_told: AtomicBool,
 }
 
-/// What is called where nothing can be delivered.
+/// The value in errors of calls that a fork can't serve.
 pub(crate) const IN_A_FORK: &str = "called in a fork of the process that has started delivery";
 
 impl Home {
@@ -27,16 +27,16 @@ impl Home {
         }
     }
 
-    /// Is this another process, a fork? One system call: not for each measurement. Said once in
-    /// the log, as nobody else can say why nothing moves.
+    /// Whether this is another process, a fork. Costs a system call, so it isn't asked for each
+    /// measurement. Logged once.
     pub(crate) fn is_elsewhere(&self) -> bool {
         let (home, here) = (self.id, process::id());
         let is_elsewhere = home != here;
         if is_elsewhere && !self.is_told.swap(true, Ordering::Relaxed) {
             logging::error!(
-                "nothing is delivered from this process ({here}): it was forked from the one \
-                 ({home}) that has started delivery, and has none of its threads. Start delivery \
-                 after the fork: call Influx::start where daemonizing is done"
+                "nothing is delivered from this process ({here}): it was forked from the process \
+                 that started delivery ({home}), and has none of its threads. Call Influx::start \
+                 after the fork"
             );
         }
         is_elsewhere

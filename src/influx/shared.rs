@@ -25,16 +25,16 @@ pub(crate) struct Shared {
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
     pub(crate) home: Home,
-    /// A measurement that came too late has been told of.
+    /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
-    /// Did it start enabled? Otherwise there are no actors, and there won't be.
+    /// Whether delivery was enabled at the start. Otherwise there are no actors, and never will be.
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
     ended: Condvar,
 }
 
 impl Shared {
-    /// The configuration has been validated.
+    /// The configuration has to be valid.
     pub(crate) fn new(config: Config) -> Self {
         let has_actors = config.enabled;
         Self {
@@ -50,7 +50,7 @@ impl Shared {
         }
     }
 
-    /// The ledger at one instant, and what is known of endpoints and databases.
+    /// A snapshot of the ledger, with the health of endpoints and databases.
     pub(crate) fn stats(&self) -> Stats {
         let (endpoints, databases) = self.health.snapshot();
         Stats {
@@ -68,7 +68,7 @@ impl Shared {
         Arc::clone(&self.config.lock())
     }
 
-    /// Changes the configuration, for callers at once. The buffer actor is to be told.
+    /// Changes the configuration that callers see. The buffer actor has to be notified.
     ///
     /// No lock is held while the program's closure runs, only the turn: it may record, ask for
     /// the settings, log, or panic.
@@ -78,7 +78,7 @@ impl Shared {
         self.change(change, &turn)
     }
 
-    /// As [`update`](Self::update), by who has the turn.
+    /// Does what [`update`](Self::update) does, for a caller that has the turn.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(Config) -> Config,
@@ -92,7 +92,7 @@ impl Shared {
                 "precision",
                 format!("\"{}\"", changed.precision),
                 format!(
-                    "while it runs it stays {}: what is pending is written in it already",
+                    "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
                 ),
             ));
@@ -101,7 +101,7 @@ impl Shared {
             return Err(ConfigError::new(
                 "enabled",
                 "true",
-                "what was started disabled has nothing that could deliver: start another",
+                "a pipeline that was started disabled can't be enabled, start another one",
             ));
         }
         // Both under the lock, so that an end between them is not undone.
@@ -111,8 +111,8 @@ impl Shared {
         Ok(())
     }
 
-    /// What came of recording a measurement. The first one that comes too late is told of, on the
-    /// thread that records it: there is no other any more that would be heard. It is the one line
+    /// Passes on the result of recording a measurement. The first measurement after the shutdown is
+    /// logged on the thread that records it, because no other thread is left to do so: the only line
     /// that a recording thread ever logs.
     #[inline]
     pub(crate) fn recorded(&self, result: Result<(), RecordError>) -> Result<(), RecordError> {
@@ -126,20 +126,20 @@ impl Shared {
     fn tell_late(&self) {
         if !self.is_late_told.swap(true, Ordering::Relaxed) {
             logging::warning!(
-                "a measurement came after delivery had begun to end: it is dropped, as are all \
-                 that follow (Stats::dropped.stopping counts them). Influx::shutdown was called, \
-                 or a guard was dropped: `let _ = influx.guard(...)` drops it at once, \
+                "a measurement was recorded after the shutdown began: it is dropped, and so are all \
+                 that follow (counted in Stats::dropped.stopping). Influx::shutdown was called, or \
+                 a guard was dropped: `let _ = influx.guard(...)` drops it at once, \
                  `let _guard = influx.guard(...)` keeps it to the end of its block"
             );
         }
     }
 
-    /// How many measurements are pending, without a lock.
+    /// Number of pending measurements, read without a lock.
     pub(crate) fn pending(&self) -> u64 {
         self.intake.quota.lines() as u64
     }
 
-    /// Nothing is taken from here on.
+    /// Stops recording.
     pub(crate) fn close(&self) {
         let config = self.config.lock();
         self.intake.reconfigure(&config, Door::Closed);
@@ -171,7 +171,7 @@ impl Shared {
         self.end.lock().clone()
     }
 
-    /// Blocks until the end, or for as long as `limit`. Says whether it has come.
+    /// Blocks until delivery has ended, or for `limit`. Returns whether it has ended.
     pub(crate) fn wait_for_end(&self, limit: Duration) -> bool {
         // None for a limit so long that there is no such time.
         let deadline = Instant::now().checked_add(limit);

@@ -1,4 +1,4 @@
-//! Whose turn it is to change the settings: one update at a time, and none inside another.
+//! Lets one update of the settings run at a time, and none inside another.
 
 use std::{
     cell::RefCell,
@@ -11,44 +11,44 @@ use parking_lot::{Condvar, Mutex};
 use crate::{ConfigError, influx::own_thread};
 
 thread_local! {
-    /// The turns that this thread has now: more than one if it updates one pipeline inside the
-    /// update of another.
+    /// The turns that this thread has: more than one if it updates a pipeline inside the update of
+    /// another.
     static TAKEN: RefCell<Vec<TurnId>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The turn of one pipeline. The program's closure runs while it is taken, and may do anything:
-/// so nothing else waits for it but other updates.
+/// The turn of one pipeline. The program's closure runs while it is taken and may do anything, so
+/// only other updates wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     state: Mutex<State>,
     is_free: Condvar,
 }
 
-/// Which pipeline's turn: its address, as long as it is taken.
+/// Identifies a pipeline's turn while it is taken: its address.
 pub(crate) type TurnId = usize;
 
 #[derive(Debug, Default)]
 struct State {
     is_taken: bool,
-    /// Of those that wait without blocking.
+    /// Wakers of those that wait without blocking.
     wakers: Vec<Waker>,
 }
 
-/// Gives the turn back when it is dropped, also by a panic.
+/// Releases the turn when dropped, also by a panic.
 #[derive(Debug)]
 pub(crate) struct Taken<'a>(&'a Turn);
 
-/// Why an update can't have its turn now.
+/// Why an update can't have the turn now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// This thread, or who sent the message, is in the middle of another one.
+    /// This thread, or the sender of the message, is inside of another update.
     Inside,
-    /// Another thread has it.
+    /// Another thread has the turn.
     Busy,
 }
 
 impl Turn {
-    /// Waits for its turn; on a thread of this crate it doesn't, as delivery stands still meanwhile.
+    /// Waits for the turn; not on a thread of this crate, where delivery would stop meanwhile.
     pub(crate) fn take(&self) -> Result<Taken<'_>, Refused> {
         if self.is_inside() {
             return Err(Refused::Inside);
@@ -74,7 +74,7 @@ impl Turn {
         }
     }
 
-    /// Waits without blocking the thread.
+    /// Waits for the turn without blocking the thread.
     pub(crate) async fn taken_later(&self) -> Taken<'_> {
         poll_fn(|context| {
             let mut state = self.state.lock();
@@ -89,7 +89,7 @@ impl Turn {
 
     fn taken(&self, state: &mut State) -> Taken<'_> {
         state.is_taken = true;
-        // Without it, a thread that ends could only not see that it is inside.
+        // A thread that is ending has no list any more, and needs none.
         _ = TAKEN.try_with(|taken| taken.borrow_mut().push(self.id()));
         Taken(self)
     }
@@ -117,7 +117,7 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// The turns that this thread has.
+/// Returns the turns that this thread has.
 pub(crate) fn taken_here() -> Vec<TurnId> {
     let taken = TAKEN.try_with(|taken| taken.borrow().clone());
     taken.unwrap_or_default()

@@ -13,13 +13,13 @@ use crate::{
     point::precision::Precision,
 };
 
-/// Where it goes, and what is in it.
+/// Options: what is recorded, and where.
 impl InfluxMetrics {
-    /// The measurement's name. Default: [`http_request`](Self::DEFAULT_MEASUREMENT).
+    /// Sets the measurement's name. Default: [`http_request`](Self::DEFAULT_MEASUREMENT).
     ///
     /// # Panics
     ///
-    /// If InfluxDB takes no such name: it is empty, or starts with `#`.
+    /// If the name is empty or starts with `#`, which InfluxDB does not accept.
     #[must_use]
     #[track_caller]
     pub fn measurement(self, name: impl Into<Cow<'static, str>>) -> Self {
@@ -27,11 +27,21 @@ impl InfluxMetrics {
         self.with(|options| options.measurement = name).checked()
     }
 
-    /// A tag that all measurements have, besides [`base_tags`](crate::Config::base_tags).
+    /// Adds a tag to all measurements, besides [`base_tags`](crate::Config::base_tags).
+    ///
+    /// ```
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
+    /// use actix_influxdb::InfluxMetrics;
+    ///
+    /// let metrics = InfluxMetrics::new(influx, "example")
+    ///     .measurement("my-service")
+    ///     .tag("version", env!("CARGO_PKG_VERSION"));
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
-    /// If the key is `time`, which is the timestamp's name.
+    /// If the key is `time`, the name of the timestamp.
     #[must_use]
     #[track_caller]
     pub fn tag(self, key: impl Into<Cow<'static, str>>, value: impl Into<TagValue>) -> Self {
@@ -40,10 +50,10 @@ impl InfluxMetrics {
             .checked()
     }
 
-    /// Where the client's address goes, as `remote_ip`. Default: [`Placement::Field`].
+    /// Sets where the client's address is written, as `remote_ip`. Default: [`Placement::Field`].
     ///
-    /// It is the address of the other end of the connection, so that of a proxy if there is one:
-    /// see [`trust_forwarded`](Self::trust_forwarded). Requests by a Unix socket have none.
+    /// The address is that of the other end of the connection, so that of a proxy if there is one: see
+    /// [`trust_forwarded`](Self::trust_forwarded). Requests by a Unix socket have none.
     #[must_use]
     pub fn remote_ip(self, placement: Placement) -> Self {
         self.with(|options| options.remote_ip = placement)
@@ -64,19 +74,19 @@ impl InfluxMetrics {
     /// of what they and the handlers see: actix-web's connection info is not asked for, because it
     /// keeps its first answer.
     ///
-    /// Only for a service that is reached through a proxy that sets these headers. Otherwise
-    /// clients write into the measurements what they like.
+    /// Set it only for a service that is reached through a proxy that sets these headers. Otherwise
+    /// clients choose the address that is recorded.
     #[must_use]
     pub fn trust_forwarded(self, trust: bool) -> Self {
         self.with(|options| options.trust_forwarded = trust)
     }
 
-    /// The header that tells which requests of several services belong together, and where it
-    /// goes, as `correlation_id`. Default: `x-request-id`, in a field.
+    /// Sets the header with the correlation id, which requests of several services have in common, and
+    /// where its value is written, as `correlation_id`. Default: `x-request-id`, in a field.
     ///
-    /// It is taken from the request. If that has none, from the response, where the middlewares
-    /// that make up such an id put it. At most 128 bytes of it are kept; what can't be seen or is
-    /// not UTF-8 becomes U+FFFD.
+    /// The header is read from the request, or else from the response, where middlewares that generate
+    /// such an id put it. At most 128 bytes are kept; control characters and what is not UTF-8 become
+    /// U+FFFD.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -103,28 +113,28 @@ impl InfluxMetrics {
         })
     }
 
-    /// Whether `time_to_first_byte` is recorded. Default: `true`.
+    /// Sets whether `time_to_first_byte` is recorded. Default: `true`.
     #[must_use]
     pub fn time_to_first_byte(self, record: bool) -> Self {
         self.with(|options| options.time_to_first_byte = record)
     }
 
-    /// Whether `content_length` is recorded. Default: `true`.
+    /// Sets whether `content_length` is recorded. Default: `true`.
     #[must_use]
     pub fn content_length(self, record: bool) -> Self {
         self.with(|options| options.content_length = record)
     }
 
-    /// Calls `add` with each response and what it answers, to add to its measurement. A second
-    /// call replaces the first.
+    /// Calls `add` with each request and its response, to add tags and fields to the measurement. A
+    /// second call of this method replaces the closure.
     ///
-    /// It is called when the head is there and before the body is sent. There is no response, so
-    /// no call, if the request was aborted before, if its handler panicked, or if another
+    /// The closure is called when the response's head is complete, before the body is sent. There is no
+    /// response, so no call, if the request was aborted before, if its handler panicked, or if another
     /// middleware returned an `Err`: to add to these as well, use a
     /// [`RequestMeasurement`] on the way in.
     ///
-    /// If the closure panics, the response is sent all the same, and the measurement has what was
-    /// added until then: one ERROR for each worker says so.
+    /// If the closure panics, the response is sent all the same, and the measurement has the tags and
+    /// fields that were added until then: one ERROR for each worker is logged.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -153,7 +163,7 @@ impl InfluxMetrics {
         self
     }
 
-    /// Finds what InfluxDB does not take now, in place of with every request.
+    /// Panics on names that InfluxDB does not accept, so that not every measurement fails.
     #[track_caller]
     pub(super) fn checked(self) -> Self {
         let Options {

@@ -8,10 +8,22 @@ use actix_web::{
 
 use super::{open, request_measurement::RequestMeasurement};
 
-/// The answer to a handler that asks for a [`RequestMeasurement`] which nobody records: no
-/// [`InfluxMetrics`](crate::InfluxMetrics) wraps its route. Status 500.
+/// The error of the extractor [`RequestMeasurement`] where no [`InfluxMetrics`](crate::InfluxMetrics)
+/// wraps the handler's route. Answered with status 500.
 ///
-/// A handler that is to work without takes an `Option<RequestMeasurement>`.
+/// A handler that should work without the middleware takes an `Option`:
+///
+/// ```
+/// use actix_influxdb::RequestMeasurement;
+///
+/// async fn show(measurement: Option<RequestMeasurement>) -> &'static str {
+///     if let Some(measurement) = measurement {
+///         measurement.set_tag("tier", "gold");
+///     }
+///     "shown"
+/// }
+/// # let _ = show;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[display(
     "the handler asks for a RequestMeasurement, but no InfluxMetrics wraps its route: \
@@ -35,9 +47,8 @@ impl FromRequest for RequestMeasurement {
     }
 }
 
-/// A request that an [`InfluxMetrics`](crate::InfluxMetrics) may be recording: gives other
-/// middlewares, guards and functions that have a request the measurement that handlers
-/// get as an extractor.
+/// Extension of requests with the measurement that handlers get as an extractor: for other
+/// middlewares, guards and functions that have a request.
 ///
 /// ```
 /// use actix_influxdb::MeasuredRequest;
@@ -55,12 +66,13 @@ impl FromRequest for RequestMeasurement {
 /// }
 /// ```
 pub trait MeasuredRequest: sealed::HasHead {
-    /// The request's measurement, from when the innermost middleware around this place gets the
-    /// request until it gets the response. None if there is no such middleware.
+    /// Returns the request's measurement, from when the innermost
+    /// [`InfluxMetrics`](crate::InfluxMetrics) around this place gets the request until it gets the
+    /// response. `None` if no `InfluxMetrics` is around.
     ///
-    /// The path that the request has at this moment is noted, for a request that has no response: so
-    /// a middleware that rewrites paths can ask for the measurement afterwards, with nothing to add
-    /// to it.
+    /// The call notes the request's current path, from which the endpoint of a request without a
+    /// response is found: a middleware that rewrites paths can call this after it has done so, even with
+    /// nothing to add.
     fn measurement(&self) -> Option<RequestMeasurement> {
         let head = self.request_head();
         let measurement = open::find(head)?;

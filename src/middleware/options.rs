@@ -14,18 +14,27 @@ use crate::Database;
 
 type Str = Cow<'static, str>;
 
-/// Where something of a request goes that can have any number of values.
+/// Where a value of a request is written that can be different in every request.
+///
+/// ```
+/// # fn wrap(influx: &actix_influxdb::Influx) {
+/// use actix_influxdb::{InfluxMetrics, Placement};
+///
+/// let metrics = InfluxMetrics::new(influx, "example").remote_ip(Placement::Omit);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Placement {
-    /// Into a field: it can be read, not grouped by, and makes no series.
+    /// A field: the value can be read but not grouped by, and makes no series.
     Field,
-    /// Into a tag: each value makes a series. Choose it only where few values can come.
+    /// A tag: each value makes a series. Choose it only where few values can occur.
     Tag,
-    /// Nowhere.
+    /// Not written at all.
     Omit,
 }
 
-/// What is recorded of a request, and where it goes.
+/// The options of the middleware.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) database: Database,
@@ -78,7 +87,7 @@ impl Options {
         }
     }
 
-    /// Is a request for `path` to be recorded, given a number drawn from `0.0..1.0`?
+    /// Whether a request for `path` is recorded, given a number drawn from `0.0..1.0`.
     pub(super) fn includes(&self, path: &str, drawn: impl FnOnce() -> f64) -> bool {
         !self.excluded_paths.iter().any(|excluded| excluded == path)
             && !self.excluded_patterns.iter().any(|it| it.is_match(path))
@@ -104,7 +113,7 @@ impl Options {
     }
 }
 
-/// What a client calls its request. It is text only when it is needed.
+/// The correlation id of a request. Converted to text only where that is needed.
 #[derive(Clone, Debug)]
 pub(super) struct CorrelationId(HeaderValue);
 

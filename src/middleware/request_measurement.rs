@@ -7,12 +7,12 @@ use crate::{FieldValue, Measurement, TagValue, point::measurement::Entries};
 
 type Str = Cow<'static, str>;
 
-/// The measurement of the current request, for adding tags and fields to it.
+/// The measurement of the current request, for adding tags and fields.
 ///
-/// As an extractor it comes with the request; other middlewares and guards get it by
+/// Handlers take a `RequestMeasurement` as an extractor; other middlewares and guards get one from
 /// [`MeasuredRequest::measurement`](crate::MeasuredRequest::measurement). Clones add to the same
-/// measurement, until the response's body is done: also from a stream or a task on the same
-/// thread. What is added later goes nowhere.
+/// measurement, until the response's body is complete: also from a stream or a task on the same
+/// thread. Tags and fields that are added later are ignored.
 ///
 /// ```
 /// use actix_influxdb::RequestMeasurement;
@@ -30,11 +30,10 @@ type Str = Cow<'static, str>;
 /// # async fn query() -> u32 { 3 }
 /// ```
 ///
-/// It wins over what the middleware sets: a tag `endpoint` replaces that of the middleware. If
-/// several [`InfluxMetrics`](crate::InfluxMetrics) wrap a handler, it is the measurement of the
-/// innermost.
+/// An added tag or field replaces one of the middleware: `endpoint`, for example. If several
+/// [`InfluxMetrics`](crate::InfluxMetrics) wrap a handler, the measurement is that of the innermost.
 ///
-/// [`default`](Self::default) is one of no request, for the tests of a handler.
+/// [`default`](Self::default) belongs to no request: for tests of a handler.
 #[derive(Clone, Debug, Default)]
 pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
@@ -55,13 +54,13 @@ pub(super) struct Sighting {
 }
 
 impl RequestMeasurement {
-    /// Sets a tag. Every combination of tag values is a series: keep what is unbounded in fields.
+    /// Sets a tag. Every combination of tag values is a series: keep unbounded values in fields.
     pub fn set_tag(&self, key: impl Into<Str>, value: impl Into<TagValue>) {
         let (key, TagValue(value)) = (key.into(), value.into());
         self.0.borrow_mut().tags.set(key, value);
     }
 
-    /// Sets tags.
+    /// Sets several tags, each as [`set_tag`](Self::set_tag) does.
     pub fn set_tags<K, V>(&self, tags: impl IntoIterator<Item = (K, V)>)
     where
         K: Into<Str>,
@@ -72,14 +71,14 @@ impl RequestMeasurement {
         }
     }
 
-    /// Sets a field.
+    /// Sets a field. A key that is set twice keeps the last value.
     pub fn set_field(&self, key: impl Into<Str>, value: impl Into<FieldValue>) {
         let (key, value) = (key.into(), value.into());
         self.0.borrow_mut().fields.set(key, value);
     }
 
-    /// Starts a timer that sets `field` to the seconds that have passed when it is dropped. It may
-    /// be held across an `await`.
+    /// Starts a timer that sets `field` to the elapsed seconds when it is dropped. The timer may be held
+    /// across an `await`.
     pub fn timer(&self, field: impl Into<Str>) -> RequestTimer {
         RequestTimer {
             field: field.into(),
@@ -88,14 +87,31 @@ impl RequestMeasurement {
         }
     }
 
-    /// Runs `work` and sets `field` to the seconds it took; also when it panics. For what is
-    /// awaited take a [`timer`](Self::timer).
+    /// Runs `work` and sets `field` to the seconds that it took; also when it panics. For futures use a
+    /// [`timer`](Self::timer).
+    ///
+    /// ```
+    /// # use actix_influxdb::RequestMeasurement;
+    /// async fn report(measurement: RequestMeasurement) -> String {
+    ///     measurement.time("render", |_| "a long text".repeat(100))
+    /// }
+    /// # let _ = report;
+    /// ```
     pub fn time<R>(&self, field: impl Into<Str>, work: impl FnOnce(&Self) -> R) -> R {
         let timer = self.timer(field);
         work(&timer.measurement)
     }
 
-    /// Leaves this request out: it is not recorded, nor counted.
+    /// Leaves this request out: it is neither recorded nor counted.
+    ///
+    /// ```
+    /// # use actix_influxdb::RequestMeasurement;
+    /// async fn health(measurement: RequestMeasurement) -> &'static str {
+    ///     measurement.skip();
+    ///     "ok"
+    /// }
+    /// # let _ = health;
+    /// ```
     pub fn skip(&self) {
         self.0.borrow_mut().skip = true;
     }
@@ -135,9 +151,19 @@ impl RequestMeasurement {
     }
 }
 
-/// Sets a field of a request's measurement to the seconds that it lived, when it is dropped.
+/// A timer that sets a field of a request's measurement to the elapsed seconds when it is dropped.
 ///
-/// Made by [`RequestMeasurement::timer`].
+/// Returned by [`RequestMeasurement::timer`].
+///
+/// ```
+/// # use actix_influxdb::RequestMeasurement;
+/// async fn show(measurement: RequestMeasurement) {
+///     let timer = measurement.timer("query");
+///     // …
+///     drop(timer);
+/// }
+/// # let _ = show;
+/// ```
 #[derive(Debug)]
 #[must_use = "a timer stops when it is dropped"]
 pub struct RequestTimer {

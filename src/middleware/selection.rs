@@ -5,18 +5,29 @@ use regex::Regex;
 
 use super::{builder::refuse, transform::InfluxMetrics};
 
-/// Which requests are recorded.
+/// Options: which requests are recorded.
 impl InfluxMetrics {
-    /// Leaves out the requests for `path`: exactly this one, as it comes, without the query.
+    /// Leaves out requests for `path`: exactly this path, as the client sent it, without the query.
+    ///
+    /// ```
+    /// # fn wrap(influx: &actix_influxdb::Influx) {
+    /// use actix_influxdb::InfluxMetrics;
+    /// use actix_web::http::StatusCode;
+    ///
+    /// let metrics = InfluxMetrics::new(influx, "example")
+    ///     .exclude("/health")
+    ///     .exclude_status(StatusCode::NOT_FOUND);
+    /// # }
+    /// ```
     #[must_use]
     pub fn exclude(self, path: impl Into<Cow<'static, str>>) -> Self {
         let path = path.into();
         self.with(|options| options.excluded_paths.push(path))
     }
 
-    /// Leaves out the requests for paths that match `pattern`, a regular expression in the syntax
-    /// of the [`regex`](https://docs.rs/regex) crate. It need not match the whole path, unless it
-    /// says so with `^` and `$`.
+    /// Leaves out requests for paths that match `pattern`, a regular expression in the syntax of the
+    /// [`regex`](https://docs.rs/regex) crate. The pattern may match a part of the path, unless it has `^`
+    /// and `$`.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -42,16 +53,16 @@ impl InfluxMetrics {
         self.with(|options| options.excluded_patterns.push(regex))
     }
 
-    /// Leaves out the requests that end with `status`.
+    /// Leaves out requests that end with `status`.
     #[must_use]
     pub fn exclude_status(self, status: StatusCode) -> Self {
         self.with(|options| options.excluded_statuses.push(status))
     }
 
-    /// Records only this part of the requests, drawn at random: `0.01` for one in a hundred.
+    /// Records a random sample of the requests: `0.01` for one in a hundred.
     ///
-    /// Each measurement then has a field `weight`, 1 divided by `rate`, that says for how many
-    /// requests it stands: `sum("weight")` is their number.
+    /// Each measurement then has a field `weight`, 1 divided by `rate`: the number of requests that the
+    /// measurement stands for. `sum("weight")` is the number of all requests.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {

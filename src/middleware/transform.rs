@@ -13,7 +13,7 @@ use actix_web::{
 use super::{body::MetricsBody, instance::Instance, options::Options, service::MetricsService};
 use crate::{Database, Influx};
 
-/// A middleware that records one measurement per request, exactly once, however it ends.
+/// A middleware that records one measurement for each request, exactly once, however the request ends.
 ///
 /// ```no_run
 /// use actix_influxdb::{Config, Influx, InfluxMetrics};
@@ -46,7 +46,7 @@ use crate::{Database, Influx};
 /// | | `content_length` | bytes of body that were handed to the connection, if there was a head |
 /// | | `remote_ip` | the client's address: see [`remote_ip`](Self::remote_ip) |
 /// | | `correlation_id` | that of the request: see [`correlation_id`](Self::correlation_id) |
-/// | | `weight` | if [sampled](Self::sample) |
+/// | | `weight` | number of requests that the measurement stands for, if [sampled](Self::sample) |
 ///
 /// and the [base tags](crate::Config::base_tags). The timestamp is the request's arrival. No tag
 /// takes a value that a client can choose, unless an option says so.
@@ -133,8 +133,8 @@ use crate::{Database, Influx};
 ///
 /// # What can go wrong
 ///
-/// Nothing that a client sees: if the buffer is full or delivery has stopped, the response is
-/// what it would have been, and the loss is counted in [`Stats`](crate::Stats).
+/// Clients see no difference: if the buffer is full or delivery has stopped, the response is unchanged,
+/// and the loss is counted in [`Stats`](crate::Stats).
 #[derive(Clone, Debug)]
 pub struct InfluxMetrics {
     pub(super) influx: Influx,
@@ -142,10 +142,10 @@ pub struct InfluxMetrics {
 }
 
 impl InfluxMetrics {
-    /// The measurement's name, unless [`measurement`](Self::measurement) gives it another.
+    /// Default name of the measurement: see [`measurement`](Self::measurement).
     pub const DEFAULT_MEASUREMENT: &'static str = "http_request";
 
-    /// Records the requests of what it wraps into `database`.
+    /// Creates a middleware that records requests into `database`.
     ///
     /// # Panics
     ///

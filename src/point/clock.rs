@@ -32,7 +32,7 @@ pub(crate) use self::watch::ClockWatch;
 pub struct Timestamp(pub(crate) i64);
 
 impl Timestamp {
-    /// This instant, by a clock that never gives one value twice in a process.
+    /// Returns the current time, by a clock that never gives one value twice in a process.
     ///
     /// InfluxDB overwrites a point that has the series and the timestamp of an earlier one. So two
     /// requests of one route must not share a stamp, even if the system's clock stood still or was

@@ -2,9 +2,9 @@ use std::{borrow::Cow, time::Duration};
 
 /// A typed field value, written the way the [line protocol] types it.
 ///
-/// What goes in as a string stays a string, and `true` is a boolean: nothing is guessed from the
-/// text. `From` is there for every Rust primitive, for strings and for [`Duration`] (seconds), so
-/// that [`Measurement::field`](crate::Measurement::field) takes them as they are.
+/// A string stays a string, and `true` is a boolean: no type is guessed from a text. Every Rust
+/// primitive, strings and [`Duration`] (seconds) convert into a `FieldValue`, so that
+/// [`Measurement::field`](crate::Measurement::field) takes them as they are.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,8 +18,9 @@ use std::{borrow::Cow, time::Duration};
 ///
 /// [line protocol]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 #[derive(Clone, Debug, PartialEq)]
+// Exhaustive: these are the types that the line protocol has.
 pub enum FieldValue {
-    /// A 64-bit float. NaN and the infinities can't be written: such a field is left out.
+    /// A 64-bit float. A NaN or infinite field is left out, because it can't be written.
     Float(f64),
     /// A signed 64-bit integer, written with the suffix `i`.
     Integer(i64),

@@ -30,7 +30,7 @@ type Str = Cow<'static, str>;
 /// A measurement is a [`Message`](actix::Message) too: any actor can send it to
 /// [`Influx::addr`](crate::Influx::addr).
 ///
-/// What the line protocol can't carry is replaced: in names, keys and tag values a newline,
+/// Characters that the line protocol can't carry are replaced: in names, keys and tag values a newline,
 /// carriage return, tab and NUL become `\n`, `\r`, `\t` and `\0` in letters, and a backslash
 /// stays only before an ordinary character (before a blank, a comma, an equals sign, a quote,
 /// another backslash, one of those four, or at the end, servers disagree on what it means). An
@@ -85,7 +85,7 @@ impl Measurement {
         Self(contents)
     }
 
-    /// It is recorded: its memory is for the next one.
+    /// Keeps the memory of a recorded measurement for the next one.
     #[inline]
     pub(crate) fn recycle(self) {
         let Self(mut contents) = self;
@@ -182,7 +182,7 @@ impl Measurement {
         self.0.timestamp = timestamp.into();
     }
 
-    /// Starts a timer that sets `field` to the seconds that have passed when it is dropped.
+    /// Starts a timer that sets `field` to the elapsed seconds when it is dropped.
     ///
     /// ```
     /// # use actix_influxdb::Measurement;
@@ -201,7 +201,7 @@ impl Measurement {
         }
     }
 
-    /// Runs `work` and sets `field` to the seconds it took; also when it panics.
+    /// Runs `work` and sets `field` to the seconds that it took; also when it panics.
     ///
     /// ```
     /// # use actix_influxdb::Measurement;
@@ -247,9 +247,17 @@ impl<V: fmt::Debug> fmt::Debug for Texts<'_, V> {
     }
 }
 
-/// Sets a field of its measurement to the seconds that it lived, when it is dropped.
+/// A timer that sets a field of its measurement to the elapsed seconds when it is dropped.
 ///
-/// Made by [`Measurement::timer`].
+/// Returned by [`Measurement::timer`].
+///
+/// ```
+/// # use actix_influxdb::{Measurement, Timer};
+/// let mut page = Measurement::new("example", "page");
+/// let timer: Timer<'_> = page.timer("render");
+/// drop(timer);
+/// assert!(page.get_field("render").is_some());
+/// ```
 #[derive(Debug)]
 #[must_use = "a timer stops when it is dropped"]
 pub struct Timer<'a> {

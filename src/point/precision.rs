@@ -11,19 +11,27 @@ use crate::{Timestamp, config::shown, error::ConfigError};
 /// in the database.
 ///
 /// Parsed from and printed as `ns`, `us`, `ms` and `s`.
+///
+/// ```
+/// use actix_influxdb::{Config, Precision};
+///
+/// let config = Config::default().precision(Precision::Milliseconds);
+/// assert_eq!(config.settings().precision().to_string(), "ms");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[non_exhaustive]
 pub enum Precision {
     /// `ns`, the default: the only unit in which timestamps stay unique.
     #[default]
     #[display("ns")]
     Nanoseconds,
-    /// `us`
+    /// `us`, microseconds.
     #[display("us")]
     Microseconds,
-    /// `ms`
+    /// `ms`, milliseconds.
     #[display("ms")]
     Milliseconds,
-    /// `s`
+    /// `s`, seconds.
     #[display("s")]
     Seconds,
 }

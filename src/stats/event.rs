@@ -21,6 +21,7 @@ use crate::{Database, DropReason, Failure, Rejection};
 #[non_exhaustive]
 pub enum Event {
     /// The server has stored measurements.
+    #[non_exhaustive]
     Written {
         /// Database of the measurements.
         database: Database,
@@ -28,6 +29,7 @@ pub enum Event {
         measurements: usize,
     },
     /// The server has rejected one measurement.
+    #[non_exhaustive]
     Rejected {
         /// Database of the measurement.
         database: Database,
@@ -37,6 +39,7 @@ pub enum Event {
         reason: Rejection,
     },
     /// A POST failed. Its measurements are kept and sent again.
+    #[non_exhaustive]
     Retrying {
         /// Database of the measurements.
         database: Database,
@@ -47,6 +50,7 @@ pub enum Event {
     },
     /// Pending measurements were given up. Measurements that were never recorded have no event: the
     /// caller gets an error, and [`Stats::dropped`](crate::Stats::dropped) counts them.
+    #[non_exhaustive]
     Dropped {
         /// Database of the measurements.
         database: Database,
@@ -58,6 +62,7 @@ pub enum Event {
     /// An endpoint takes no measurements for now: it can't be reached, refuses the credentials, asks
     /// for a pause, or fails for more than one database. (A failure for one database is
     /// [`Retrying`](Self::Retrying).)
+    #[non_exhaustive]
     EndpointDown {
         /// Base URL of the endpoint.
         url: String,
@@ -65,6 +70,7 @@ pub enum Event {
         reason: Failure,
     },
     /// An endpoint takes measurements again.
+    #[non_exhaustive]
     EndpointUp {
         /// Base URL of the endpoint.
         url: String,
@@ -75,6 +81,7 @@ pub enum Event {
     },
     /// An endpoint, or one of its databases, can't be written until a setting is changed here or on
     /// the server: credentials, URL, a right, a missing database. Pending measurements are kept.
+    #[non_exhaustive]
     ConfigurationFault {
         /// Base URL of the endpoint.
         url: String,
@@ -84,6 +91,7 @@ pub enum Event {
         reason: Failure,
     },
     /// A [`ConfigurationFault`](Self::ConfigurationFault) is over.
+    #[non_exhaustive]
     ConfigurationMended {
         /// Base URL of the endpoint.
         url: String,
@@ -94,6 +102,7 @@ pub enum Event {
     },
     /// Events were left out here or soon after, because the subscriber was too slow or because one
     /// event was larger than the queue of a subscriber (8 MiB).
+    #[non_exhaustive]
     Missed {
         /// Number of events left out.
         events: u64,

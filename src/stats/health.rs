@@ -1,5 +1,5 @@
-//! What is known of each endpoint and each database, for those who ask: a part of
-//! [`Stats`](crate::Stats). The buffer actor keeps it up to date.
+//! Health of each endpoint and each database, a part of [`Stats`](crate::Stats). The buffer actor keeps it
+//! up to date.
 
 use std::{cmp::Reverse, time::SystemTime};
 
@@ -8,65 +8,98 @@ use parking_lot::Mutex;
 
 use crate::{Database, Failure, stats::ledger::Settlement};
 
-/// One of the base URLs that measurements are sent to.
+/// Health of an endpoint: one of the base URLs that measurements are sent to.
+///
+/// ```
+/// # fn show(stats: &actix_influxdb::Stats) {
+/// for endpoint in &stats.endpoints {
+///     println!("{} is {}", endpoint.url, endpoint.state);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointStats {
-    /// The base URL, without credentials.
+    /// Base URL, without credentials.
     pub url: String,
-    /// Whether it is in service.
+    /// Whether the endpoint is in service.
     pub state: BreakerState,
-    /// When a POST was last written there.
+    /// Time of the last POST that was written there.
     pub last_success: Option<SystemTime>,
-    /// The last POST there that failed.
+    /// The last POST there that failed, if any.
     pub last_failure: Option<LastFailure>,
 }
 
-/// One database, as far as it has been sent to.
+/// Health of a database, and what became of its measurements.
 ///
-/// Of more than 1,000 databases, [`Stats`](crate::Stats) has those with the most pending. At most
-/// 10,000 are remembered once they have nothing pending.
+/// [`Stats`](crate::Stats) has at most 1,000 databases, those with the most pending measurements. Beyond
+/// 10,000 databases, one that has nothing pending is forgotten.
+///
+/// ```
+/// # fn show(stats: &actix_influxdb::Stats) {
+/// for database in &stats.databases {
+///     println!("{}: {} pending", database.database, database.pending);
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatabaseStats {
     /// The database.
     pub database: Database,
-    /// Whether it is in service.
+    /// Whether the database is in service.
     pub state: BreakerState,
-    /// Measurements that were written.
+    /// Number of measurements that the server has stored.
     pub written: u64,
-    /// Measurements that the server rejected.
+    /// Number of measurements that the server has rejected.
     pub rejected: u64,
-    /// Measurements that were pending and given up.
+    /// Number of measurements that were pending and dropped.
     pub dropped: u64,
-    /// Measurements that are pending and have left the threads that recorded them. (Those that have
-    /// not are in [`Stats::pending`](crate::Stats::pending) only.)
+    /// Number of pending measurements, without those in thread buffers. (The latter are in
+    /// [`Stats::pending`](crate::Stats::pending) only.)
     pub pending: u64,
-    /// When a POST of it was last written.
+    /// Time of the last POST of the database that was written.
     pub last_success: Option<SystemTime>,
-    /// The last POST of it that failed.
+    /// The last POST of the database that failed, if any.
     pub last_failure: Option<LastFailure>,
 }
 
-/// A POST that was not written.
+/// The last POST that was not written, of an endpoint or a database.
+///
+/// ```
+/// # use actix_influxdb::{EndpointStats, FailureKind};
+/// fn is_locked_out(endpoint: &EndpointStats) -> bool {
+///     let failure = endpoint.last_failure.as_ref();
+///     failure.is_some_and(|failure| failure.reason.kind == FailureKind::Unauthorized)
+/// }
+/// # let _ = is_locked_out;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastFailure {
-    /// When.
+    /// Time of the failure.
     pub at: SystemTime,
     /// What went wrong.
     pub reason: Failure,
 }
 
 /// Whether an endpoint or a database is in service.
+///
+/// ```
+/// # use actix_influxdb::{BreakerState, Stats};
+/// fn is_healthy(stats: &Stats) -> bool {
+///     stats.endpoints.iter().any(|endpoint| endpoint.state == BreakerState::Closed)
+/// }
+/// # let _ = is_healthy;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// In service, as far as is known.
+    /// In service: no failure since the last success.
     #[default]
     #[display("closed")]
     Closed,
-    /// Out of service: it is tried again with backoff.
+    /// Out of service: tried again with backoff.
     #[display("open")]
     Open,
 }
@@ -117,7 +150,7 @@ impl Books {
 }
 
 impl Health {
-    /// These are the base URLs from now on.
+    /// Replaces the endpoints.
     pub(crate) fn set_endpoints(&self, urls: impl Iterator<Item = String>) {
         let endpoint = |url| EndpointStats {
             url,
@@ -179,7 +212,7 @@ impl Health {
         books.forget_if_idle(database);
     }
 
-    /// What the last failure was, of the endpoint that failed last: where and why.
+    /// The last failure without a success since, with the URL of its endpoint.
     pub(crate) fn last_failure(&self) -> Option<(String, LastFailure)> {
         let books = self.0.lock();
         let failures = books.endpoints.iter().filter_map(|endpoint| {

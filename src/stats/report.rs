@@ -1,4 +1,4 @@
-//! What a caller hears back: of one measurement, of a flush, of a shutdown.
+//! Reports to callers: of one measurement, of a flush, of a shutdown.
 
 use std::{fmt, time::Duration};
 
@@ -64,18 +64,26 @@ impl Ticket {
 
 /// What became of the measurements that were pending when [`flush`](crate::Influx::flush) was
 /// called.
+///
+/// ```
+/// # use actix_influxdb::FlushReport;
+/// fn show(report: &FlushReport) {
+///     println!("{report}"); // written=5 rejected=0 dropped=0 undelivered=1 in 1.5s
+/// }
+/// # show(&FlushReport::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushReport {
-    /// Measurements that the server has stored.
+    /// Number of measurements that the server has stored.
     pub written: u64,
-    /// Measurements that the server has said it will not store.
+    /// Number of measurements that the server has rejected.
     pub rejected: u64,
-    /// Measurements that were given up for another reason: see [`Stats::dropped`].
+    /// Number of measurements that were dropped: see [`Stats::dropped`].
     pub dropped: u64,
-    /// Measurements that are still pending. Delivery of them goes on.
+    /// Number of measurements that are still pending. Their delivery goes on.
     pub undelivered: u64,
-    /// How long it took.
+    /// Duration of the flush.
     pub elapsed: Duration,
 }
 
@@ -98,7 +106,7 @@ impl fmt::Display for FlushReport {
 }
 
 impl FlushReport {
-    /// Is everything that was recorded before the flush settled?
+    /// Whether every measurement that was recorded before the flush is written, rejected or dropped.
     pub fn is_complete(&self) -> bool {
         self.undelivered == 0
     }
@@ -106,28 +114,37 @@ impl FlushReport {
 
 /// What became of the measurements that were pending when
 /// [`shutdown`](crate::Influx::shutdown) was called, and the ledger at the end.
+///
+/// ```
+/// # use actix_influxdb::ShutdownReport;
+/// fn exit_code(report: &ShutdownReport) -> u8 {
+///     println!("{report}");
+///     u8::from(!report.is_complete())
+/// }
+/// # assert_eq!(exit_code(&ShutdownReport::default()), 0);
+/// ```
 #[derive(Clone, derive_more::Debug, Default)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Measurements that the server has stored since shutdown began.
+    /// Number of measurements that the server has stored since the shutdown began.
     pub written: u64,
-    /// Measurements that the server has said it will not store since shutdown began.
+    /// Number of measurements that the server has rejected since the shutdown began.
     pub rejected: u64,
-    /// Measurements that were given up for another reason since shutdown began.
+    /// Number of measurements that were dropped since the shutdown began, without the undelivered.
     pub dropped: u64,
-    /// Measurements that were still pending when the time had passed. They count as dropped. The
-    /// server may have stored those whose POST it had not answered yet.
+    /// Number of measurements that were still pending when the timeout had passed. The ledger counts them
+    /// as dropped. The server may have stored those whose POST it had not answered yet.
     pub undelivered: u64,
-    /// How long it took.
+    /// Duration of the shutdown.
     pub elapsed: Duration,
-    /// The ledger at the end; nothing in it is pending.
+    /// The ledger at the end, with nothing pending.
     pub stats: Stats,
     /// Not for logs: it may be as much as the buffer holds.
     #[debug(skip)]
     pub(crate) lines: Vec<(Database, Lines)>,
 }
 
-/// As of a [`FlushReport`], and then the ledger.
+/// Prints what a [`FlushReport`] prints, and the ledger.
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = FlushReport {
@@ -142,13 +159,13 @@ impl fmt::Display for ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Was everything settled in time?
+    /// Whether every measurement was written, rejected or dropped in time.
     pub fn is_complete(&self) -> bool {
         self.undelivered == 0
     }
 
-    /// The undelivered measurements in line protocol, each line with its `\n`, so that a program
-    /// may keep them. Posting them later is safe: a point that is there already is overwritten by
+    /// Returns the undelivered measurements in line protocol, each line with its `\n`, so that a program
+    /// can keep them. Posting them later is safe: a point that the server has already is overwritten by
     /// itself.
     pub fn undelivered_lines(&self) -> impl Iterator<Item = (&Database, &str)> {
         self.lines.iter().flat_map(|(database, lines)| {

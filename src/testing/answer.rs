@@ -6,16 +6,16 @@ use bytes::Bytes;
 
 use super::reply::{Framing, Reply};
 
-/// What [`FakeInflux`](super::FakeInflux) does with one write.
+/// A script: how [`FakeInflux`](super::FakeInflux) answers one write.
 ///
-/// An answer is what is said ([`accept`](Self::accept), [`status`](Self::status),
+/// A script is made of the response ([`accept`](Self::accept), [`status`](Self::status),
 /// [`error`](Self::error), or nothing at all: [`hang_up`](Self::hang_up),
-/// [`cut_request`](Self::cut_request)) and, added to it, what goes wrong. The default is `accept()`.
+/// [`cut_request`](Self::cut_request)) and of faults that are added to it. The default is `accept()`.
 ///
 /// ```
 /// use actix_influxdb::testing::Answer;
 ///
-/// // Overloaded, and says until when.
+/// // Overloaded, with the time after which to retry.
 /// Answer::status(503).retry_after(30);
 /// // Stored, but the client doesn't learn it.
 /// Answer::accept().cut_response(0);
@@ -40,7 +40,7 @@ pub struct Answer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    /// What InfluxDB would do.
+    /// As InfluxDB would.
     Accept,
     Status(u16),
     /// Cut as soon as possible.
@@ -81,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// Does what InfluxDB does: stores the good lines and answers 204, or says what is wrong.
+    /// Does what InfluxDB does: stores the good lines and answers 204, or answers with an error.
     pub fn accept() -> Self {
         Self::new(What::Accept)
     }
@@ -109,7 +109,7 @@ impl Answer {
         }
     }
 
-    /// Closes the connection without a word. If this is the next answer when a connection is
+    /// Closes the connection without a response. If this is the next answer when a connection is
     /// accepted, that one is closed at once, and no request is recorded; else the connection of the
     /// next write is, when its head has arrived.
     pub fn hang_up() -> Self {
@@ -121,13 +121,13 @@ impl Answer {
         Self::new(What::CutRequest(bytes))
     }
 
-    /// The body of the response, instead of the one it would have.
+    /// Sets the response's body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// A body of `bytes` bytes, of `x`.
+    /// Sets a body of `bytes` times `x`.
     pub fn body_of_size(self, bytes: usize) -> Self {
         self.body(vec![b'x'; bytes])
     }
@@ -138,17 +138,17 @@ impl Answer {
         self
     }
 
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3).
+    /// Adds the header `Retry-After` in seconds (RFC 9110 §10.2.3).
     pub fn retry_after(self, seconds: u64) -> Self {
         self.header("Retry-After", seconds.to_string())
     }
 
-    /// `Retry-After` as a date, which has whole seconds (RFC 9110 §10.2.3).
+    /// Adds the header `Retry-After` as a date, which has whole seconds (RFC 9110 §10.2.3).
     pub fn retry_after_date(self, at: SystemTime) -> Self {
         self.header("Retry-After", httpdate::fmt_http_date(at))
     }
 
-    /// Also stores the good lines, as [`accept`](Self::accept) does: for answers that don't tell it.
+    /// Stores the good lines, as [`accept`](Self::accept) does, whatever the response is.
     pub fn store(mut self) -> Self {
         self.stored = true;
         self
@@ -182,8 +182,7 @@ impl Answer {
         self
     }
 
-    /// Where the connection is cut, cuts it with a TCP reset instead of an orderly end. What was
-    /// sent before it may be lost on its way too.
+    /// Cuts the connection with a TCP reset instead of an orderly end. Bytes sent before may be lost too.
     pub fn reset(mut self) -> Self {
         self.reset = true;
         self
@@ -195,7 +194,7 @@ impl Answer {
         self
     }
 
-    /// Says that the body has `bytes` bytes, whatever it has. If it has fewer, the client waits for
+    /// Announces a body of `bytes` bytes, whatever its length is. If it has fewer, the client waits for
     /// the others, unless the connection is closed as well:
     /// [`close_unannounced`](Self::close_unannounced).
     pub fn announce_length(mut self, bytes: u64) -> Self {
@@ -203,7 +202,7 @@ impl Answer {
         self
     }
 
-    /// Doesn't say how long the body is, and closes the connection at its end (RFC 9112 §6.3).
+    /// Announces no length of the body, and closes the connection at its end (RFC 9112 §6.3).
     pub fn without_length(mut self) -> Self {
         self.framing = Some(Framing::UntilClose);
         self

@@ -16,19 +16,19 @@ use super::{
 /// How long [`FakeInflux::close_idle`] waits for answers that are on their way.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An InfluxDB that lives in the test's process. See the [module](super) for what it does.
+/// An InfluxDB in the test's process. The [module](super) describes its answers.
 ///
-/// When it is dropped, it closes all connections and ends all its threads. It panics then if one of
-/// them has panicked, for example in a function given to [`answer_with`](Self::answer_with).
+/// Dropping a `FakeInflux` closes all connections and ends all its threads. The drop panics if one of
+/// the threads has panicked, for example in a function given to [`answer_with`](Self::answer_with).
 pub struct FakeInflux {
     shared: Arc<Shared>,
     port: Mutex<Port>,
     address: SocketAddr,
 }
 
-/// Where it is.
+/// Start and address.
 impl FakeInflux {
-    /// Listens on a free port of the loopback address.
+    /// Starts a server on a free port of the loopback address.
     ///
     /// # Panics
     ///
@@ -44,68 +44,68 @@ impl FakeInflux {
         }
     }
 
-    /// Its base URL: `http://127.0.0.1:PORT`.
+    /// Returns the base URL, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Its address. It stays the same for the server's life.
+    /// Returns the address, which stays the same for the server's life.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// What it has.
+/// Points and requests that have arrived.
 impl FakeInflux {
-    /// The points that are stored in `database`, in the order in which they arrived: what a query
+    /// Returns the points that are stored in `database`, in the order in which they arrived: what a query
     /// would return. Of points with the same measurement, tags, timestamp and retention policy there
     /// is one, with the fields of all, the latest value of each.
     pub fn points(&self, database: &str) -> Vec<Point> {
         self.view(|view| view.points(database).cloned().collect())
     }
 
-    /// Every good line that arrived for `database`, in the order in which they arrived: what was sent
-    /// twice is here twice.
+    /// Returns every good line that arrived for `database`, in the order in which they arrived, repeated
+    /// ones too.
     pub fn received(&self, database: &str) -> Vec<Point> {
         self.view(|view| view.received(database).cloned().collect())
     }
 
-    /// How many points are stored in `database`.
+    /// Returns the number of points that are stored in `database`.
     pub fn count(&self, database: &str) -> usize {
         self.view(|view| view.count(database))
     }
 
-    /// How many good lines arrived for `database`, repeated ones too.
+    /// Returns the number of good lines that arrived for `database`, repeated ones too.
     pub fn received_count(&self, database: &str) -> usize {
         self.view(|view| view.received_count(database))
     }
 
-    /// The databases that were created or written to, sorted by name.
+    /// Returns the databases that were created or written to, sorted by name.
     pub fn databases(&self) -> Vec<String> {
         self.view(|view| view.databases().map(str::to_owned).collect())
     }
 
-    /// All requests, of whatever kind, in the order in which they arrived.
+    /// Returns all requests, of whatever kind, in the order in which they arrived.
     pub fn requests(&self) -> Vec<Request> {
         self.view(|view| view.requests().to_vec())
     }
 
-    /// How many requests arrived, of whatever kind.
+    /// Returns the number of requests that arrived, of whatever kind.
     pub fn request_count(&self) -> usize {
         self.view(|view| view.requests().len())
     }
 
-    /// How many writes arrived.
+    /// Returns the number of writes that arrived.
     pub fn write_count(&self) -> usize {
         self.view(|view| view.write_count())
     }
 
-    /// How many connections were accepted.
+    /// Returns the number of connections that were accepted.
     pub fn connection_count(&self) -> u64 {
         self.view(|view| view.connection_count())
     }
 
-    /// Looks at everything at one moment, without copying it. `look` must not call the server's
+    /// Calls `look` with everything that has arrived, without copying it. `look` must not call the server's
     /// methods.
     pub fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         look(&View::new(&self.shared.lock()))
@@ -118,11 +118,10 @@ impl FakeInflux {
     }
 }
 
-/// Waiting, without sleeping. These calls block their thread: what is to happen must happen on
-/// another one.
+/// Waiting, without sleeping. These methods block the calling thread.
 impl FakeInflux {
-    /// Waits until `condition` holds, at most for `timeout`; says whether it did. `condition` is asked
-    /// whenever something has changed. It must not call the server's methods.
+    /// Waits until `condition` holds, at most for `timeout`, and returns whether it did. `condition` is
+    /// called whenever something has changed; it must not call the server's methods.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -145,7 +144,7 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// With what was there, if that isn't so after `timeout`.
+    /// If there are fewer after `timeout`, with a list of what there is.
     #[track_caller]
     pub fn wait_for_points(&self, database: &str, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.count(database) >= count) {
@@ -157,7 +156,7 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// With what was there, if that isn't so after `timeout`.
+    /// If there are fewer after `timeout`, with a list of what there is.
     #[track_caller]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.requests().len() >= count) {
@@ -172,7 +171,7 @@ impl FakeInflux {
     }
 }
 
-/// What it answers.
+/// Scripts of answers.
 impl FakeInflux {
     /// Answers one write with `answer`. Each call adds to a queue; writes take from it in the order
     /// in which their heads arrive.
@@ -181,7 +180,7 @@ impl FakeInflux {
     }
 
     /// Answers every write with `answer` when the queue of [`answer_next`](Self::answer_next) is
-    /// empty. `Answer::accept()` is the way back.
+    /// empty. `Answer::accept()` restores the default.
     pub fn answer_always(&self, answer: Answer) {
         self.shared
             .change(|state| state.otherwise = Otherwise::Always(answer));

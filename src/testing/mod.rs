@@ -1,5 +1,5 @@
-//! An InfluxDB that lives in the test's process: for testing what a program records, and what it does
-//! when the database doesn't play along.
+//! An InfluxDB in the test's process: for testing what a program records, and how it copes with faults
+//! of the database.
 //!
 //! [`FakeInflux`] is a real HTTP/1.1 server on a free port of the loopback address. It runs on threads
 //! of its own and needs no runtime, so it serves tests of any runtime, with paused time too, and
@@ -36,10 +36,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! # What it answers
+//! # Answers
 //!
-//! What InfluxDB 1.6.7 answers, unless it is told otherwise: the good lines of a body are stored even
-//! if others are bad, and the bodies of errors are those of 1.6.7. It understands
+//! The server answers as InfluxDB 1.6.7 does, unless a script says otherwise: the good lines of a body are stored even
+//! if others are bad, and the bodies of errors are those of 1.6.7. It accepts
 //!
 //! | request | |
 //! |---|---|
@@ -49,18 +49,18 @@
 //! | `/query?q=` | `CREATE DATABASE`, `DROP DATABASE`, `SHOW DATABASES` |
 //! | `/ping`, `/health` | 204, 200 |
 //!
-//! and bodies that are chunked or compressed (`gzip`). Errors of v2 and v3 requests are told in the
-//! words of 1.6.7 too; what differs is that `7u` is a value there.
+//! and bodies that are chunked or compressed (`gzip`). Errors of v2 and v3 requests have the
+//! texts of 1.6.7 too, but `7u` is a value there.
 //!
-//! In some respects it is stricter than 1.6.7, because lines are also read by an independent parser,
+//! In some respects the server is stricter than 1.6.7, because lines are also read by an independent parser,
 //! that of InfluxDB 3: it refuses `.5` and `5.`, text between a string's closing quote and the next
 //! comma, NUL in a measurement's name, and tabs and escaped line breaks in names. And a field has one
 //! type per database and measurement, where 1.6.7 allows another one in each shard (a week of time).
 //!
 //! # Faults
 //!
-//! Every fault is a script, an [`Answer`]: for the next write, for all, or chosen by a function. None
-//! waits for time to pass: what stalls does so until [`FakeInflux::release`]. Faults of the network as
+//! Every fault is a script, an [`Answer`]: for the next write, for all, or chosen by a function. No
+//! script waits for time to pass: an answer stalls until [`FakeInflux::release`]. Faults of the network as
 //! a whole are [`FakeInflux::refuse`] and [`FakeInflux::close_idle`].
 
 mod answer;

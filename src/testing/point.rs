@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// A point as the database holds it: names and strings without their escapes.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Point {
     /// The measurement's name.
     pub measurement: String,
@@ -21,12 +22,12 @@ pub struct Point {
 }
 
 impl Point {
-    /// The tag's value.
+    /// Returns the value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.get(key).map(String::as_str)
     }
 
-    /// The field's value.
+    /// Returns the value of a field.
     pub fn field(&self, key: &str) -> Option<&Value> {
         self.fields.get(key)
     }
@@ -50,8 +51,16 @@ impl Point {
 
 /// The value of a field.
 ///
-/// `Display` writes it as line protocol does: `1.5`, `7i`, `7u`, `true`, `"text"`.
+/// `Display` writes the value as line protocol does: `1.5`, `7i`, `7u`, `true`, `"text"`.
+///
+/// ```
+/// use actix_influxdb::testing::Value;
+///
+/// assert_eq!(Value::from(12.5).as_float(), Some(12.5));
+/// assert_eq!(Value::from(7_i64).to_string(), "7i");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+// Exhaustive: these are the types that the line protocol has.
 pub enum Value {
     /// A 64-bit float: `1.5`.
     Float(f64),
@@ -66,7 +75,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The float, if it is one.
+    /// Returns the number, if the value is a float.
     pub fn as_float(&self) -> Option<f64> {
         if let Self::Float(value) = self {
             Some(*value)
@@ -75,7 +84,7 @@ impl Value {
         }
     }
 
-    /// The signed integer, if it is one.
+    /// Returns the number, if the value is a signed integer.
     pub fn as_integer(&self) -> Option<i64> {
         if let Self::Integer(value) = self {
             Some(*value)
@@ -84,7 +93,7 @@ impl Value {
         }
     }
 
-    /// The string, if it is one.
+    /// Returns the text, if the value is a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(value) = self {
             Some(value)

@@ -1,4 +1,4 @@
-//! What arrived.
+//! Requests that arrived.
 
 use std::{borrow::Cow, io::Read, time::Instant};
 
@@ -7,9 +7,17 @@ use flate2::read::MultiGzDecoder;
 
 /// A request that arrived, of whatever kind.
 ///
-/// It is recorded when its body is complete, or when the script of its answer ends the reading: then
-/// `body` is what was read until then.
+/// A request is kept when its body is complete, or when the script of its answer stops reading: then
+/// `body` holds what was read until then.
+///
+/// ```
+/// # let influx = actix_influxdb::testing::FakeInflux::start();
+/// for request in influx.requests() {
+///     println!("{} {} {:?}", request.method, request.path, request.param("db"));
+/// }
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Request {
     /// The method, for example `POST`.
     pub method: String,
@@ -26,24 +34,24 @@ pub struct Request {
     /// The status that was answered: `None` while there is no answer, and for good if the connection
     /// was cut instead.
     pub status: Option<u16>,
-    /// When its head had arrived.
+    /// When the request's head had arrived.
     pub received_at: Instant,
-    /// Which connection it came on: 1 for the first one that was accepted.
+    /// Number of the connection, 1 for the first one that was accepted.
     pub connection: u64,
 }
 
 impl Request {
-    /// The first query parameter of this name.
+    /// Returns the first query parameter of this name.
     pub fn param(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
     }
 
-    /// The first header of this name, which is to be given in lower case.
+    /// Returns the first header of this name, which has to be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// Whether it is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`.
+    /// Whether the request is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`.
     pub fn is_write(&self) -> bool {
         self.method == "POST"
             && matches!(
@@ -52,7 +60,7 @@ impl Request {
             )
     }
 
-    /// The body, uncompressed if `Content-Encoding` is `gzip`.
+    /// Returns the body, uncompressed if `Content-Encoding` is `gzip`.
     ///
     /// # Errors
     ///

@@ -1,11 +1,16 @@
-//! A look at what a [`FakeInflux`](super::FakeInflux) has, at one moment.
+//! A view of the contents of a [`FakeInflux`](super::FakeInflux), at one moment.
 
 use std::fmt;
 
 use super::{point::Point, request::Request, state::State};
 
-/// What the server has, while nothing can change it: see
-/// [`FakeInflux::wait_until`](super::FakeInflux::wait_until).
+/// The contents of a [`FakeInflux`](super::FakeInflux) at one moment: the argument of the closures of
+/// [`wait_until`](super::FakeInflux::wait_until) and [`view`](super::FakeInflux::view).
+///
+/// ```
+/// # let influx = actix_influxdb::testing::FakeInflux::start();
+/// assert_eq!(influx.view(|view| view.requests().len()), 0);
+/// ```
 pub struct View<'a> {
     state: &'a State,
 }
@@ -15,7 +20,7 @@ impl<'a> View<'a> {
         Self { state }
     }
 
-    /// The points that are stored in `database`: what a query would return.
+    /// Returns the points that are stored in `database`: what a query would return.
     pub fn points(&self, database: &str) -> impl Iterator<Item = &'a Point> + use<'a> {
         self.state
             .store
@@ -24,7 +29,7 @@ impl<'a> View<'a> {
             .map(|point| &**point)
     }
 
-    /// Every good line that arrived for `database`, repeated ones too.
+    /// Returns every good line that arrived for `database`, repeated ones too.
     pub fn received(&self, database: &str) -> impl Iterator<Item = &'a Point> + use<'a> {
         self.state
             .store
@@ -33,27 +38,27 @@ impl<'a> View<'a> {
             .map(|point| &**point)
     }
 
-    /// How many points are stored in `database`.
+    /// Returns the number of points that are stored in `database`.
     pub fn count(&self, database: &str) -> usize {
         self.state.store.stored(database).len()
     }
 
-    /// How many good lines arrived for `database`, repeated ones too.
+    /// Returns the number of good lines that arrived for `database`, repeated ones too.
     pub fn received_count(&self, database: &str) -> usize {
         self.state.store.received(database).len()
     }
 
-    /// The databases that were created or written to, sorted.
+    /// Returns the databases that were created or written to, sorted.
     pub fn databases(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.state.store.databases()
     }
 
-    /// All requests, in the order they arrived.
+    /// Returns all requests, in the order they arrived.
     pub fn requests(&self) -> &'a [Request] {
         &self.state.requests
     }
 
-    /// How many of the requests are writes.
+    /// Returns the number of writes among the requests.
     pub fn write_count(&self) -> usize {
         self.state
             .requests
@@ -62,14 +67,14 @@ impl<'a> View<'a> {
             .count()
     }
 
-    /// How many connections were accepted.
+    /// Returns the number of connections that were accepted.
     pub fn connection_count(&self) -> u64 {
         self.state.connections.accepted()
     }
 }
 
 impl fmt::Debug for View<'_> {
-    /// What there is, in numbers, and a line for each request.
+    /// Prints the numbers of what there is, and a line for each request.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

@@ -1,4 +1,4 @@
-//! What to do about a failure, for the log. Pure.
+//! Advice on a failure, for the log. Pure.
 
 use crate::{
     Api, Config,
@@ -6,7 +6,8 @@ use crate::{
     endpoint::Endpoint,
 };
 
-/// What to look at, as the end of a sentence; nothing, if there is nothing to do but wait.
+/// Returns the settings or the server's state to check, as the end of a sentence; empty where only
+/// waiting helps.
 pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> String {
     if retry.is_refused {
         return " (nothing listens there: is the server running, and are host and port right?)"
@@ -34,7 +35,7 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
             };
             let path = endpoint.write_path();
             format!(
-                " (asked for was POST {path}: does the server speak {api}, and is {} right?)",
+                " (the request was POST {path}: does the server speak {api}, and is {} right?)",
                 config.origin.name("url")
             )
         }

@@ -1,4 +1,4 @@
-//! What is worth a line in the log: seldom, and with counts.
+//! Warnings of a buffer that fills, of losses, and of a clock that was set back.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,16 @@ use actix::{AsyncContext as _, Context};
 use super::BufferActor;
 use crate::{logging, point::clock::ClockWatch};
 
-/// The warning that the buffer fills is given at most this often.
+/// Minimum time between two warnings that the buffer fills.
 const WARN_EVERY: Duration = Duration::from_secs(120);
 
-/// Losses are reported at once, and then together, this often.
+/// Losses are logged at once, and then summed up at this interval.
 const LOSSES_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Alarms {
     warned: Option<Instant>,
-    /// Measurements that had been refused when that was last reported.
+    /// Total of losses when they were last logged.
     reported: u64,
     reports_losses: bool,
     clock: ClockWatch,
@@ -34,19 +34,19 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Warns if the system's clock was set back. Did it?
+    /// Warns if the system clock was set back, and returns whether it was.
     pub(super) fn clock_was_set_back(&mut self) -> bool {
         let step = self.clock.step_back();
         if let Some(step) = step {
             logging::warning!(
-                "the system's clock was set back by {step:.1?}, and timestamps with it: points \
-                 recorded in the period that it repeats may overwrite earlier ones"
+                "the system clock was set back by {step:.1?}, and timestamps follow it: points \
+                 recorded before it has caught up may overwrite earlier ones"
             );
         }
         step.is_some()
     }
 
-    /// Is the threshold reached, and the last warning long enough ago?
+    /// Whether the threshold is reached and the last warning is long enough ago.
     fn warns(&mut self, pending: usize, threshold: usize, now: Instant) -> bool {
         let is_quiet = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
         let warns = pending >= threshold && self.warned.is_none_or(is_quiet);
@@ -74,7 +74,7 @@ impl BufferActor {
         }
     }
 
-    /// Reports what was refused, and looks again in a while.
+    /// Logs losses, and checks again after [`LOSSES_EVERY`].
     fn report_losses(&mut self, context: &mut Context<Self>) {
         self.alarms.reports_losses = self.shared.intake.quota.take_lost();
         if self.alarms.reports_losses {
@@ -84,7 +84,7 @@ impl BufferActor {
             let (lines, bytes) = (self.config.max_buffer_size, self.config.max_buffer_bytes);
             logging::error!(
                 "the buffer is full (max_buffer_size {lines}, max_buffer_bytes {bytes}): \
-                 measurements lost {since}, in all {lost}"
+                 {since} measurements lost, {lost} in total"
             );
             context.run_later(LOSSES_EVERY, |buffer, context| {
                 buffer.report_losses(context)

@@ -1,4 +1,4 @@
-//! What the handle asks for covers what was sent to `addr()` before, as far as that is taken in time.
+//! Makes the handle's flush and shutdown cover messages that were sent to `addr()` before.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,10 @@ use futures_channel::oneshot;
 use super::BufferActor;
 use crate::{FlushReport, ShutdownReport, actors::messages::internal::Barrier};
 
-/// Of the time that there is, the part that what was sent before may take: under a flood, it is not
-/// all taken in that.
+/// Part of the timeout that is spent on messages sent before: a flood may take longer.
 const PART: u32 = 4;
 
-/// What is usual is not worth a timeout that nobody has given.
+/// A delay that is not subtracted from the timeout.
 const USUAL: Duration = Duration::from_millis(10);
 
 fn left(timeout: Duration, passed: Duration) -> Duration {
@@ -32,7 +31,7 @@ impl BufferActor {
         let (began, shared) = (self.now(), Arc::clone(&self.shared));
         self.behind_ingest(timeout / PART, context, move |buffer, context| {
             let left = left(timeout, buffer.now() - began);
-            // Whoever asked may be gone; that is fine.
+            // The caller may be gone.
             _ = answer.send(buffer.flush(left, context));
         });
         Box::pin(async move {
@@ -64,7 +63,7 @@ impl BufferActor {
         })
     }
 
-    /// Goes on when what the ingest actor was sent before is taken, or when `limit` has passed.
+    /// Calls `go_on` when the ingest actor has handled all earlier messages, or when `limit` has passed.
     pub(super) fn behind_ingest(
         &mut self,
         limit: Duration,

@@ -1,4 +1,4 @@
-//! Empties the thread buffers: when enough waits there, or long enough.
+//! Drains the thread buffers: at the trigger size, or after the interval.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,7 +7,7 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use super::BufferActor;
 use crate::{actors::messages::internal::Wake, ingest::wakeup::Due};
 
-/// A timer for what waits in the thread buffers.
+/// The timer of what is in the thread buffers.
 #[derive(Debug)]
 pub(super) struct Interval {
     began: Instant,
@@ -27,7 +27,7 @@ impl BufferActor {
         self.raise_alarms(context);
     }
 
-    /// Empties the thread buffers. What comes out is due.
+    /// Drains the thread buffers into the backlog.
     pub(super) fn drain(&mut self, context: &mut Context<Self>) {
         self.stop_interval(context);
         self.alarms.clock_was_set_back();
@@ -50,7 +50,7 @@ impl BufferActor {
         }
     }
 
-    /// Gives up what is more than may be pending.
+    /// Evicts what exceeds the limits on pending measurements.
     fn make_room(&mut self) {
         let shared = Arc::clone(&self.shared);
         let now = self.now();
@@ -62,7 +62,7 @@ impl BufferActor {
         }
     }
 
-    /// The first measurement that waits starts the interval.
+    /// Starts the interval, if it isn't running: the first buffered measurement has come.
     fn arm_interval(&mut self, context: &mut Context<Self>) {
         if self.interval.is_none() {
             self.start_interval(self.now(), context);

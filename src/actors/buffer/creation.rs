@@ -1,4 +1,4 @@
-//! Creates a database that is missing, where that is wished for.
+//! Creates missing databases, if `create_database` is set.
 
 use actix::{AsyncContext as _, Context};
 
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl BufferActor {
-    /// Asks the server to create the database. The breaker of the database, which has just opened
-    /// once more, is what keeps this from being asked too often.
+    /// Asks the server to create the database. The database's breaker, which has just opened again,
+    /// limits how often.
     pub(super) fn create(
         &mut self,
         endpoint: Endpoint,
@@ -42,14 +42,14 @@ impl BufferActor {
         let name = shown(&database);
         match result {
             Ok(()) => {
-                logging::info!("the server says that it has created database {name}");
-                // Not each time: a server may say so, and still have no such database.
+                logging::info!("the server reports that database {name} was created");
+                // Once: a server may report success and still have no such database.
                 if is_first {
                     self.dispatcher.retry_database_now(&database, self.now());
                     self.pump(context);
                 }
             }
-            // The same attempt follows each probe of the database: it is told of once.
+            // Each probe of the database is followed by the same attempt: logged once.
             Err(reason) if is_first => {
                 let reason = printable(&reason, LIMIT);
                 logging::error!("database {name} could not be created: {reason}");

@@ -1,4 +1,4 @@
-//! Acts on what came of a POST, and settles lines.
+//! Acts on the verdict of a POST, and enters how lines ended.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
     stats::ledger::Settlement,
 };
 
-/// How long a batch waits whose isolation has made the replay actor panic.
+/// Delay of a batch whose isolation made the replay actor panic.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 
 impl BufferActor {
@@ -97,7 +97,7 @@ impl BufferActor {
         }
     }
 
-    /// The server has answered for this database.
+    /// The server has answered for the database, so it works.
     fn succeeded(&mut self, database: &Database, outcome: Outcome, context: &mut Context<Self>) {
         let Outcome {
             settled,
@@ -147,7 +147,7 @@ impl BufferActor {
         self.show_states(endpoint, database);
     }
 
-    /// For those who ask for statistics.
+    /// Enters the breakers' states for [`Stats`](crate::Stats).
     fn show_states(&self, endpoint: Option<usize>, database: &Database) {
         let state = |is_open| match is_open {
             true => BreakerState::Open,
@@ -188,7 +188,7 @@ impl BufferActor {
                 settled.for_each(|run| self.settle(run, status));
                 self.pump(context);
             }
-            // It is tried again, but not at once: what made the replay actor panic may do so again.
+            // Tried again, but not at once: the same batch may make the replay actor panic again.
             None => {
                 _ = context.run_later(AFTER_A_PANIC, move |buffer, context| {
                     buffer.dispatcher.give_back(loan, buffer.now());
@@ -221,7 +221,7 @@ impl BufferActor {
             }
         };
         let intake = &self.shared.intake;
-        // In this order, or the room would be taken again before the ledger shows it.
+        // The ledger first, or the room would be taken again before the ledger shows it.
         intake.ledger.settle(measurements, settlement);
         self.shared
             .health

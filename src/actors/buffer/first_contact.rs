@@ -1,5 +1,5 @@
-//! Asks what is at an endpoint that takes writes in an unusual way: with a success other than the 204
-//! of all servers that are known. The answer delays and changes nothing, but a person should know.
+//! Pings an endpoint that answers writes with an unusual success: another than 204, with which all
+//! known servers answer. The ping delays nothing and changes nothing; its result is logged.
 
 use actix::{AsyncContext as _, Context};
 
@@ -7,7 +7,7 @@ use super::BufferActor;
 use crate::{PingError, actors::messages::internal::Pinged, logging};
 
 impl BufferActor {
-    /// A write was answered with an empty 2xx that is no 204. Asks once for each endpoint.
+    /// Pings an endpoint that answered a write with an empty 2xx other than 204, once for each endpoint.
     pub(super) fn ask_who_is_there(&mut self, endpoint: usize, context: &mut Context<Self>) {
         if !self.asked.insert(endpoint) {
             return;
@@ -25,11 +25,11 @@ impl BufferActor {
         match error {
             PingError::Foreign { .. } | PingError::Redirected { .. } | PingError::Status { .. } => {
                 logging::warning!(
-                    "{error}; its answers to writes count as success all the same: see whether the \
-                     measurements are there"
+                    "{error}; its responses to writes are counted as successful: check that the \
+                     measurements arrive"
                 );
             }
-            // Writes tell of that themselves.
+            // The writes themselves show these.
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
-//! Which endpoints and databases are out of service, and what the log says of it: a line when that
-//! begins and one when it ends, a reminder now and then, and no flood if it comes and goes. Pure:
-//! the time comes in.
+//! Which endpoints and databases are out of service, and when the log says so: a line when an outage
+//! begins and one when it ends, reminders while it lasts, and a limit where it comes and goes. Pure:
+//! the time is an argument.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +11,18 @@ use foldhash::HashMap;
 
 use crate::{Database, actors::log_limit::LogLimit, delivery::backlog::Backlog};
 
-/// So many outages of one endpoint or database are told of in [`TOLD_WINDOW`].
+/// Maximum number of outages of one endpoint or database that are logged in [`TOLD_WINDOW`].
 const TOLD: u32 = 3;
 const TOLD_WINDOW: Duration = Duration::from_secs(60);
 
-/// So many databases' outages are told of one by one in [`DATABASES_WINDOW`].
+/// Maximum number of databases whose outages are logged one by one in [`DATABASES_WINDOW`].
 const DATABASES: u32 = 10;
 const DATABASES_WINDOW: Duration = Duration::from_secs(60);
 
-/// While an outage lasts, it is told of again this often.
+/// Time between two log lines of an outage that lasts.
 pub(super) const REMIND_EVERY: Duration = Duration::from_secs(180);
 
-/// More subjects than this are not remembered once they work again.
+/// Number of databases beyond which those that work again are forgotten.
 const MAX_REMEMBERED: usize = 1_000;
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Outages {
 
 #[derive(Debug)]
 struct Outage {
-    /// While it lasts.
+    /// `Some` while the outage lasts.
     lasts: Option<Lasting>,
     told: LogLimit,
 }
@@ -48,18 +48,18 @@ struct Lasting {
     since: Instant,
     reason: String,
     is_misconfigured: bool,
-    /// Did the log say that it began?
+    /// Whether its beginning was logged.
     is_told: bool,
 }
 
-/// What the log is to say of a failure.
+/// What to log of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// Nothing: it was said before, or there was too much to say.
+    /// Nothing: it was logged before, or the limit is reached.
     None,
-    /// It has begun; so many were not told of since the last line.
+    /// An outage has begun; `held_back` others were not logged since the last line.
     Began { held_back: u64 },
-    /// It is a fault of the configuration now.
+    /// The outage has turned out to be a fault of the configuration.
     Worse,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct End {
     pub(super) after: Duration,
 }
 
-/// What still lasts.
+/// An outage that lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reminder {
     pub(super) since: Instant,
@@ -184,17 +184,17 @@ impl Outages {
         Some(end)
     }
 
-    /// Nothing waits for this database any more: whether it works is nobody's concern.
+    /// Ends the outage of a database that has nothing pending any more.
     pub(super) fn forget_if_idle(&mut self, database: &Database, backlog: &Backlog) {
         if !backlog.has(database)
             && let Some(outage) = self.databases.get_mut(database)
         {
-            // How often it was told of is remembered.
+            // The limit of the log is kept.
             self.lasting -= usize::from(outage.lasts.take().is_some());
         }
     }
 
-    /// Other endpoints, or other credentials.
+    /// Forgets all outages: there are other endpoints or other credentials.
     pub(super) fn forget_all(&mut self) {
         *self = Self::default();
     }
@@ -204,13 +204,13 @@ impl Outages {
         self.lasting > 0 || self.endpoints.values().any(lasts)
     }
 
-    /// The endpoints that are out of service, by number.
+    /// Returns the endpoints that are out of service, by number.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = (usize, Reminder)> {
         let all = self.endpoints.iter();
         all.filter_map(|(endpoint, outage)| Some((*endpoint, outage.reminder()?)))
     }
 
-    /// How many databases are, and what is wrong with the one that `weighs` most.
+    /// Returns how many databases are out of service, and the one that `weighs` most.
     pub(super) fn databases(
         &self,
         weighs: impl Fn(&Database) -> usize,

@@ -1,4 +1,4 @@
-//! Logs rejected lines: some of them, each on one line, and how many more there were.
+//! Logs rejected lines, up to a limit, and the number of the others.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// How many rejected lines are logged in [`WINDOW`].
+/// Maximum number of rejected lines that are logged in [`WINDOW`].
 const LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// How much of a rejected line is logged, in characters.
+/// Length to which a rejected line is cut, in characters.
 const LENGTH: usize = 300;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl BufferActor {
         }
     }
 
-    /// What was held back is told of in the end.
+    /// Arms the timer that logs the number of lines that were held back.
     pub(super) fn arm_rejection_summary(&mut self, context: &mut Context<Self>) {
         if self.rejections.summary.is_none() && self.rejections.limit.holds_back() {
             self.rejections.summary = Some(context.run_later(WINDOW, |buffer, _| {
@@ -68,8 +68,8 @@ fn log_held_back(held_back: u64) {
     }
 }
 
-/// Reason and line on one line: strangers may have chosen what stands in both (a server quotes the
-/// line, raw), and must not be able to write lines of the log.
+/// Reason and line on one line of the log. Both may hold text of strangers (a server quotes the line
+/// as it is), which must not be able to forge lines of the log.
 fn describe(line: &[u8], reason: &str) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     // More is not shown, at four bytes a character.

@@ -1,4 +1,4 @@
-//! Flush and shutdown: who waits for what, and what they hear.
+//! Flush and shutdown: who waits for which measurements, and the reports.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ use crate::{
     stats::{ledger::Settlement, reason::GivenUp},
 };
 
-/// How often a shutdown says what it still waits for.
+/// How often a shutdown logs what it still waits for.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// All who wait.
+/// Flushes and a shutdown that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     flushes: Vec<Flushing>,
@@ -50,7 +50,7 @@ struct ShuttingDown {
     answers: Vec<oneshot::Sender<ShutdownReport>>,
 }
 
-/// What has become of the batches that are numbered below a mark.
+/// How the batches that are numbered below a mark have ended.
 #[derive(Debug)]
 struct Progress {
     mark: u64,
@@ -96,7 +96,7 @@ impl Waiting {
 }
 
 impl BufferActor {
-    /// Sends all that is there, and answers when it is settled or the time has passed.
+    /// Sends all that is pending, and answers when it has ended or the timeout has passed.
     pub(super) fn flush(
         &mut self,
         timeout: Duration,
@@ -125,8 +125,8 @@ impl BufferActor {
         report
     }
 
-    /// Takes nothing more, and ends when everything is settled or the time has passed. A second
-    /// call waits for the end of the first.
+    /// Stops recording, and ends when nothing is pending or the timeout has passed. A second call waits
+    /// for the end of the first.
     pub(super) fn shut_down(
         &mut self,
         timeout: Duration,
@@ -160,10 +160,10 @@ impl BufferActor {
         let pending = self.dispatcher.backlog().unsettled_below(u64::MAX);
         if pending > 0 {
             logging::info!(
-                "delivering what is pending ({pending} measurements), for {timeout:?} at most"
+                "shutting down: delivering {pending} pending measurements, for {timeout:?} at most"
             );
         }
-        // There may be no later chance.
+        // A breaker that closes after the timeout is no help.
         let now = self.now();
         self.dispatcher.retry_now(now);
         self.pump(context);
@@ -176,7 +176,7 @@ impl BufferActor {
         Progress::new(self.dispatcher.seal_all(), began)
     }
 
-    /// Those for whom everything is settled.
+    /// Answers the flushes and the shutdown for which nothing is pending any more.
     pub(super) fn answer_those_who_wait(&mut self, context: &mut Context<Self>) {
         let backlog = self.dispatcher.backlog();
         let is_done = |progress: &Progress| backlog.is_settled_below(progress.mark);
@@ -202,7 +202,7 @@ impl BufferActor {
 
     fn answer_flush(&self, flush: Flushing) {
         let progress = flush.progress;
-        // Whoever asked may be gone; that is fine.
+        // The caller may be gone.
         _ = flush.answer.send(FlushReport {
             written: progress.written,
             rejected: progress.rejected,
@@ -212,11 +212,11 @@ impl BufferActor {
         });
     }
 
-    /// Remembers whether there is a server: for what came of the POST of `contact`.
+    /// Notes whether there is a server, from the verdict on the POST of `contact`.
     pub(super) fn hear(&mut self, contact: Contact, verdict: &Verdict) {
         match verdict {
             Verdict::Retry(retry) if retry.is_refused => self.contacts.refused(contact),
-            // With or without an answer: it was not refused, and that is enough.
+            // With or without a response: the connection was not refused.
             Verdict::Retry(_) => {}
             Verdict::Written | Verdict::Refused(_) | Verdict::TooLarge { .. } => {
                 self.contacts.answered();
@@ -241,14 +241,14 @@ impl BufferActor {
         }
     }
 
-    /// The base URLs of all servers.
+    /// Base URLs of all servers, for the log.
     fn servers(&self) -> String {
         let urls: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
         urls.join(" or ")
     }
 
-    /// Why what is pending is not delivered yet: what went wrong last and not well since, or what
-    /// is wrong with the database that has the most pending.
+    /// Why pending measurements are not delivered yet: the last failure without a success since, or
+    /// the fault of the database with the most pending measurements.
     fn last_failure(&self) -> Option<LastFailure> {
         if let Some((url, failure)) = self.shared.health.last_failure() {
             let reason = failure.reason.message;
@@ -281,12 +281,11 @@ impl BufferActor {
             _ = answer.send(report.clone());
         }
         self.send_events(context);
-        // Behind what has been sent to this actor so far, and a turn of the runtime later than
-        // the answers.
+        // Behind the messages in the mailbox, and a turn of the runtime after the answers.
         context.notify(internal::End);
     }
 
-    /// The end came without a shutdown.
+    /// Ends where there was no shutdown: the actor panicked or its thread was stopped.
     pub(super) fn end_unexpectedly(&mut self) {
         self.shared.close();
         for (database, batch) in self.shared.intake.drain() {
@@ -307,7 +306,7 @@ impl BufferActor {
         }
     }
 
-    /// Gives up what is still pending, and leaves the report for all who ask later.
+    /// Gives up what is still pending, and keeps the report for later calls.
     fn set_end(&mut self, end: End, progress: Progress) -> ShutdownReport {
         let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
         let lines = self.give_up();
@@ -333,7 +332,7 @@ impl BufferActor {
         report
     }
 
-    /// All that is pending is undelivered.
+    /// Drops all that is pending as undelivered.
     fn give_up(&mut self) -> Vec<(Database, Lines)> {
         let all = self.dispatcher.take_all();
         let give_up = |(database, number, batch): (Database, u64, Batch)| {

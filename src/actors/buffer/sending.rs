@@ -1,4 +1,4 @@
-//! Sends what is due.
+//! Sends the batches that are due.
 
 use std::time::Instant;
 
@@ -17,9 +17,9 @@ use crate::{
 };
 
 impl BufferActor {
-    /// Lends batches to idle writers, as far as the breakers let it.
+    /// Sends batches to idle writers, as far as the breakers allow.
     pub(super) fn pump(&mut self, context: &mut Context<Self>) {
-        // One time for all that follows: what may not be sent at it has to be waited for.
+        // One time for all decisions: a timer has to be armed for whatever is not sent at this time.
         let now = self.now();
         while let Some(writer) = self.writers.take() {
             let probability = self.config.sample_probability;
@@ -70,7 +70,7 @@ impl BufferActor {
         self.writers.send(writer, write);
     }
 
-    /// Sends again when the first breaker lets it, if a breaker is all that keeps it from that.
+    /// Arms the timer for the next time at which a breaker allows to send.
     fn arm_reopening(&mut self, now: Instant, context: &mut Context<Self>) {
         let at = self.dispatcher.opens_at(now);
         let armed = self.reopening.as_ref().map(|(at, _)| *at);
@@ -89,7 +89,7 @@ impl BufferActor {
         });
     }
 
-    /// Gives up what is too old, when the oldest is.
+    /// Arms the timer for the time at which the oldest batch reaches `max_age`.
     fn arm_expiry(&mut self, now: Instant, context: &mut Context<Self>) {
         if self.expiry.is_some() {
             return;
@@ -98,7 +98,7 @@ impl BufferActor {
         else {
             return;
         };
-        // What is out expires when it comes back: that is not waited for by looking all the time.
+        // A batch in flight expires when it is returned: until then, don't look all the time.
         let at = (oldest + age).max(now + age / 8);
         self.expiry = Some(context.run_later(at - now, move |buffer, context| {
             buffer.expiry = None;

@@ -1,4 +1,4 @@
-//! Tells the log and the subscribers: the log once per change, the subscribers everything.
+//! Notifies the log, once per change of state, and the subscribers, of everything.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl BufferActor {
-    /// The endpoint has answered for this database; what was out of service is back.
+    /// Notifies that an endpoint or a database is back in service.
     pub(super) fn tell_recovery(
         &mut self,
         endpoint: usize,
@@ -83,7 +83,7 @@ impl BufferActor {
         }
     }
 
-    /// A failure that says something of the endpoint or the database.
+    /// Notifies of a failure that counts against the endpoint or the database.
     pub(super) fn tell_failure(
         &mut self,
         endpoint: usize,
@@ -122,7 +122,7 @@ impl BufferActor {
                 false => format!(" of database {}", shown(database)),
             };
             let held_back = match news {
-                News::Began { held_back: 1.. } => " (this came and went more often than is logged)",
+                News::Began { held_back: 1.. } => " (this happened more often than it was logged)",
                 _ => "",
             };
             let advice = advice(retry, there, &self.config);
@@ -163,7 +163,7 @@ impl BufferActor {
         });
     }
 
-    /// While an outage lasts, it is told of again now and then.
+    /// Arms the timer that repeats the log line of an outage while it lasts.
     fn arm_reminder(&mut self, context: &mut Context<Self>) {
         match (self.outages.any(), self.reminder) {
             (true, None) => {

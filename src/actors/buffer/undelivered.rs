@@ -1,4 +1,4 @@
-//! What a shutdown waits for, and what it gave up, in words.
+//! What the log says of a shutdown: what it waits for, and what was not delivered.
 
 use std::{fmt, time::Duration};
 
@@ -7,22 +7,22 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// So many databases are named.
+/// Number of databases that are named.
 const NAMED: usize = 3;
 
-/// How much of a name is shown, in characters.
+/// Length to which a name is cut, in characters.
 const NAME: usize = 100;
 
 /// Pending measurements: how many, and of which databases.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Undelivered {
     pub(super) measurements: usize,
-    /// Those with the most, in that order.
+    /// The databases with the most measurements, in that order.
     largest: Vec<(Database, usize)>,
     databases: usize,
 }
 
-/// The last thing that went wrong with a server.
+/// The last failure of a server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LastFailure {
     /// The server's base URL.
@@ -75,7 +75,7 @@ impl fmt::Display for LastFailure {
     }
 }
 
-/// While a shutdown waits.
+/// The line while a shutdown waits.
 pub(super) fn still_waiting(
     undelivered: &Undelivered,
     left: Duration,
@@ -85,8 +85,7 @@ pub(super) fn still_waiting(
     let count = undelivered.measurements;
     let seconds = left.as_secs_f64().round();
     let what = format!(
-        "the end of delivery waits for {count} measurements ({undelivered}), for {seconds}s more \
-         at most"
+        "the shutdown waits for {count} measurements ({undelivered}), for {seconds}s more at most"
     );
     match failure {
         Some(failure) => format!("{what}: the last failure was {failure}"),
@@ -100,15 +99,15 @@ pub(super) enum End {
     /// Everything was settled.
     Settled,
     TimeIsUp,
-    /// There never was a server.
+    /// No server ever answered.
     NoServer {
         attempts: u64,
     },
-    /// The actor or its thread has ended before.
+    /// The actor or its thread ended without a shutdown.
     Unexpected,
 }
 
-/// The last line, where something is lost.
+/// The last line, where measurements are lost.
 pub(super) fn lost(
     end: End,
     undelivered: &Undelivered,
@@ -121,20 +120,20 @@ pub(super) fn lost(
     let begin = format!("delivery has ended with {count} measurements undelivered ({undelivered})");
     let why = match (end, failure) {
         (End::NoServer { attempts }, _) => format!(
-            "no server was ever there, {url} has refused all {attempts} connections, the one after \
-             the shutdown was called too, so this did not wait for one (is it started, and is the \
-             URL right?)"
+            "no server was ever there, {url} refused all {attempts} connections, also after the \
+             shutdown was called, so it did not wait for its timeout (is the server running, and is \
+             the URL right?)"
         ),
-        (End::Unexpected, _) => "its thread has ended before its time".to_owned(),
+        (End::Unexpected, _) => "its thread ended unexpectedly".to_owned(),
         (_, Some(failure)) => {
             format!("they could not be delivered in time, the last failure was {failure}")
         }
-        (_, None) => format!("the time was up before {url} had taken them"),
+        (_, None) => format!("the timeout passed before {url} answered"),
     };
     format!("{begin}: {why}; {stats}")
 }
 
-/// The last line, where nothing is.
+/// The last line, where none are lost.
 pub(super) fn complete(stats: &Stats) -> String {
     match stats.dropped.total() {
         0 => format!("delivery has ended, nothing is pending: {stats}"),
@@ -194,13 +193,13 @@ mod tests {
         for (text, expected) in [
             (
                 still_waiting(&some, left, url, Some(&failure)),
-                "the end of delivery waits for 12 measurements (10 of a, 2 of b), for 6s more at \
-                 most: the last failure was http://h:8086: not connected: Connection refused\\n",
+                "the shutdown waits for 12 measurements (10 of a, 2 of b), for 6s more at most: \
+                 the last failure was http://h:8086: not connected: Connection refused\\n",
             ),
             (
                 still_waiting(&some, left, url, None),
-                "the end of delivery waits for 12 measurements (10 of a, 2 of b), for 6s more at \
-                 most: they are being sent to http://h:8086",
+                "the shutdown waits for 12 measurements (10 of a, 2 of b), for 6s more at most: \
+                 they are being sent to http://h:8086",
             ),
             (
                 lost(End::TimeIsUp, &some, url, Some(&failure), &stats),
@@ -210,8 +209,8 @@ mod tests {
             ),
             (
                 lost(End::TimeIsUp, &some, url, None, &stats),
-                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): the time \
-                 was up before http://h:8086 had taken them; recorded=0 written=0 rejected=0 \
+                "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): the \
+                 timeout passed before http://h:8086 answered; recorded=0 written=0 rejected=0 \
                  dropped=0 pending=0",
             ),
             (
@@ -223,14 +222,14 @@ mod tests {
                     &stats,
                 ),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): no server \
-                 was ever there, http://h:8086 has refused all 7 connections, the one after the \
-                 shutdown was called too, so this did not wait for one (is it started, and is the \
+                 was ever there, http://h:8086 refused all 7 connections, also after the shutdown \
+                 was called, so it did not wait for its timeout (is the server running, and is the \
                  URL right?); recorded=0 written=0 rejected=0 dropped=0 pending=0",
             ),
             (
                 lost(End::Unexpected, &some, url, None, &stats),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): its thread \
-                 has ended before its time; recorded=0 written=0 rejected=0 dropped=0 pending=0",
+                 ended unexpectedly; recorded=0 written=0 rejected=0 dropped=0 pending=0",
             ),
             (
                 complete(&stats),

@@ -1,4 +1,4 @@
-//! Updates that come as messages: the program's closure runs on this actor's thread.
+//! Updates that were sent as messages: the program's closure runs on the actor's thread.
 
 use std::{
     mem,
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl BufferActor {
-    /// At once, so that what comes behind it finds the settings changed; only if another thread is
-    /// in the middle of an update it waits, and nothing waits for it.
+    /// Applies the update at once, so that later messages find the settings changed; only if another
+    /// thread is inside of an update, this one is applied later, and nothing waits for it.
     pub(super) fn update(
         &mut self,
         update: Update,

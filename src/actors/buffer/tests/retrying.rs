@@ -139,18 +139,20 @@ async fn databases_that_cannot_be_sent_to_leave_their_share_of_the_writers() {
         rig.settle_next(Verdict::Retry(blocked)).await;
     }
     rig.idle().await;
-    // While others fail, one that was never written proves itself first.
-    rig.record("good", 10);
+    let began = Instant::now();
+    rig.record("good", 9);
+    // While others fail, a database has one POST at a time until one was written.
     assert_eq!(rig.settle_next(Verdict::Written).await, 1);
-    // Kept and not answered: all nine are in flight together.
+    // Kept and not answered: the other eight are in flight together.
     let mut in_flight = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..8 {
         let write = rig.write().await;
         assert_eq!(write.database, "good".into());
         in_flight.push(write);
     }
-    // The writer that is left has a probe: the success freed those that failed.
-    assert_eq!(rig.stats().places.in_flight, 10);
+    // Writers that are left may have probes: the success freed those that failed.
+    assert!(rig.stats().places.in_flight >= 8);
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
 }
 
 #[actix::test]

@@ -111,7 +111,7 @@ async fn the_precision_of_what_is_pending_cannot_be_changed() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "precision is \"s\": while it runs it stays ns: what is pending is written in it already"
+        "precision is \"s\": it can't be changed while delivery runs: pending measurements are encoded in ns"
     );
 }
 
