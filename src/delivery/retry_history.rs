@@ -402,6 +402,7 @@ mod tests {
         assert_eq!(too_large(2, 100), decision(Next::Halve, false));
         assert_eq!(too_large(1, SMALL_LINE + 1), decision(Next::Reject, false));
         assert_eq!(too_large(1, SMALL_LINE), decision(Next::Keep, true));
+        assert_eq!(too_large(1, 1_000), decision(Next::Keep, true));
         let mut small = sent(0);
         small.too_large(batch(1, 0));
         assert_eq!(small.too_large(batch(1, 1)).next, Next::Reject);
