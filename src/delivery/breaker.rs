@@ -295,6 +295,16 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_lasts_since_its_first_failure_and_counts_them_all() {
+        let mut breaker = Breaker::default();
+        let now = Instant::now();
+        assert_eq!(breaker.outage(), None);
+        delay_after(&mut breaker, now, 1.0);
+        delay_after(&mut breaker, now + MAX, 1.0);
+        assert_eq!(breaker.outage(), Some((now, 2)));
+    }
+
+    #[test]
     fn a_change_makes_an_open_breaker_try_at_once() {
         let mut breaker = Breaker::default();
         let now = Instant::now();

@@ -276,6 +276,21 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_sent_at_once_and_is_no_suspect_line_yet() {
+        let whole = RetryHistory {
+            failures: 5,
+            while_others_passed: MAX_FAILURES_OF_A_LINE,
+            named_one: 3,
+            not_before: Some(Instant::now()),
+            ..sent(4)
+        };
+        let part = whole.inherited();
+        assert_eq!((part.failures, part.while_others_passed), (1, 0));
+        assert_eq!((part.named_one, part.written_then), (3, 4));
+        assert_eq!(part.not_before, None);
+    }
+
+    #[test]
     fn failures_with_an_unavailable_server_in_between_are_not_in_a_row() {
         let mut history = sent(0);
         history.failed(Cause::Unknown, batch(8, 0));
@@ -348,6 +363,18 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_line_says_nothing_of_its_database_if_others_passed_or_may_still_pass() {
+        let others_passed = sent(3).refused(false, 7, batch(1, 4), NONE);
+        assert_eq!(others_passed, decision(Next::Keep, false));
+        let others_wait = Refusals {
+            others_wait: true,
+            ..NONE
+        };
+        let others_may_pass = sent(3).refused(false, 7, batch(1, 3), others_wait);
+        assert_eq!(others_may_pass, decision(Next::Keep, false));
+    }
+
+    #[test]
     fn halving_stops_if_a_half_is_refused_in_the_same_words_and_nothing_was_ever_taken() {
         let mut whole = sent(0);
         let after = whole.refused(false, 7, batch(8, 0), NONE);
@@ -405,9 +432,14 @@ mod tests {
         assert_eq!(too_large(2, 100), decision(Next::Halve, false));
         assert_eq!(too_large(1, SMALL_LINE + 1), decision(Next::Reject, false));
         assert_eq!(too_large(1, SMALL_LINE), decision(Next::Keep, true));
+        assert_eq!(too_large(1, 1_000), decision(Next::Keep, true));
         let mut small = sent(0);
-        small.too_large(batch(1, 0));
+        let before_others = small.too_large(batch(1, 0));
+        assert_eq!(before_others, decision(Next::Keep, true));
+        assert_eq!(small.too_large(batch(1, 0)).next, Next::Keep);
         assert_eq!(small.too_large(batch(1, 1)).next, Next::Reject);
+        let after_others = sent(0).too_large(batch(1, 1));
+        assert_eq!(after_others, decision(Next::Keep, false));
     }
 
     #[test]

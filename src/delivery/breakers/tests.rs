@@ -282,11 +282,22 @@ fn only_a_database_that_fails_at_all_endpoints_waits() {
 #[test]
 fn another_endpoint_is_used_while_the_first_is_out_of_service() {
     let mut world = World::new(3);
+    assert_eq!(world.breakers.current(), 0);
     world.fail("a", Scope::Endpoint);
     assert_eq!(world.endpoint("a"), Some(1));
     assert_eq!(world.breakers.current(), 1);
     world.fail("a", Scope::Endpoint);
     assert_eq!(world.endpoint("b"), Some(2));
+}
+
+#[test]
+fn a_database_that_has_left_an_endpoint_goes_on_to_the_next_one_and_not_back() {
+    let mut world = World::new(3);
+    world.fail("a", Scope::Database);
+    world.now += Duration::from_millis(30);
+    world.fail("a", Scope::Endpoint);
+    assert_eq!(world.endpoint("a"), Some(2));
+    assert_eq!(world.endpoint("b"), Some(0), "others stay");
 }
 
 #[test]
