@@ -118,13 +118,19 @@ fn a_line_that_stands_twice_is_bad_twice() {
 }
 
 #[test]
+fn a_single_line_is_not_halved() {
+    assert_eq!(halves(1), [(0..1, Part::Apart)]);
+    assert_eq!(halves(2), [(0..1, Part::Apart), (1..2, Part::Apart)]);
+}
+
+#[test]
 fn the_lines_that_the_server_numbers_are_bad_if_the_numbers_can_be_trusted() {
     let item = |line: u64, why: &str| serde_json::json!({ "line_number": line, "error_message": why, "original_line": "x" });
     let list = |items: Vec<serde_json::Value>| {
         let json = serde_json::json!({ "error": "partial write of line protocol occurred", "data": items });
         refusal("partial write of line protocol occurred", Some(json))
     };
-    let texts = ["a", "b", "c", "d", "e"];
+    let texts = ["a f=1", "b f=1", "c f=1", "d f=1", "e f=1"];
     let bad = list(vec![item(2, "invalid x"), item(5, "invalid y")]);
     assert_eq!(
         named_in(&texts, &bad),
