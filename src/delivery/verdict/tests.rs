@@ -432,3 +432,45 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_failure_tells_programs_its_kind_and_the_status() {
+    use FailureKind::*;
+    let of_no_answer = |outcome| retry(verdict(outcome, now())).failure();
+    let reason = || "r".to_owned();
+    for (failure, kind, status) in [
+        (
+            of_no_answer(Outcome::NotConnected {
+                reason: reason(),
+                is_refused: true,
+            }),
+            Unreachable,
+            None,
+        ),
+        (
+            of_no_answer(Outcome::TimedOut { reason: reason() }),
+            TimedOut,
+            None,
+        ),
+        (
+            of_no_answer(Outcome::CutOff { reason: reason() }),
+            Interrupted,
+            None,
+        ),
+        (retry(of(503, "")).failure(), Unavailable, Some(503)),
+        (retry(of(401, "")).failure(), Unauthorized, Some(401)),
+        (
+            retry(of(404, r#"{"error":"database not found: \"db\""}"#)).failure(),
+            MissingDatabase,
+            Some(404),
+        ),
+        (
+            retry(of(404, "404 page not found")).failure(),
+            Misconfigured,
+            Some(404),
+        ),
+        (retry(of(307, "")).failure(), Misconfigured, Some(307)),
+    ] {
+        assert_eq!((failure.kind, failure.status), (kind, status), "{failure}");
+    }
+}
