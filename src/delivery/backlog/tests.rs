@@ -1,4 +1,5 @@
 use super::*;
+use crate::Overflow;
 use crate::delivery::verdict::Cause;
 
 fn lines(count: usize) -> OpenBatch {

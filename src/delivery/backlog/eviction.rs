@@ -1,0 +1,88 @@
+//! Gives up what there is too much of, or what is too old.
+
+use std::time::Instant;
+
+use super::{Backlog, Disposition, MANY, Settled, queue::Job};
+use crate::{Database, Overflow, stats::reason::GivenUp};
+
+/// Among so many of the oldest batches one is looked for whose database holds more than its share.
+const OLDEST: usize = 64;
+
+impl Backlog {
+    /// Gives up a batch that is not lent, because there is too much: the oldest or the newest one
+    /// of those databases that hold more than their share.
+    pub(crate) fn evict(&mut self, overflow: Overflow) -> Option<Settled> {
+        let databases = self.queues.len();
+        if overflow == Overflow::DropNewest && databases < 2 {
+            return None;
+        }
+        let database = match overflow {
+            Overflow::DropOldest => self.oldest_above_share().or_else(|| self.largest()),
+            Overflow::DropNewest => self.largest(),
+        }?;
+        let many_wait = self.unsettled.len() >= MANY;
+        let queue = self.queues.get_mut(&database)?;
+        queue.seal(many_wait);
+        let job = queue.take(overflow)?;
+        Some(self.drop_job(database, job, GivenUp::Overflow))
+    }
+
+    fn oldest_above_share(&self) -> Option<Database> {
+        let oldest = self.unsettled.values().take(OLDEST);
+        let holds_much = |database: &&Database| {
+            let queue = self.queues.get(*database);
+            queue.is_some_and(|queue| {
+                queue.has_work() && queue.pending * self.queues.len() >= self.pending
+            })
+        };
+        oldest
+            .map(|batch| &batch.database)
+            .find(holds_much)
+            .cloned()
+    }
+
+    fn largest(&self) -> Option<Database> {
+        let mut largest = self.by_pending.values().rev();
+        largest
+            .find(|database| self.queues[*database].has_work())
+            .cloned()
+    }
+
+    fn drop_job(&mut self, database: Database, job: Job, reason: GivenUp) -> Settled {
+        self.leave(&database, job.number, job.batch.lines.len());
+        Settled {
+            database,
+            batch: job.batch,
+            number: job.number,
+            disposition: Disposition::Dropped(reason),
+        }
+    }
+
+    /// Gives up what is not lent of the batches whose lines all came before `limit`.
+    pub(crate) fn expire(&mut self, limit: Instant) -> Vec<Settled> {
+        let began_before = self
+            .unsettled
+            .iter()
+            .take_while(|(_, batch)| batch.began < limit);
+        let expired = began_before.filter(|(_, batch)| batch.newest < limit);
+        let expired = expired.map(|(number, batch)| (*number, batch.database.clone()));
+        let expired: Vec<_> = expired.collect();
+        let mut settled = Vec::new();
+        for (number, database) in expired {
+            let Some(queue) = self.queues.get_mut(&database) else {
+                continue;
+            };
+            for job in queue.take_number(number, true) {
+                settled.push(self.drop_job(database.clone(), job, GivenUp::Expired));
+            }
+        }
+        settled
+    }
+
+    /// When the oldest batch got its last line.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.unsettled
+            .first_key_value()
+            .map(|(_, batch)| batch.newest)
+    }
+}
