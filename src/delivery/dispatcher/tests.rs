@@ -1,6 +1,7 @@
 //! A server is played to the dispatcher, with time made up: who is served when, at what cost.
 
 use super::*;
+use crate::delivery::verdict::{Cause, Refusal, Retry};
 
 const LIMITS: BatchLimits = BatchLimits {
     lines: 10_000,
