@@ -76,7 +76,7 @@ pub struct Config {
     pub(crate) warn_threshold: Option<usize>,
     pub(crate) max_clients: usize,
     pub(crate) overflow: Overflow,
-    /// 0: not guarded.
+    /// 0: unlimited.
     pub(crate) max_tag_values: usize,
     pub(crate) sample_probability: f64,
     pub(crate) precision: Precision,
@@ -93,7 +93,7 @@ pub struct Config {
     /// The program's own. Read all of them through [`Config::resolved_base_tags`].
     #[debug("{:?}", base_tags.iter().map(|(key, tag)| (key, shown::name(tag))).collect::<Vec<_>>())]
     pub(crate) base_tags: BTreeMap<String, String>,
-    /// Who has set all this.
+    /// Where the settings come from.
     #[debug(skip)]
     pub(crate) origin: Origin,
 }

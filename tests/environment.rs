@@ -53,7 +53,7 @@ fn what_is_odd_in_the_environment_is_a_warning_each_at_the_start() {
         [
             "INFLUXDB_MAXCLIENTS is set, but not read: is it INFLUXDB_MAX_CLIENTS?",
             "INFLUXDB_PORT is \"tcp://10.0.0.1:8086\", as Kubernetes sets it for a Service named \
-             influxdb, or Docker for a link: it is not looked at, and measurements go to \
+             influxdb, or Docker for a link: it is ignored, and measurements go to \
              localhost:8086 (set INFLUXDB_URL to choose the server)",
             "INFLUXDB_URLS is set, but not read: is it INFLUXDB_URL?",
         ]

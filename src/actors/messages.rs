@@ -114,8 +114,7 @@ pub struct Ping;
 #[rtype(result = "Result<(), ConfigError>")]
 pub struct Update {
     pub(crate) change: Box<dyn FnOnce(Config) -> Config + Send>,
-    /// The updates that were under way where this one was made: it can't have its turn inside of
-    /// one of them, and whoever made it may wait for the answer.
+    /// The updates inside of which this one was made: they have the turn, and may wait for the answer.
     pub(crate) inside: Vec<TurnId>,
 }
 

@@ -1,4 +1,4 @@
-//! Variables that nobody reads, but that somebody may have meant for this library.
+//! Environment variables that resemble a known one and are not read.
 
 use super::distance::distance;
 
@@ -77,7 +77,7 @@ const OTHERS: [&str; 29] = [
     "INFLUXDB_WRITE_",
 ];
 
-/// Longer names are nobody's slip.
+/// Longer names are not compared.
 const LONGEST: usize = 48;
 
 /// The variable that this one was probably meant to be; nothing for those that are known, that

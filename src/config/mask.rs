@@ -15,8 +15,8 @@ impl Config {
     ///
     /// The secrets don't become unreadable: code that read them before still has them, they stay in this
     /// process's memory, and on Linux `/proc/<pid>/environ` goes on showing the
-    /// environment that the process was started with, to its own user and to root. Whoever
-    /// configured the process (a service manager, a container runtime) may show them as well.
+    /// environment that the process was started with, to its own user and to root. A
+    /// service manager or a container runtime that configured the process may show them as well.
     ///
     /// ```no_run
     /// use actix_influxdb::{Config, ConfigError};

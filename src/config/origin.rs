@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use crate::error::ConfigError;
 
-/// Of all settings of one [`Config`](super::Config). No part of its value: two that hold the same
-/// settings are equal.
+/// Where the settings of a [`Config`](super::Config) come from. Not a part of its value: two
+/// configurations with the same settings are equal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     /// The variable that gave the URL, if the settings were read from the environment.
     url_variable: Option<&'static str>,
-    /// What the program has set since.
+    /// Settings that the program has set since.
     by_program: Vec<&'static str>,
-    /// What was odd in the environment: for the log, once there is a logger.
+    /// Warnings of the environment, for the log, once there is a logger.
     warnings: Vec<String>,
 }
 
@@ -34,20 +34,20 @@ impl Origin {
         self.warnings.push(warning);
     }
 
-    /// What to log when delivery starts.
+    /// Returns the warnings to log when delivery starts.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// A builder method was called.
+    /// Notes that a builder method was called.
     pub(super) fn set_by_program(&mut self, setting: &'static str) {
         if self.url_variable.is_some() && !self.by_program.contains(&setting) {
             self.by_program.push(setting);
         }
     }
 
-    /// The setting's name, as who set it knows it: the builder's method or the variable. What
-    /// nobody has set is named as the others are.
+    /// Returns the setting's name as it was set: the builder's method or the variable. A setting that was
+    /// not set is named as the others are.
     pub(crate) fn name(&self, setting: &'static str) -> Cow<'static, str> {
         self.rename(setting.into())
     }

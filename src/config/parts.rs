@@ -10,9 +10,7 @@ use super::variables::{Form, Variables};
 use super::{Api, shown};
 use crate::error::ConfigError;
 
-/// An error names the one of the three variables that is wrong.
-///
-/// The second text is a warning for the log, if there is something odd about them.
+/// An error names the variable that is wrong. The second text is a warning for the log, if there is one.
 pub(super) fn url_of_parts(
     env: &Variables<impl Fn(&str) -> Option<OsString>>,
     api: Api,
@@ -26,7 +24,7 @@ pub(super) fn url_of_parts(
         Api::V1 | Api::V2 => 8086,
         Api::V3 => 8181,
     };
-    // An address there is nobody's mistake, and must not keep the program from starting.
+    // Kubernetes and Docker put an address there, which must not keep the program from starting.
     let address = env.text("INFLUXDB_PORT")?;
     let (port, warning) = match address.filter(|text| is_service_address(text)) {
         None => (env.read("INFLUXDB_PORT", PORT)?.unwrap_or(default), None),
@@ -38,13 +36,13 @@ pub(super) fn url_of_parts(
 fn port_of_service(address: &str, host: &str, port: u16) -> String {
     format!(
         "INFLUXDB_PORT is {}, as Kubernetes sets it for a Service named influxdb, or Docker for a \
-         link: it is not looked at, and measurements go to {host}:{port} (set INFLUXDB_URL to \
+         link: it is ignored, and measurements go to {host}:{port} (set INFLUXDB_URL to \
          choose the server)",
         shown::place(address)
     )
 }
 
-/// A host as a URL wants it: an IPv6 address in brackets.
+/// The host as a URL has it: an IPv6 address in brackets.
 fn host(text: &str) -> Result<String, ConfigError> {
     let text = text.trim();
     if let Ok(address) = text.parse::<Ipv6Addr>() {
@@ -150,7 +148,7 @@ mod tests {
                 warning.unwrap(),
                 format!(
                     "INFLUXDB_PORT is {shown}, as Kubernetes sets it for a Service named \
-                     influxdb, or Docker for a link: it is not looked at, and measurements go to \
+                     influxdb, or Docker for a link: it is ignored, and measurements go to \
                      db:8086 (set INFLUXDB_URL to choose the server)"
                 )
             );

@@ -1,8 +1,8 @@
-//! A text that is sent to the server and shown to nobody else.
+//! A text that is sent to the server and never shown.
 
 use std::fmt;
 
-/// What stands in a secret's place wherever it could be seen.
+/// The text that is shown in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// A password or token. `Debug` and `Display` print `[redacted]`; only [`expose`](Self::expose)

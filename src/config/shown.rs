@@ -1,8 +1,8 @@
-//! What an error and a `Debug` may repeat of a setting's value: only what can't be a credential.
+//! The part of a setting's value that an error and a `Debug` may repeat: only what can't be a credential.
 //!
 //! A token or a password ends up in a wrong variable, before an `@`, in a query or in the port. So
 //! a value is repeated if it has the form of what belongs there, and is `[redacted]` otherwise.
-//! Whoever set it can look it up.
+//! The person who set it can look it up.
 
 use std::net::Ipv6Addr;
 

@@ -1,5 +1,5 @@
 //! The process that a pipeline was started in. In a fork of it there are no threads but the one
-//! that forked (POSIX `fork`): nothing moves there, and what waits for an answer waits for ever.
+//! that forked (POSIX `fork`): nothing is delivered there, and a call that waits for an answer would wait for ever.
 
 use std::{
     process,

@@ -17,7 +17,7 @@ use crate::{
     stats::health::Health,
 };
 
-/// What a handle and the actors of its pipeline share.
+/// The state that a handle and the actors of its pipeline share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,

@@ -179,7 +179,7 @@ dropped! {
     undelivered,
 }
 
-/// What one thread buffer has seen. Added up with the books when a snapshot is taken.
+/// The counters of one thread buffer. Added to the ledger's when a snapshot is taken.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) recorded: u64,
