@@ -15,23 +15,24 @@ import sprockets_influxdb as influxdb
 BATCH = 5000
 
 
+def number(text):
+    return int(text) if text.isdigit() else float(text)
+
+
 def read(path):
+    """The keys of the tags and of the fields, and the points."""
     with open(path) as file:
-        rows = [line.rstrip('\n').split('\t') for line in file]
-    return [(*tags, float(duration), int(size)) for *tags, duration, size in rows]
+        tags, fields, *rows = [line.rstrip('\t\n').split('\t') for line in file]
+    points = [(row[:len(tags)], [number(text) for text in row[len(tags):]]) for row in rows]
+    return tags, fields, points
 
 
-def record(point):
-    host, region, service, endpoint, method, status, duration, size = point
+def record(tags, fields, point):
     measurement = influxdb.Measurement('bench', 'http_request')
-    measurement.set_tag('host', host)
-    measurement.set_tag('region', region)
-    measurement.set_tag('service', service)
-    measurement.set_tag('endpoint', endpoint)
-    measurement.set_tag('method', method)
-    measurement.set_tag('status', status)
-    measurement.set_field('duration', duration)
-    measurement.set_field('bytes', size)
+    for key, value in zip(tags, point[0]):
+        measurement.set_tag(key, value)
+    for key, value in zip(fields, point[1]):
+        measurement.set_field(key, value)
     influxdb.add_measurement(measurement)
 
 
@@ -39,14 +40,15 @@ async def main(path, count, core, url):
     os.sched_setaffinity(0, {core})
     # Otherwise it warns of each measurement that comes while a batch is sent.
     logging.getLogger('sprockets_influxdb').setLevel(logging.ERROR)
-    points = itertools.islice(itertools.cycle(read(path)), count)
+    tags, fields, points = read(path)
+    points = itertools.islice(itertools.cycle(points), count)
     # Batches of more than the trigger size: it sends one at a time, and looks every 100 ms whether
     # it has been sent.
     influxdb.install(
         url=f'{url}/write', max_buffer_size=10 * count, trigger_size=BATCH if url else 10 * count)
     start, cpu = time.monotonic_ns(), time.process_time_ns()
     for number, point in enumerate(points):
-        record(point)
+        record(tags, fields, point)
         # So that it sends meanwhile, as between a program's requests.
         if url and number % 100 == 0:
             await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{apps::App, clients::Client};
+use crate::{apps::App, clients::Client, workload::Workload};
 
 /// Measures actix-influxdb and its peers side by side, and prints the tables as Markdown.
 #[derive(Debug, Parser)]
@@ -40,6 +40,10 @@ pub struct Options {
     /// Only the clients and apps whose name contains this (and those they are compared with).
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
+
+    /// Only these workloads, for the clients. Without it all.
+    #[arg(long = "workload", value_name = "NAME", value_enum)]
+    pub workloads: Vec<Workload>,
 
     /// Count no instructions, even if valgrind is there: much faster.
     #[arg(long)]
@@ -96,6 +100,8 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct ClientArguments {
     pub client: Client,
+    #[arg(long, value_enum, default_value_t)]
+    pub workload: Workload,
     #[arg(long)]
     pub points: usize,
     /// The sink's port; without one nothing is sent.

@@ -1,24 +1,34 @@
 //! The clients, one file each, and the process that one of them runs in.
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{cli::ClientArguments, data::Points, machine};
+use self::asynchronous::Asynchronous;
+use crate::{
+    cli::ClientArguments,
+    data::{
+        Point, Points,
+        shape::{Literals, ManyFields, ManyTags, Request, Shape, Strings},
+    },
+    machine,
+    workload::{Values, Workload},
+};
 
-mod actor;
-pub mod influx;
+mod asynchronous;
+mod do_send;
 mod influxdb08;
 mod influxdb3;
 mod limit;
-mod ours;
+pub mod ours;
 mod questdb;
-mod questdb_checked;
+#[cfg(feature = "series")]
+mod series;
 
-/// What is compared, in the order of the table.
+/// What is compared, in the order of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Client {
+    LimitSeries,
+    Series,
     Limit,
     Ours,
     OursActor,
@@ -36,10 +46,12 @@ impl Client {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// As it is called in the table.
+    /// As it is called in the tables.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Limit => "limit: one thread, one buffer, one socket",
+            Self::LimitSeries => "limit of `Series`: a loop that copies prepared parts",
+            Self::Series => "**actix-influxdb**, `Series` that are kept",
+            Self::Limit => "limit of `record`: a loop that escapes and writes each point",
             Self::Ours => "**actix-influxdb**, `record`",
             Self::OursActor => "**actix-influxdb**, `addr().do_send`, two cores",
             Self::QuestdbChecked => "questdb-rs, names checked once",
@@ -50,15 +62,36 @@ impl Client {
         }
     }
 
+    /// The same in few words.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Self::LimitSeries => "limit of `Series`",
+            Self::Series => "**`Series`**",
+            Self::Limit => "limit of `record`",
+            Self::Ours => "**`record`**",
+            Self::OursActor => "**`do_send`**",
+            Self::QuestdbChecked => "questdb-rs, checked",
+            Self::Questdb => "questdb-rs",
+            Self::Influxdb3 => "influxdb3-client",
+            Self::Influxdb => "influxdb",
+            Self::Sprockets => "ancestor",
+        }
+    }
+
     /// The package that it is of.
     pub fn package(self) -> Option<&'static str> {
         match self {
-            Self::Limit | Self::Sprockets => None,
-            Self::Ours | Self::OursActor => Some("actix-influxdb"),
+            Self::LimitSeries | Self::Limit | Self::Sprockets => None,
+            Self::Series | Self::Ours | Self::OursActor => Some("actix-influxdb"),
             Self::QuestdbChecked | Self::Questdb => Some("questdb-rs"),
             Self::Influxdb3 => Some("influxdb3-client"),
             Self::Influxdb => Some("influxdb"),
         }
+    }
+
+    /// Is it another library?
+    pub fn is_peer(self) -> bool {
+        !matches!(self.package(), None | Some("actix-influxdb"))
     }
 
     /// Does it have a core for itself? What needs two shares the other one with the sink.
@@ -70,21 +103,30 @@ impl Client {
     pub fn encodes(self) -> bool {
         self != Self::OursActor
     }
+
+    /// Some keep all series prepared.
+    pub fn is_for(self, workload: &Workload) -> bool {
+        match self {
+            Self::Series => cfg!(feature = "series") && workload.is_prepared(),
+            Self::LimitSeries => workload.is_prepared(),
+            _ => true,
+        }
+    }
 }
 
 /// What a client is able to do. Each of them does it through its ordinary, published API.
 trait Subject: Sized {
-    /// One that sends to a server.
-    fn connected(url: &str) -> Result<Self>;
+    /// Sends to this server; without one it sends nothing, and only builds and encodes.
+    fn new<S: Shape>(server: Option<&str>, workload: &Workload, points: &Points) -> Result<Self>;
 
-    /// One that has no server.
-    fn offline() -> Result<Self>;
+    /// Builds and encodes a point.
+    fn push<S: Shape>(&mut self, point: &Point<'_>) -> Result<()>;
 
-    /// Builds and encodes all points, and sends none.
-    fn encode(&mut self, points: &Arc<Points>) -> Result<()>;
+    /// Sends what was pushed since the last time, if it does not send by itself.
+    fn end_batch(&mut self) -> Result<()>;
 
-    /// Builds, encodes and delivers all points; returns when they are delivered.
-    fn send(&mut self, points: &Arc<Points>) -> Result<()>;
+    /// Waits until all points are delivered, and makes sure of it.
+    fn finish(&mut self, points: usize) -> Result<()>;
 }
 
 /// The process of one that is Rust: says when the first point was begun (`start`), and the CPU time
@@ -94,31 +136,52 @@ pub fn run(arguments: &ClientArguments) -> Result<()> {
         machine::pin(core)?;
     }
     match arguments.client {
-        Client::Limit => measure::<limit::Limit>(arguments),
-        Client::Ours => measure::<ours::Ours>(arguments),
-        Client::OursActor => measure::<actor::FromActor>(arguments),
-        Client::QuestdbChecked => measure::<questdb_checked::QuestdbChecked>(arguments),
-        Client::Questdb => measure::<questdb::Questdb>(arguments),
-        Client::Influxdb3 => measure::<influxdb3::Influxdb3>(arguments),
-        Client::Influxdb => measure::<influxdb08::Influxdb>(arguments),
+        Client::LimitSeries => choose::<limit::Prepared>(arguments),
+        #[cfg(feature = "series")]
+        Client::Series => choose::<series::Kept>(arguments),
+        #[cfg(not(feature = "series"))]
+        Client::Series => bail!("built without the feature `series`"),
+        Client::Limit => choose::<limit::Escaped>(arguments),
+        Client::Ours => choose::<ours::Ours>(arguments),
+        Client::OursActor => choose::<do_send::DoSend>(arguments),
+        Client::QuestdbChecked => choose::<questdb::Questdb<questdb::Checked>>(arguments),
+        Client::Questdb => choose::<questdb::Questdb<questdb::Plain>>(arguments),
+        Client::Influxdb3 => choose::<Asynchronous<influxdb3::Influxdb3>>(arguments),
+        Client::Influxdb => choose::<Asynchronous<influxdb08::Influxdb>>(arguments),
         Client::Sprockets => bail!("that one is a Python process"),
     }
 }
 
-fn measure<S: Subject>(arguments: &ClientArguments) -> Result<()> {
+/// By the workload's shape, so that no client has to look at it for each point.
+fn choose<C: Subject>(arguments: &ClientArguments) -> Result<()> {
+    let Workload { tags, fields, .. } = arguments.workload;
+    match (tags, fields, arguments.workload.values) {
+        (6, 2, Values::Literals) => measure::<C, Request<Literals>>(arguments),
+        (6, 2, Values::Strings) => measure::<C, Request<Strings>>(arguments),
+        (20, 2, Values::Literals) => measure::<C, ManyTags>(arguments),
+        (1, 10, Values::Literals) => measure::<C, ManyFields>(arguments),
+        (..) => bail!("no points have {tags} tags and {fields} fields"),
+    }
+}
+
+fn measure<C: Subject, S: Shape>(arguments: &ClientArguments) -> Result<()> {
+    let workload = &arguments.workload;
     if arguments.points == 0 {
         bail!("no points, nothing to measure");
     }
-    let points = Arc::new(Points::new(arguments.points));
-    let mut subject = match arguments.port {
-        Some(port) => S::connected(&format!("http://127.0.0.1:{port}"))?,
-        None => S::offline()?,
-    };
+    let points = Points::new(workload, arguments.points);
+    let server = arguments
+        .port
+        .map(|port| format!("http://127.0.0.1:{port}"));
+    let mut client = C::new::<S>(server.as_deref(), workload, &points)?;
     let (start, cpu) = (machine::now(), machine::process_cpu());
-    match arguments.port {
-        Some(_) => subject.send(&points)?,
-        None => subject.encode(&points)?,
+    for batch in points.batches() {
+        for point in batch {
+            client.push::<S>(&point)?;
+        }
+        client.end_batch()?;
     }
+    client.finish(points.len())?;
     let cpu = machine::process_cpu() - cpu;
     println!("cpu={cpu}\nstart={start}");
     Ok(())

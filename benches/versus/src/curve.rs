@@ -2,15 +2,18 @@
 
 use std::{sync::Arc, thread};
 
-use actix::System;
-use actix_influxdb::{Config, Influx};
+use actix_influxdb::Influx;
 use anyhow::{Result, anyhow};
 
 use crate::{
     cli::CurveArguments,
-    clients::influx as pipeline,
-    data::{DATABASE, Points},
+    clients::ours::{Pipeline, measurement},
+    data::{
+        DATABASE, Points,
+        shape::{Literals, Request},
+    },
     machine,
+    workload::Workload,
 };
 
 /// The process: says how many nanoseconds of CPU time one `record` takes of its thread (`record`)
@@ -18,11 +21,13 @@ use crate::{
 /// calls in nanoseconds: `p50`, `p99`, `p9999`.
 pub fn run(arguments: &CurveArguments) -> Result<()> {
     let url = format!("http://127.0.0.1:{}", arguments.port);
-    let influx = pipeline::start(Config::v1(url))?;
+    let workload = Workload::default();
+    let pipeline = Pipeline::start(Some(&url), &workload)?;
+    let influx = &pipeline.influx;
     let databases = names(arguments.databases);
-    let points = Arc::new(Points::new(arguments.points / arguments.threads));
+    let points = Arc::new(Points::new(&workload, arguments.points / arguments.threads));
     if arguments.calls {
-        return calls(&influx, &points);
+        return calls(influx, &points);
     }
     let (start, cpu) = (machine::now(), machine::process_cpu());
     let threads: Vec<_> = (0..arguments.threads)
@@ -39,7 +44,7 @@ pub fn run(arguments: &CurveArguments) -> Result<()> {
     }
     let elapsed = machine::now() - start;
     let count = points.len() * arguments.threads;
-    System::new().block_on(pipeline::deliver_all(&influx, count))?;
+    pipeline.finish(count)?;
     let cpu = machine::process_cpu() - cpu;
     let count = count as f64;
     println!(
@@ -57,7 +62,7 @@ fn record(influx: &Influx, points: &Points, databases: &[&'static str]) -> Resul
     let start = machine::thread_cpu();
     for batch in points.batches() {
         for (point, name) in batch.zip(names.by_ref()) {
-            influx.record(pipeline::measurement(name, &point))?;
+            influx.record(measurement::<Request<Literals>>(name, &point))?;
         }
     }
     Ok(machine::thread_cpu() - start)
@@ -68,7 +73,7 @@ fn calls(influx: &Influx, points: &Points) -> Result<()> {
     let mut nanos = Vec::with_capacity(points.len());
     for batch in points.batches() {
         for point in batch {
-            let measurement = pipeline::measurement(DATABASE, &point);
+            let measurement = measurement::<Request<Literals>>(DATABASE, &point);
             let start = machine::now();
             influx.record(measurement)?;
             nanos.push(machine::now() - start);

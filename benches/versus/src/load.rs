@@ -1,113 +1,55 @@
-//! What sends requests to an app: a fixed number, over some connections that are kept, each with
-//! its next request as soon as it has its answer.
+//! What sends requests to an app: wrk, where it is installed, else a generator of this program's.
 
-use std::{cell::Cell, io::Write as _, rc::Rc};
+use anyhow::Result;
 
-use anyhow::{Context as _, Result, bail};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    runtime::Builder,
-    task::LocalSet,
-};
+use crate::machine::Cores;
 
-use crate::{cli::LoadArguments, machine};
+pub mod own;
+pub mod wrk;
 
-/// The process: says the requests a second (`rate`), the latencies `p50` and `p99` (nanoseconds),
-/// its own CPU time (`cpu`) and the `elapsed` time (nanoseconds).
-pub fn run(arguments: &LoadArguments) -> Result<()> {
-    machine::pin(arguments.core)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let latencies = LocalSet::new().block_on(&runtime, send_all(arguments))?;
-    let Latencies { mut all, elapsed } = latencies;
-    all.sort_unstable();
-    let quantile = |part: f64| {
-        let place = (all.len() as f64 * part) as usize;
-        all.get(place).or(all.last()).copied().unwrap_or(0)
-    };
-    println!("p50={}\np99={}", quantile(0.5), quantile(0.99));
-    println!("cpu={}\nelapsed={elapsed}", machine::process_cpu());
-    println!("rate={}", all.len() as f64 / elapsed as f64 * 1e9);
-    Ok(())
+/// The headers of all requests, besides `host`.
+const HEADERS: [(&str, &str); 3] = [
+    ("user-agent", "versus"),
+    ("accept", "*/*"),
+    ("x-request-id", "7f3c9a52-00000042"),
+];
+
+/// How an app is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Load {
+    /// For so many seconds.
+    Wrk { seconds: u32 },
+    /// So many requests.
+    Own { requests: usize },
 }
 
-struct Latencies {
-    all: Vec<u64>,
-    elapsed: u64,
+/// What came of it. Times are in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Loaded {
+    pub requests: f64,
+    /// Requests a second.
+    pub rate: f64,
+    pub p50: f64,
+    pub p99: f64,
+    pub elapsed: f64,
+    /// CPU time of what sent the requests.
+    pub cpu: f64,
 }
 
-async fn send_all(arguments: &LoadArguments) -> Result<Latencies> {
-    let left = Rc::new(Cell::new(arguments.requests));
-    let mut connections = Vec::new();
-    for _ in 0..arguments.connections {
-        let stream = TcpStream::connect(("127.0.0.1", arguments.port)).await;
-        let stream = stream.context("can't connect to the app")?;
-        stream.set_nodelay(true)?;
-        connections.push(stream);
-    }
-    let start = machine::now();
-    let tasks: Vec<_> = connections
-        .into_iter()
-        .map(|stream| tokio::task::spawn_local(send(stream, Rc::clone(&left))))
-        .collect();
-    let mut all = Vec::with_capacity(arguments.requests);
-    for task in tasks {
-        all.extend(task.await??);
-    }
-    let elapsed = machine::now() - start;
-    Ok(Latencies { all, elapsed })
-}
-
-/// One connection's requests.
-async fn send(mut stream: TcpStream, left: Rc<Cell<usize>>) -> Result<Vec<u64>> {
-    let (mut request, mut answer) = (Vec::new(), Answer::default());
-    let mut latencies = Vec::new();
-    while let Some(rest) = left.get().checked_sub(1) {
-        left.set(rest);
-        request.clear();
-        write!(
-            request,
-            "GET /users/{} HTTP/1.1\r\nhost: localhost:8080\r\nuser-agent: versus\r\n\
-             accept: */*\r\nx-request-id: 7f3c9a52-{rest:08}\r\n\r\n",
-            rest % 1_000
-        )?;
-        let start = machine::now();
-        stream.write_all(&request).await?;
-        answer.read(&mut stream).await?;
-        latencies.push(machine::now() - start);
-    }
-    Ok(latencies)
-}
-
-/// Knows where an answer ends.
-#[derive(Default)]
-struct Answer(Vec<u8>);
-
-impl Answer {
-    async fn read(&mut self, stream: &mut TcpStream) -> Result<()> {
-        self.0.clear();
-        while !self.is_whole()? {
-            if stream.read_buf(&mut self.0).await? == 0 {
-                bail!("the app closed a connection");
-            }
+impl Load {
+    /// Asks the app on this port, over so many connections each of which has its next request as
+    /// soon as it has its answer.
+    pub fn run(self, port: &str, connections: usize, cores: Cores) -> Result<Loaded> {
+        match self {
+            Self::Wrk { seconds } => wrk::run(port, connections, seconds, cores),
+            Self::Own { requests } => own::start(port, requests, connections, cores)?.loaded(),
         }
-        Ok(())
     }
 
-    fn is_whole(&self) -> Result<bool> {
-        let Some(end) = memchr::memmem::find(&self.0, b"\r\n\r\n") else {
-            return Ok(false);
-        };
-        let head = &self.0[..end];
-        if !head.starts_with(b"HTTP/1.1 200 ") {
-            bail!("the app said {:?}", String::from_utf8_lossy(head));
+    pub fn title(self) -> String {
+        match self {
+            Self::Wrk { seconds } => format!("wrk, {seconds} s at a time"),
+            Self::Own { requests } => format!("{} requests", crate::table::whole(requests as f64)),
         }
-        const LENGTH: &[u8] = b"content-length: ";
-        let after = memchr::memmem::find(head, LENGTH).context("an answer without a length")?;
-        let digits = head[after + LENGTH.len()..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit());
-        let length = digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'));
-        Ok(self.0.len() >= end + 4 + length)
     }
 }

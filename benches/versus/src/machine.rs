@@ -1,8 +1,13 @@
 //! Cores, clocks, and what the machine is called.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::Read as _,
+    process::{Command, Stdio},
+    thread,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustix::{
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
     time::{ClockId, clock_gettime},
@@ -32,6 +37,31 @@ pub fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     sched_setaffinity(None, &set).with_context(|| format!("can't stay on core {core}"))
+}
+
+/// Runs another program on one core: what it wrote to its standard output, and its CPU time in
+/// nanoseconds.
+pub fn output_on(core: usize, mut command: Command) -> Result<(String, f64)> {
+    let name = command.get_program().display().to_string();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    // It inherits the core from the thread that starts it.
+    let spawned = thread::spawn(move || {
+        pin(core)?;
+        Ok::<_, anyhow::Error>(command.spawn()?)
+    });
+    let spawned = spawned.join().map_err(|_| anyhow!("a thread panicked"))?;
+    let mut child = spawned.with_context(|| format!("can't start {name}"))?;
+    let mut output = String::new();
+    if let Some(stdout) = &mut child.stdout {
+        stdout.read_to_string(&mut output)?;
+    }
+    // It is through, and its times are there until it is waited for.
+    let cpu = cpu_of(child.id())? * 1e9;
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{name} failed ({status}): {output}");
+    }
+    Ok((output, cpu))
 }
 
 /// Nanoseconds of the clock that all processes share.
@@ -87,4 +117,10 @@ pub fn describe() -> Vec<String> {
         format!("Compiler: {}", or_unknown(said("rustc", "--version"))),
         format!("Date: {}", or_unknown(said("date", "-uI"))),
     ]
+}
+
+/// How many threads of all programs wanted to run, on average, in the last minutes: 1, 5 and 15.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

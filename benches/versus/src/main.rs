@@ -23,6 +23,7 @@ mod reports;
 mod sink;
 mod table;
 mod versions;
+mod workload;
 
 fn main() -> Result<()> {
     let Cli { command, options } = Cli::parse();
@@ -40,7 +41,7 @@ fn main() -> Result<()> {
         Some(Command::Client(arguments)) => clients::run(&arguments),
         Some(Command::Sink(arguments)) => sink::run(&arguments),
         Some(Command::Serve(arguments)) => apps::run(&arguments),
-        Some(Command::Load(arguments)) => load::run(&arguments),
+        Some(Command::Load(arguments)) => load::own::run(&arguments),
         Some(Command::Curve(arguments)) => curve::run(&arguments),
     }
 }
@@ -60,7 +61,9 @@ fn print(options: Options, tables: impl Fn(&Options, Cores)) -> Result<()> {
         println!("- valgrind is not there: no instructions are counted.");
         options.no_instructions = true;
     }
+    println!("- Load (1, 5, 15 minutes): {} before", machine::load());
     println!();
     tables(&options, cores);
+    println!("Load (1, 5, 15 minutes): {} after.", machine::load());
     Ok(())
 }

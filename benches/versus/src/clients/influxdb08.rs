@@ -1,73 +1,63 @@
 //! The `influxdb` crate.
 
-use std::{
-    hint::black_box,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+use std::{convert::Infallible, hint::black_box};
+
+use anyhow::Result;
+use influxdb::{Client, InfluxDbWriteable as _, Query as _, Timestamp, WriteQuery};
+
+use super::asynchronous::Peer;
+use crate::data::{
+    DATABASE, NAME, Point,
+    key::Key,
+    shape::{Fields, Shape, Tags, Value},
 };
 
-use anyhow::{Context as _, Result};
-use influxdb::{Client, InfluxDbWriteable as _, Query as _, Timestamp, WriteQuery};
-use tokio::runtime::{Builder, Runtime};
+pub struct Influxdb(Client);
 
-use super::Subject;
-use crate::data::{DATABASE, NAME, Point, Points};
+impl Peer for Influxdb {
+    type Built = WriteQuery;
 
-pub struct Influxdb {
-    runtime: Runtime,
-    client: Option<Client>,
-}
-
-impl Subject for Influxdb {
-    fn connected(url: &str) -> Result<Self> {
-        Ok(Self {
-            client: Some(Client::new(url, DATABASE)),
-            ..Self::offline()?
-        })
+    async fn connect(server: &str) -> Result<Self> {
+        Ok(Self(Client::new(server, DATABASE)))
     }
 
-    /// It has one core: threads that take turns on it would only slow it down.
-    fn offline() -> Result<Self> {
-        Ok(Self {
-            runtime: Builder::new_current_thread().enable_all().build()?,
-            client: None,
-        })
+    #[inline(always)]
+    fn build<S: Shape>(point: &Point<'_>, stamp: u64) -> Result<WriteQuery> {
+        let query = Timestamp::Nanoseconds(stamp.into()).try_into_query(NAME)?;
+        let Ok(query) = S::write(point, query);
+        Ok(query)
     }
 
-    fn encode(&mut self, points: &Arc<Points>) -> Result<()> {
-        for batch in points.batches() {
-            black_box(queries(batch)?.build()?);
-        }
+    async fn send(&self, batch: Vec<WriteQuery>) -> Result<()> {
+        self.0.query(batch).await?;
         Ok(())
     }
 
-    fn send(&mut self, points: &Arc<Points>) -> Result<()> {
-        let client = self.client.as_ref().context("no connection")?;
-        self.runtime.block_on(async {
-            for batch in points.batches() {
-                client.query(queries(batch)?).await?;
-            }
-            Ok(())
-        })
+    fn encode(batch: Vec<WriteQuery>) -> Result<()> {
+        black_box(batch.build()?);
+        Ok(())
     }
 }
 
-fn queries(batch: impl Iterator<Item = Point>) -> Result<Vec<WriteQuery>> {
-    batch.map(|point| query(&point)).collect()
+impl Tags for WriteQuery {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn tag<V: Value>(self, key: Key, value: V) -> Result<Self, Infallible> {
+        Ok(self.add_tag(key.name, value))
+    }
 }
 
-#[inline]
-fn query(point: &Point) -> Result<WriteQuery> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let query = Timestamp::Nanoseconds(now.as_nanos())
-        .try_into_query(NAME)?
-        .add_tag("host", point.host)
-        .add_tag("region", point.region)
-        .add_tag("service", point.service)
-        .add_tag("endpoint", point.endpoint)
-        .add_tag("method", point.method)
-        .add_tag("status", point.status)
-        .add_field("duration", point.duration)
-        .add_field("bytes", point.bytes);
-    Ok(query)
+impl Fields for WriteQuery {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn float(self, key: Key, value: f64) -> Result<Self, Infallible> {
+        Ok(self.add_field(key.name, value))
+    }
+
+    #[inline(always)]
+    fn integer(self, key: Key, value: i64) -> Result<Self, Infallible> {
+        Ok(self.add_field(key.name, value))
+    }
 }

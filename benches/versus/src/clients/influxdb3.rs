@@ -1,60 +1,44 @@
 //! influxdb3-client, InfluxData's own. Without gzip, as it advises for fast networks.
 
-use std::{
-    hint::black_box,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+use std::{convert::Infallible, hint::black_box};
+
+use anyhow::Result;
+use influxdb3_client::{Client, ClientConfig, Point as Built, WriteInput as _, WriteOptions};
+
+use super::asynchronous::Peer;
+use crate::data::{
+    DATABASE, NAME, Point,
+    key::Key,
+    shape::{Fields, Shape, Tags, Value},
 };
 
-use anyhow::{Context as _, Result};
-use influxdb3_client::{Client, ClientConfig, Point as Line, WriteInput as _, WriteOptions};
-use tokio::runtime::{Builder, Runtime};
+pub struct Influxdb3(Client);
 
-use super::Subject;
-use crate::data::{DATABASE, NAME, Point, Points};
+impl Peer for Influxdb3 {
+    type Built = Built;
 
-pub struct Influxdb3 {
-    runtime: Runtime,
-    client: Option<Client>,
-}
-
-impl Subject for Influxdb3 {
-    fn connected(url: &str) -> Result<Self> {
-        let Self { runtime, .. } = Self::offline()?;
-        let config = ClientConfig::builder().host(url).database(DATABASE);
+    async fn connect(server: &str) -> Result<Self> {
+        let config = ClientConfig::builder().host(server).database(DATABASE);
         let config = config.write_options(options()).build()?;
-        let client = Some(runtime.block_on(Client::new(config))?);
-        Ok(Self { runtime, client })
+        Ok(Self(Client::new(config).await?))
     }
 
-    /// It has one core: threads that take turns on it would only slow it down.
-    fn offline() -> Result<Self> {
-        Ok(Self {
-            runtime: Builder::new_current_thread().enable_all().build()?,
-            client: None,
-        })
+    #[inline(always)]
+    fn build<S: Shape>(point: &Point<'_>, stamp: u64) -> Result<Built> {
+        let Ok(built) = S::write(point, Built::new(NAME));
+        Ok(built.timestamp_nanos(stamp as i64))
     }
 
-    fn encode(&mut self, points: &Arc<Points>) -> Result<()> {
-        let options = options();
-        for batch in points.batches() {
-            let lines: Vec<Line> = batch.map(|point| line(&point)).collect();
-            for body in lines.into_lp_batches(&options) {
-                black_box(body?);
-            }
-        }
+    async fn send(&self, batch: Vec<Built>) -> Result<()> {
+        self.0.write(batch).await?;
         Ok(())
     }
 
-    fn send(&mut self, points: &Arc<Points>) -> Result<()> {
-        let client = self.client.as_ref().context("no connection")?;
-        self.runtime.block_on(async {
-            for batch in points.batches() {
-                let lines: Vec<Line> = batch.map(|point| line(&point)).collect();
-                client.write(lines).await?;
-            }
-            Ok(())
-        })
+    fn encode(batch: Vec<Built>) -> Result<()> {
+        for body in batch.into_lp_batches(&options()) {
+            black_box(body?);
+        }
+        Ok(())
     }
 }
 
@@ -65,18 +49,25 @@ fn options() -> WriteOptions {
     }
 }
 
-#[inline]
-fn line(point: &Point) -> Line {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let stamp = now.map_or(0, |since| since.as_nanos() as i64);
-    Line::new(NAME)
-        .tag("host", point.host)
-        .tag("region", point.region)
-        .tag("service", point.service)
-        .tag("endpoint", point.endpoint)
-        .tag("method", point.method)
-        .tag("status", point.status)
-        .field("duration", point.duration)
-        .field("bytes", point.bytes)
-        .timestamp_nanos(stamp)
+impl Tags for Built {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn tag<V: Value>(self, key: Key, value: V) -> Result<Self, Infallible> {
+        Ok(Built::tag(self, key.name, value))
+    }
+}
+
+impl Fields for Built {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn float(self, key: Key, value: f64) -> Result<Self, Infallible> {
+        Ok(self.field(key.name, value))
+    }
+
+    #[inline(always)]
+    fn integer(self, key: Key, value: i64) -> Result<Self, Infallible> {
+        Ok(self.field(key.name, value))
+    }
 }

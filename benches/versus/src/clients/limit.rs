@@ -1,113 +1,182 @@
-//! The limit: what the fastest straightforward loop does. One thread, one buffer that is reused,
-//! a scan of every string for what has to be escaped, one blocking socket.
+//! The limits: what the fastest straightforward loops do. One thread, one buffer that is reused, one
+//! blocking socket.
 
 use std::{
+    convert::Infallible,
     hint::black_box,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
+use self::socket::Socket;
 use super::Subject;
-use crate::data::{DATABASE, NAME, Point, Points};
+use crate::{
+    data::{
+        NAME, Point, Points,
+        key::Key,
+        shape::{Fields, Shape, Tags, Value},
+    },
+    workload::Workload,
+};
 
-pub struct Limit {
-    body: Vec<u8>,
-    head: Vec<u8>,
-    stream: Option<TcpStream>,
+mod socket;
+
+/// The limit of `record`: scans every tag value of every point for what has to be escaped.
+pub struct Escaped(Batch);
+
+/// The limit of `Series`: the parts of all series are prepared, and only copied.
+pub struct Prepared {
+    batch: Batch,
+    series: Vec<Box<[u8]>>,
 }
 
-impl Subject for Limit {
-    fn connected(url: &str) -> Result<Self> {
-        let address = url.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).context("the limit can't connect")?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream: Some(stream),
-            ..Self::offline()?
-        })
+impl Subject for Escaped {
+    fn new<S: Shape>(server: Option<&str>, _: &Workload, _: &Points) -> Result<Self> {
+        Batch::new(server).map(Self)
     }
 
-    fn offline() -> Result<Self> {
+    #[inline(always)]
+    fn push<S: Shape>(&mut self, point: &Point<'_>) -> Result<()> {
+        push_series::<S>(&mut self.0.body, point);
+        self.0.push_rest::<S>(point);
+        Ok(())
+    }
+
+    fn end_batch(&mut self) -> Result<()> {
+        self.0.end()
+    }
+
+    fn finish(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Subject for Prepared {
+    fn new<S: Shape>(server: Option<&str>, _: &Workload, points: &Points) -> Result<Self> {
+        let mut series = Vec::new();
+        points.try_for_each_series(|point| {
+            let mut part = Vec::new();
+            push_series::<S>(&mut part, point);
+            series.push(part.into());
+            Ok(())
+        })?;
+        let batch = Batch::new(server)?;
+        Ok(Self { batch, series })
+    }
+
+    #[inline(always)]
+    fn push<S: Shape>(&mut self, point: &Point<'_>) -> Result<()> {
+        let part = &self.series[point.series];
+        self.batch.body.extend_from_slice(part);
+        self.batch.push_rest::<S>(point);
+        Ok(())
+    }
+
+    fn end_batch(&mut self) -> Result<()> {
+        self.batch.end()
+    }
+
+    fn finish(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines until they are sent.
+struct Batch {
+    body: Vec<u8>,
+    socket: Option<Socket>,
+}
+
+impl Batch {
+    fn new(server: Option<&str>) -> Result<Self> {
         Ok(Self {
             body: Vec::with_capacity(2 << 20),
-            head: Vec::new(),
-            stream: None,
+            socket: server.map(Socket::connect).transpose()?,
         })
     }
 
-    fn encode(&mut self, points: &Arc<Points>) -> Result<()> {
-        for batch in points.batches() {
-            batch.for_each(|point| push_line(&mut self.body, &point));
-            black_box(&self.body);
-            self.body.clear();
-        }
-        Ok(())
+    /// All of a line after its series.
+    #[inline(always)]
+    fn push_rest<S: Shape>(&mut self, point: &Point<'_>) {
+        let body = &mut self.body;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let stamp = now.map_or(0, |since| since.as_nanos() as u64);
+        let is_first = true;
+        let Ok(_) = S::fields(point, Line { body, is_first });
+        body.push(b' ');
+        body.extend_from_slice(itoa::Buffer::new().format(stamp).as_bytes());
+        body.push(b'\n');
     }
 
-    fn send(&mut self, points: &Arc<Points>) -> Result<()> {
-        for batch in points.batches() {
-            batch.for_each(|point| push_line(&mut self.body, &point));
-            self.post()?;
-            self.body.clear();
+    fn end(&mut self) -> Result<()> {
+        match &mut self.socket {
+            Some(socket) => socket.post(&self.body)?,
+            None => _ = black_box(&self.body),
         }
-        Ok(())
-    }
-}
-
-impl Limit {
-    fn post(&mut self) -> Result<()> {
-        let stream = self.stream.as_mut().context("no connection")?;
-        self.head.clear();
-        write!(
-            self.head,
-            "POST /write?db={DATABASE}&precision=ns HTTP/1.1\r\nHost: localhost\r\n\
-             Content-Length: {}\r\n\r\n",
-            self.body.len()
-        )?;
-        stream.write_all(&self.head)?;
-        stream.write_all(&self.body)?;
-        let mut answer = [0; 512];
-        let mut read = 0;
-        while !answer[..read].ends_with(b"\r\n\r\n") {
-            match stream.read(&mut answer[read..])? {
-                0 => bail!("the server closed the connection"),
-                bytes => read += bytes,
-            }
-        }
-        if !answer.starts_with(b"HTTP/1.1 204 ") {
-            bail!("the server said no");
-        }
+        self.body.clear();
         Ok(())
     }
 }
 
-fn push_line(out: &mut Vec<u8>, point: &Point) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let stamp = now.map_or(0, |since| since.as_nanos() as u64);
-    // The keys are this program's own, and written as they are to be; the values may be anything.
-    out.extend_from_slice(NAME.as_bytes());
-    push_tag(out, b",endpoint=", point.endpoint);
-    push_tag(out, b",host=", point.host);
-    push_tag(out, b",method=", point.method);
-    push_tag(out, b",region=", point.region);
-    push_tag(out, b",service=", point.service);
-    push_tag(out, b",status=", point.status);
-    out.extend_from_slice(b" bytes=");
-    out.extend_from_slice(itoa::Buffer::new().format(point.bytes).as_bytes());
-    out.extend_from_slice(b"i,duration=");
-    out.extend_from_slice(ryu::Buffer::new().format(point.duration).as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(itoa::Buffer::new().format(stamp).as_bytes());
-    out.push(b'\n');
+#[inline(always)]
+fn push_series<S: Shape>(body: &mut Vec<u8>, point: &Point<'_>) {
+    body.extend_from_slice(NAME.as_bytes());
+    let is_first = false;
+    let Ok(_) = S::tags(point, Line { body, is_first });
 }
 
-fn push_tag(out: &mut Vec<u8>, key: &[u8], value: &str) {
-    out.extend_from_slice(key);
-    push_escaped(out, value);
+/// A line that is being written.
+struct Line<'a> {
+    body: &'a mut Vec<u8>,
+    /// Is the next field the first?
+    is_first: bool,
+}
+
+impl Tags for Line<'_> {
+    type Error = Infallible;
+
+    /// The keys are this program's own, and written as they are to be; the values may be anything.
+    #[inline(always)]
+    fn tag<V: Value>(self, key: Key, value: V) -> Result<Self, Infallible> {
+        self.body.extend_from_slice(key.after_comma.as_bytes());
+        push_escaped(self.body, value.as_ref());
+        Ok(self)
+    }
+}
+
+impl Fields for Line<'_> {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn float(self, key: Key, value: f64) -> Result<Self, Infallible> {
+        let line = self.field(key);
+        let mut digits = ryu::Buffer::new();
+        line.body.extend_from_slice(digits.format(value).as_bytes());
+        Ok(line)
+    }
+
+    #[inline(always)]
+    fn integer(self, key: Key, value: i64) -> Result<Self, Infallible> {
+        let line = self.field(key);
+        let mut digits = itoa::Buffer::new();
+        line.body.extend_from_slice(digits.format(value).as_bytes());
+        line.body.push(b'i');
+        Ok(line)
+    }
+}
+
+impl Line<'_> {
+    #[inline(always)]
+    fn field(self, key: Key) -> Self {
+        let written = match self.is_first {
+            true => key.after_blank,
+            false => key.after_comma,
+        };
+        self.body.extend_from_slice(written.as_bytes());
+        let is_first = false;
+        Self { is_first, ..self }
+    }
 }
 
 /// Most strings hold nothing to escape, and are copied as they are.

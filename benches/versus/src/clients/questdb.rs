@@ -1,73 +1,148 @@
-//! questdb-rs over HTTP, with names as strings. It speaks its protocol version 1, which is
-//! InfluxDB's line protocol: so all clients send the same text.
+//! questdb-rs over HTTP, with names as strings, and with names that are checked once, before the
+//! first point. It speaks its protocol version 1, which is InfluxDB's line protocol: so all clients
+//! send the same text.
 
-use std::{hint::black_box, sync::Arc};
+use std::hint::black_box;
 
-use anyhow::{Context as _, Result};
-use questdb::ingress::{Buffer, ProtocolVersion, Sender, TimestampNanos};
+use anyhow::Result;
+use questdb::ingress::{Buffer, ColumnName, ProtocolVersion, Sender, TableName, TimestampNanos};
 
 use super::Subject;
-use crate::data::{NAME, Point, Points};
+use crate::{
+    data::{
+        NAME, Point, Points,
+        key::{KEYS, Key},
+        shape::{Fields, Shape, Tags, Value},
+    },
+    workload::Workload,
+};
 
-pub struct Questdb {
+pub struct Questdb<N> {
     sender: Option<Sender>,
     buffer: Buffer,
+    names: N,
 }
 
-impl Subject for Questdb {
-    fn connected(url: &str) -> Result<Self> {
-        let sender = connect(url)?;
+impl<N: Names> Subject for Questdb<N> {
+    /// The version is given, so that the sink isn't asked for it.
+    fn new<S: Shape>(server: Option<&str>, _: &Workload, _: &Points) -> Result<Self> {
+        let sender = server.map(|server| {
+            let address = server.trim_start_matches("http://");
+            Sender::from_conf(format!("http::addr={address};protocol_version=1;"))
+        });
         Ok(Self {
-            buffer: sender.new_buffer(),
-            sender: Some(sender),
-        })
-    }
-
-    fn offline() -> Result<Self> {
-        Ok(Self {
+            sender: sender.transpose()?,
             buffer: Buffer::new(ProtocolVersion::V1),
-            sender: None,
+            names: N::new()?,
         })
     }
 
-    fn encode(&mut self, points: &Arc<Points>) -> Result<()> {
-        for mut batch in points.batches() {
-            batch.try_for_each(|point| push(&mut self.buffer, &point))?;
-            black_box(&self.buffer);
-            self.buffer.clear();
+    #[inline(always)]
+    fn push<S: Shape>(&mut self, point: &Point<'_>) -> Result<()> {
+        let (buffer, names) = (&mut self.buffer, &self.names);
+        names.table(buffer)?;
+        let line = S::write(point, Line { buffer, names })?;
+        Ok(line.buffer.at(TimestampNanos::now())?)
+    }
+
+    fn end_batch(&mut self) -> Result<()> {
+        match &mut self.sender {
+            Some(sender) => sender.flush(&mut self.buffer)?,
+            None => {
+                black_box(&self.buffer);
+                self.buffer.clear();
+            }
         }
         Ok(())
     }
 
-    fn send(&mut self, points: &Arc<Points>) -> Result<()> {
-        let sender = self.sender.as_mut().context("no connection")?;
-        for mut batch in points.batches() {
-            batch.try_for_each(|point| push(&mut self.buffer, &point))?;
-            sender.flush(&mut self.buffer)?;
-        }
+    fn finish(&mut self, _: usize) -> Result<()> {
         Ok(())
     }
 }
 
-/// The version is given, so that the sink isn't asked for it.
-pub(super) fn connect(url: &str) -> Result<Sender> {
-    let address = url.trim_start_matches("http://");
-    let settings = format!("http::addr={address};protocol_version=1;");
-    Ok(Sender::from_conf(settings)?)
+/// How the program has its names.
+pub trait Names: Sized {
+    fn new() -> Result<Self>;
+
+    fn table(&self, buffer: &mut Buffer) -> questdb::Result<()>;
+
+    fn column(&self, key: Key) -> questdb::Result<ColumnName<'static>>;
 }
 
-#[inline]
-fn push(buffer: &mut Buffer, point: &Point) -> Result<()> {
-    buffer
-        .table(NAME)?
-        .symbol("host", point.host)?
-        .symbol("region", point.region)?
-        .symbol("service", point.service)?
-        .symbol("endpoint", point.endpoint)?
-        .symbol("method", point.method)?
-        .symbol("status", point.status)?
-        .column_f64("duration", point.duration)?
-        .column_i64("bytes", point.bytes)?
-        .at(TimestampNanos::now())?;
-    Ok(())
+/// As strings, which are checked for each point, as its buffer does it with strings.
+pub struct Plain;
+
+impl Names for Plain {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    #[inline(always)]
+    fn table(&self, buffer: &mut Buffer) -> questdb::Result<()> {
+        buffer.table(NAME).map(drop)
+    }
+
+    #[inline(always)]
+    fn column(&self, key: Key) -> questdb::Result<ColumnName<'static>> {
+        ColumnName::new(key.name)
+    }
+}
+
+/// As what they are once they are checked.
+pub struct Checked {
+    table: TableName<'static>,
+    columns: [ColumnName<'static>; KEYS.len()],
+}
+
+impl Names for Checked {
+    fn new() -> Result<Self> {
+        let column = |key: Key| ColumnName::new(key.name).expect("all names are allowed");
+        Ok(Self {
+            table: TableName::new(NAME)?,
+            columns: KEYS.map(column),
+        })
+    }
+
+    #[inline(always)]
+    fn table(&self, buffer: &mut Buffer) -> questdb::Result<()> {
+        buffer.table(self.table).map(drop)
+    }
+
+    #[inline(always)]
+    fn column(&self, key: Key) -> questdb::Result<ColumnName<'static>> {
+        Ok(self.columns[key.place])
+    }
+}
+
+/// A line that is being written.
+struct Line<'a, N> {
+    buffer: &'a mut Buffer,
+    names: &'a N,
+}
+
+impl<N: Names> Tags for Line<'_, N> {
+    type Error = questdb::Error;
+
+    #[inline(always)]
+    fn tag<V: Value>(self, key: Key, value: V) -> questdb::Result<Self> {
+        self.buffer.symbol(self.names.column(key)?, value)?;
+        Ok(self)
+    }
+}
+
+impl<N: Names> Fields for Line<'_, N> {
+    type Error = questdb::Error;
+
+    #[inline(always)]
+    fn float(self, key: Key, value: f64) -> questdb::Result<Self> {
+        self.buffer.column_f64(self.names.column(key)?, value)?;
+        Ok(self)
+    }
+
+    #[inline(always)]
+    fn integer(self, key: Key, value: i64) -> questdb::Result<Self> {
+        self.buffer.column_i64(self.names.column(key)?, value)?;
+        Ok(self)
+    }
 }

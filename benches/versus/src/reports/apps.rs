@@ -11,6 +11,7 @@ use crate::{
     callgrind::{self, Counted},
     child::Child,
     cli::Options,
+    load::{self, Load, Loaded},
     machine::Cores,
     sink::Sink,
     table::{Table, cell, decimals, median, whole},
@@ -23,13 +24,8 @@ const START: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Row {
     app: App,
-    /// Requests a second.
-    rate: Vec<f64>,
-    /// The same, and latencies, as parts of the bare app's in the same round.
-    of_bare: Vec<f64>,
-    of_bare_by_cpu: Vec<f64>,
-    p50_of_bare: Vec<f64>,
-    p99_of_bare: Vec<f64>,
+    /// By round; none where it failed.
+    found: Vec<Option<Found>>,
     /// User instructions for a request.
     instructions: Option<f64>,
 }
@@ -37,38 +33,51 @@ struct Row {
 /// What one run found.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    rate: f64,
-    p50: f64,
-    p99: f64,
+    load: Loaded,
     /// The app's CPU time in nanoseconds.
     cpu: f64,
-    /// How busy the app's core and the other one were.
-    busy: f64,
-    load_busy: f64,
+}
+
+impl Found {
+    /// The app's CPU time for a request.
+    fn cpu_per_request(&self) -> f64 {
+        self.cpu / self.load.requests
+    }
+}
+
+impl Row {
+    fn new(app: App) -> Self {
+        Self {
+            app,
+            found: Vec::new(),
+            instructions: None,
+        }
+    }
+
+    /// How it compares with another: the median of what each round says.
+    fn with(&self, other: &Self, compare: impl Fn(&Found, &Found) -> f64) -> Option<f64> {
+        let rounds = self.found.iter().zip(&other.found);
+        let values =
+            rounds.filter_map(|(this, other)| Some(compare(this.as_ref()?, other.as_ref()?)));
+        median(&values.collect::<Vec<f64>>())
+    }
 }
 
 pub fn run(options: &Options, cores: Cores) {
     let mut rows: Vec<Row> = chosen(options).map(Row::new).collect();
-    let (mut idlest, mut busiest): (f64, f64) = (1.0, 0.0);
+    let load = match load::wrk::is_available() {
+        true => Load::Wrk {
+            seconds: if options.quick { 1 } else { 3 },
+        },
+        false => Load::Own {
+            requests: options.requests,
+        },
+    };
     for round in 1..=options.rounds {
-        let mut bare = None;
         for row in &mut rows {
             progress(&format!("round {round}: {}", row.app.argument()));
-            let Some(found) = warn(measure(row.app, options, cores)) else {
-                continue;
-            };
-            if row.app == App::Bare {
-                bare = Some(found);
-            }
-            idlest = idlest.min(found.busy);
-            busiest = busiest.max(found.load_busy);
-            row.rate.push(found.rate);
-            if let Some(bare) = bare {
-                row.of_bare.push(found.rate / bare.rate);
-                row.of_bare_by_cpu.push(bare.cpu / found.cpu);
-                row.p50_of_bare.push(found.p50 / bare.p50);
-                row.p99_of_bare.push(found.p99 / bare.p99);
-            }
+            let found = measure(row.app, load, options.connections, cores);
+            row.found.push(warn(found));
         }
     }
     if !options.no_instructions {
@@ -79,12 +88,12 @@ pub fn run(options: &Options, cores: Cores) {
             row.instructions = warn(callgrind::per_item(requests, count));
         }
     }
-    print(&rows, options);
-    let (idlest, busiest) = (idlest * 100.0, busiest * 100.0);
-    println!(
-        "The app's core was busy for at least {idlest:.0} % of the time, what sends the requests \
-         for at most {busiest:.0} %.\n"
-    );
+    let (connections, rounds) = (options.connections, options.rounds);
+    table(&rows).print(&format!(
+        "Apps: {} over {connections} connections, medians of {rounds}",
+        load.title()
+    ));
+    print_notes(&rows);
 }
 
 /// The bare one is always there: it is what the others are compared with.
@@ -96,65 +105,29 @@ fn chosen(options: &Options) -> impl Iterator<Item = App> {
     })
 }
 
-impl Row {
-    fn new(app: App) -> Self {
-        Self {
-            app,
-            rate: Vec::new(),
-            of_bare: Vec::new(),
-            of_bare_by_cpu: Vec::new(),
-            p50_of_bare: Vec::new(),
-            p99_of_bare: Vec::new(),
-            instructions: None,
-        }
-    }
-}
-
-/// Sends requests to an app until it has answered all.
-fn measure(app: App, options: &Options, cores: Cores) -> Result<Found> {
-    let (requests, connections) = (options.requests, options.connections);
-    let (sink, sink_port) = Sink::start(cores, requests)?;
+/// Sends requests to an app. This crate's fails unless it has delivered a point for each.
+fn measure(app: App, load: Load, connections: usize, cores: Cores) -> Result<Found> {
+    let (_sink, sink_port) = Sink::start(cores, usize::MAX)?;
     let arguments = serve(app, sink_port, cores);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = Child::start(&arguments)?;
     let port = server.wait_for("port", START)?;
-    let mut load = load(&port, requests, connections, cores)?;
-    let rate = load.number("rate", TIMEOUT)?;
+    let load = load.run(&port, connections, cores)?;
     server.ask_to_end();
     let cpu = server.number("cpu", TIMEOUT)? - server.number("begun", TIMEOUT)?;
-    let (p50, p99) = (load.number("p50", TIMEOUT)?, load.number("p99", TIMEOUT)?);
-    let elapsed = load.number("elapsed", TIMEOUT)?;
-    let load_cpu = load.number("cpu", TIMEOUT)?;
-    load.end(TIMEOUT)?;
     server.end(TIMEOUT)?;
-    if app == App::Ours {
-        sink.wait(TIMEOUT)?;
-    }
-    Ok(Found {
-        rate,
-        p50,
-        p99,
-        cpu,
-        busy: cpu / elapsed,
-        load_busy: load_cpu / elapsed,
-    })
+    Ok(Found { load, cpu })
 }
 
 /// All instructions of an app's process that answers so many requests of one connection.
 fn count(app: App, requests: usize, cores: Cores) -> Result<f64> {
-    let (sink, sink_port) = Sink::start(cores, requests)?;
+    let (_sink, sink_port) = Sink::start(cores, usize::MAX)?;
     let arguments = serve(app, sink_port, cores);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut server = Counted::start(&arguments)?;
     let port = server.child.wait_for("port", START)?;
-    let mut load = load(&port, requests, 1, cores)?;
-    load.number("rate", TIMEOUT)?;
-    load.end(TIMEOUT)?;
-    let instructions = server.instructions()?;
-    if app == App::Ours {
-        sink.wait(TIMEOUT)?;
-    }
-    Ok(instructions)
+    load::own::start(&port, requests, 1, cores)?.loaded()?;
+    server.instructions()
 }
 
 fn serve(app: App, sink: u16, cores: Cores) -> [String; 4] {
@@ -166,25 +139,7 @@ fn serve(app: App, sink: u16, cores: Cores) -> [String; 4] {
     ]
 }
 
-fn load(port: &str, requests: usize, connections: usize, cores: Cores) -> Result<Child> {
-    let (requests, connections) = (requests.to_string(), connections.to_string());
-    let core = cores.others.to_string();
-    Child::start(&[
-        "load",
-        "--port",
-        port,
-        "--requests",
-        &requests,
-        "--connections",
-        &connections,
-        "--core",
-        &core,
-    ])
-}
-
-fn print(rows: &[Row], options: &Options) {
-    let bare = rows.iter().find(|row| row.app == App::Bare);
-    let bare = bare.and_then(|row| row.instructions);
+fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
         "actix-web app, one worker on one core",
         "version",
@@ -196,27 +151,55 @@ fn print(rows: &[Row], options: &Options) {
         "user instructions/request",
         "over bare",
     ]);
-    let ratio = |values: &[f64]| cell(median(values), |part| decimals(part, 3));
+    let Some(bare) = rows.iter().find(|row| row.app == App::Bare) else {
+        return table;
+    };
+    let ratio = |ratio| cell(ratio, |part| decimals(part, 3));
     for row in rows {
-        let over = row.instructions.zip(bare).map(|(all, bare)| all - bare);
+        let over = row.instructions.zip(bare.instructions);
+        let over = over.map(|(all, bare)| all - bare);
         let over = over.filter(|_| row.app != App::Bare);
         table.row(vec![
             row.app.title().to_owned(),
             versions::of(Some(row.app.package())),
-            cell(median(&row.rate), whole),
-            ratio(&row.of_bare),
-            ratio(&row.of_bare_by_cpu),
-            ratio(&row.p50_of_bare),
-            ratio(&row.p99_of_bare),
+            cell(row.with(row, |this, _| this.load.rate), whole),
+            ratio(row.with(bare, |this, bare| this.load.rate / bare.load.rate)),
+            ratio(row.with(bare, |this, bare| {
+                bare.cpu_per_request() / this.cpu_per_request()
+            })),
+            ratio(row.with(bare, |this, bare| this.load.p50 / bare.load.p50)),
+            ratio(row.with(bare, |this, bare| this.load.p99 / bare.load.p99)),
             cell(row.instructions, whole),
             cell(over, |over| {
                 format!("{}{}", if over < 0.0 { "" } else { "+" }, whole(over))
             }),
         ]);
     }
-    let requests = whole(options.requests as f64);
-    let (connections, rounds) = (options.connections, options.rounds);
-    table.print(&format!(
-        "Apps: {requests} requests over {connections} connections, medians of {rounds}"
-    ));
+    table
+}
+
+/// How far to trust it, and what the crate promises of itself.
+fn print_notes(rows: &[Row]) {
+    let all = || rows.iter().flat_map(|row| row.found.iter().flatten());
+    let idlest = all().map(|found| found.cpu / found.load.elapsed);
+    let idlest = idlest.fold(1.0, f64::min) * 100.0;
+    let busiest = all().map(|found| found.load.cpu / found.load.elapsed);
+    let busiest = busiest.fold(0.0, f64::max) * 100.0;
+    println!(
+        "The app's core was busy for at least {idlest:.0} % of the time, what sends the requests \
+         for at most {busiest:.0} %.\n"
+    );
+    let row = |app: App| rows.iter().find(|row| row.app == app);
+    if let (Some(ours), Some(prom)) = (row(App::Ours), row(App::Prom)) {
+        let rate = ours.with(prom, |ours, prom| ours.load.rate / prom.load.rate);
+        let cpu = ours.with(prom, |ours, prom| {
+            prom.cpu_per_request() / ours.cpu_per_request()
+        });
+        let show = |ratio| cell(ratio, |part| decimals(part, 3));
+        println!(
+            "Requests a second: {} of actix-web-prom's, {} by CPU time.\n",
+            show(rate),
+            show(cpu)
+        );
+    }
 }
