@@ -1,5 +1,6 @@
 pub(crate) mod own_thread;
 pub(crate) mod process;
+pub(crate) mod series;
 pub(crate) mod shared;
 pub(crate) mod turn;
 
@@ -11,7 +12,7 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement, PingError,
+    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
     RecordError, ServerInfo, ShutdownReport, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
@@ -20,7 +21,6 @@ use crate::{
     influx::shared::Shared,
     logging,
     printable::{LIMIT, printable},
-    stats::report::Ticket,
 };
 
 /// How long the last handle's drop leaves for delivery, where [`Influx::shutdown`] was not called.
@@ -133,33 +133,14 @@ impl Influx {
         shared.recorded(shared.intake.take(measurement, None))
     }
 
-    /// Records what is no [`Measurement`], but makes a line.
-    #[cfg(any(feature = "middleware", feature = "testing"))]
-    pub(crate) fn record_source(
-        &self,
-        mut source: impl crate::ingest::source::Source,
-    ) -> Result<(), RecordError> {
-        let shared = &self.0.shared;
-        shared.recorded(shared.intake.record(&mut source, None))
-    }
-
     /// Records a measurement and waits for what becomes of it: at most the
     /// [`interval`](Config::interval) and one answer of the server, or for as long as the server
     /// does not take it. Dropping the future changes nothing for the measurement.
     pub async fn deliver(&self, measurement: Measurement) -> Delivery {
         let shared = &self.0.shared;
-        if shared.home.is_elsewhere() {
-            return Delivery::Dropped {
-                reason: DropReason::Forked,
-            };
-        }
-        let (ticket, delivery) = Ticket::new();
-        match shared.recorded(shared.intake.take(measurement, Some(ticket))) {
-            Ok(()) => delivery.await,
-            Err(error) => Delivery::Dropped {
-                reason: DropReason::of(error),
-            },
-        }
+        shared
+            .deliver(|ticket| shared.intake.take(measurement, Some(ticket)))
+            .await
     }
 
     /// Sends all that is pending, and waits until everything that was recorded before the call is
