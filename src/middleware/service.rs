@@ -7,7 +7,7 @@ use actix_web::{
 };
 
 use super::{
-    body::MetricsBody, future::MetricsFuture, held::Held, instance::Instance, open::OpenRequest,
+    body::MetricsBody, future::MetricsFuture, pooled::PooledRecord, instance::Instance, open::OpenRequest,
     record::Record,
 };
 
@@ -41,10 +41,10 @@ where
         let options = &self.instance.options;
         let (mut record, unrecorded) = match options.includes(request.path(), fastrand::f64) {
             true => (
-                Held::new(Record::begin(&self.instance, &request, open)),
+                PooledRecord::new(Record::begin(&self.instance, &request, open)),
                 None,
             ),
-            false => (Held::none(), Some(open)),
+            false => (PooledRecord::none(), Some(open)),
         };
         let future = record.watch(|| self.service.call(request));
         MetricsFuture::new(future, record, unrecorded)
