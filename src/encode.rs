@@ -21,8 +21,6 @@ mod fields;
 mod line_buffer;
 pub(crate) mod text;
 
-use smallvec::SmallVec;
-
 pub(crate) use self::{
     field_buffer::PooledFields,
     fields::FieldFormat,
@@ -140,10 +138,26 @@ impl Encoder {
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
     fn push_tags(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-        let mut tags: SmallVec<[_; 8]> = point.tags.iter().collect();
-        tags.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let tags = &*point.tags;
+        let (mut few, mut many) = ([(0, 0); MOST_FEW], Vec::new());
+        let order = match few.get_mut(..tags.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(tags.len(), (0, 0));
+                &mut *many
+            }
+        };
+        for (at, (place, (key, _))) in order.iter_mut().zip(tags).enumerate() {
+            *place = (key.rank(), at);
+        }
+        // Ranks differ mostly.
+        order.sort_unstable_by(|(rank, at), (other_rank, other)| {
+            let by_rank = rank.cmp(other_rank);
+            by_rank.then_with(|| tags[*at].0.cmp(&tags[*other].0))
+        });
         let mut base_tags = &*self.base_tags;
-        for (key, value) in tags {
+        for (_, at) in order {
+            let (key, value) = &tags[*at];
             while let [base, rest @ ..] = base_tags
                 && base.key <= *key
             {
@@ -153,7 +167,12 @@ impl Encoder {
                 }
             }
             if key.is_time() {
-                return Err(invalid(NameKind::TagKey, &point.name, key.as_str(), NOT_TIME));
+                return Err(invalid(
+                    NameKind::TagKey,
+                    &point.name,
+                    key.as_str(),
+                    NOT_TIME,
+                ));
             }
             push_tag(line, key, value);
         }
@@ -163,6 +182,9 @@ impl Encoder {
         Ok(())
     }
 }
+
+/// So many tags are sorted without an allocation.
+const MOST_FEW: usize = 12;
 
 const NOT_EMPTY: &str = "it must not be empty";
 const NOT_TIME: &str = "`time` is the timestamp's own name";
@@ -179,12 +201,7 @@ pub(crate) fn invalid_timestamp(timestamp: Timestamp, measurement: &str) -> Reco
 }
 
 #[cold]
-fn invalid(
-    kind: NameKind,
-    measurement: &str,
-    name: &str,
-    allowed: &'static str,
-) -> RecordError {
+fn invalid(kind: NameKind, measurement: &str, name: &str, allowed: &'static str) -> RecordError {
     RecordError::InvalidName {
         kind,
         name: name.to_owned(),
@@ -199,7 +216,12 @@ fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError>
     match line.line().first() {
         None | Some(b'#') => {
             let name = &point.name;
-            Err(invalid(NameKind::Measurement, name, name, NOT_EMPTY_NOT_COMMENT))
+            Err(invalid(
+                NameKind::Measurement,
+                name,
+                name,
+                NOT_EMPTY_NOT_COMMENT,
+            ))
         }
         Some(_) => Ok(()),
     }

@@ -12,8 +12,8 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError,
-    RecordError, ServerInfo, ShutdownReport, StartError, Stats,
+    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, RecordError,
+    ServerInfo, ShutdownReport, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
         messages::{Flush, Ping, Shutdown, Subscribe, internal::Reconfigure},

@@ -33,6 +33,22 @@ pub(super) fn is_writable(key: &Key) -> bool {
 }
 
 impl FieldFormat {
+    /// To be kept in an atomic.
+    pub(crate) fn to_bits(self) -> u8 {
+        u8::from(self.unsigned) | u8::from(self.string == Part::RawString) << 1
+    }
+
+    #[inline]
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self {
+            unsigned: bits & 1 != 0,
+            string: match bits & 2 {
+                0 => Part::String,
+                _ => Part::RawString,
+            },
+        }
+    }
+
     /// Appends a measurement's fields, and the blank before them.
     #[inline]
     pub(crate) fn push_fields(

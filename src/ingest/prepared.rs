@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering::Relaxed},
+};
+
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
@@ -17,6 +22,8 @@ pub(crate) struct PreparedSeries {
     #[debug(skip)]
     definition: Box<Contents>,
     part: ArcSwap<SeriesPart>,
+    /// Of the part: asked for when a point is begun, without a load of the part.
+    format: AtomicU8,
 }
 
 /// How the lines of a series begin: encoded, guarded and with the base tags of one version of the
@@ -39,8 +46,12 @@ impl PreparedSeries {
         cardinality: &Cardinality,
     ) -> Result<(Self, bool), RecordError> {
         let (part, capped) = SeriesPart::new(&definition, settings, cardinality)?;
-        let part = ArcSwap::from_pointee(part);
-        Ok((Self { definition, part }, capped.is_news))
+        let series = Self {
+            definition,
+            format: AtomicU8::new(part.format.to_bits()),
+            part: ArcSwap::from_pointee(part),
+        };
+        Ok((series, capped.is_news))
     }
 
     #[inline]
@@ -51,7 +62,7 @@ impl PreparedSeries {
     /// How values of fields are written, by the settings that the part was made under.
     #[inline]
     pub(crate) fn format(&self) -> FieldFormat {
-        self.part.load().format
+        FieldFormat::from_bits(self.format.load(Relaxed))
     }
 
     /// Appends the series part by these settings.
@@ -77,7 +88,7 @@ impl PreparedSeries {
     #[cold]
     fn push_anew(
         &self,
-        known: Guard<std::sync::Arc<SeriesPart>>,
+        known: Guard<Arc<SeriesPart>>,
         settings: &Settings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
@@ -86,6 +97,7 @@ impl PreparedSeries {
         line.push_all(&part.text);
         // While settings change, a thread buffer may still have the old ones.
         if known.version < part.version {
+            self.format.store(part.format.to_bits(), Relaxed);
             self.part.store(part.into());
         }
         Ok(capped)

@@ -6,7 +6,7 @@ use std::{
 use actix_web::{Error, body::MessageBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
 
-use super::{body::MetricsBody, pooled::PooledRecord, open::OpenRequest};
+use super::{body::MetricsBody, open::OpenRequest, pooled::PooledRecord};
 
 pin_project! {
     /// The response to come of [`MetricsService`](super::service::MetricsService).

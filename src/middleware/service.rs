@@ -7,8 +7,8 @@ use actix_web::{
 };
 
 use super::{
-    body::MetricsBody, future::MetricsFuture, pooled::PooledRecord, instance::Instance, open::OpenRequest,
-    record::Record,
+    body::MetricsBody, future::MetricsFuture, instance::Instance, open::OpenRequest,
+    pooled::PooledRecord, record::Record,
 };
 
 /// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.

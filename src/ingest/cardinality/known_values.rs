@@ -1,9 +1,6 @@
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher as _, Hasher as _},
-};
+use std::hash::{BuildHasher as _, Hasher as _};
 
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::RandomState;
 
 use crate::point::measurement::Contents;
 
@@ -15,38 +12,84 @@ use crate::point::measurement::Contents;
 #[derive(Debug, Default)]
 pub(crate) struct KnownValues {
     hash: RandomState,
-    values: HashSet<u64, FixedState>,
+    /// A hash is at the place that its lowest bits name, or at the first one after that which was
+    /// free. A power of two of places, at most three quarters of which are used.
+    places: Vec<u64>,
+    count: usize,
 }
 
-/// More than this is forgotten at once, and learnt again. So many take a table of 128 Ki entries,
-/// 1.1 MiB: whatever strangers send, it does not grow.
-const MAX_VALUES: usize = 114_688;
+/// Stands where there is no hash.
+const FREE: u64 = 0;
+
+/// So many places take 1 MiB (half as much more while they are filled). When they are used,
+/// everything is forgotten at once, and learnt again: whatever strangers send, it does not grow.
+const MAX_PLACES: usize = 128 << 10;
+
+const MIN_PLACES: usize = 256;
 
 impl KnownValues {
     /// Are all values of the point's tags known?
     #[inline]
     pub(crate) fn contain_all_of(&self, point: &Contents) -> bool {
-        self.hashes(point).all(|hash| self.values.contains(&hash))
+        hashes(&self.hash, point).all(|hash| self.contains(hash))
     }
 
     /// The values of the point's tags have been let through.
     pub(crate) fn learn(&mut self, point: &Contents) {
-        if self.values.len() + point.tags.len() > MAX_VALUES {
-            self.values.clear();
+        let hasher = self.hash.clone();
+        for hash in hashes(&hasher, point) {
+            if !self.contains(hash) {
+                self.make_room();
+                insert(&mut self.places, hash);
+                self.count += 1;
+            }
         }
-        self.values
-            .extend(hashes(&self.hash, point).take(MAX_VALUES));
+    }
+
+    #[inline]
+    fn contains(&self, hash: u64) -> bool {
+        let mask = self.places.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        loop {
+            match self.places.get(at) {
+                Some(known) if *known == hash => return true,
+                // Some are always free.
+                Some(&FREE) | None => return false,
+                Some(_) => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        let places = self.places.len();
+        if self.count < places / 4 * 3 {
+            return;
+        }
+        if places == MAX_PLACES {
+            return self.forget();
+        }
+        let more = vec![FREE; (2 * places).max(MIN_PLACES)];
+        let known = std::mem::replace(&mut self.places, more);
+        for hash in known.into_iter().filter(|hash| *hash != FREE) {
+            insert(&mut self.places, hash);
+        }
     }
 
     /// What is guarded, and how, may change.
     pub(crate) fn forget(&mut self) {
-        self.values.clear();
+        self.places.fill(FREE);
+        self.count = 0;
     }
+}
 
-    #[inline]
-    fn hashes<'a>(&'a self, point: &'a Contents) -> impl Iterator<Item = u64> + 'a {
-        hashes(&self.hash, point)
+/// There is a place that is free.
+fn insert(places: &mut [u64], hash: u64) {
+    let mask = places.len() - 1;
+    let mut at = hash as usize & mask;
+    while places[at] != FREE {
+        at = (at + 1) & mask;
     }
+    places[at] = hash;
 }
 
 /// Of each tag, together with its database and measurement.
@@ -66,7 +109,7 @@ fn hashes<'a>(hash: &'a RandomState, point: &'a Contents) -> impl Iterator<Item 
             false => hasher.write_u64(key.rank()),
         }
         hasher.write(value.as_bytes());
-        hasher.finish()
+        hasher.finish().max(FREE + 1)
     })
 }
 
@@ -105,7 +148,7 @@ mod tests {
         for (at, key) in keys.into_iter().enumerate() {
             assert!(!known.contain_all_of(&point(key).0), "{key}");
             known.learn(&point(key).0);
-            assert_eq!(known.values.len(), at + 1);
+            assert_eq!(known.count, at + 1);
         }
     }
 
@@ -113,14 +156,14 @@ mod tests {
     fn ever_new_values_are_forgotten() {
         let mut known = KnownValues::default();
         let mut largest = 0;
-        for number in 0..=MAX_VALUES {
+        for number in 0..=MAX_PLACES {
             let point = Measurement::new("db", "m").tag("k", number);
             known.learn(&point.0);
             assert!(known.contain_all_of(&point.0));
-            largest = largest.max(known.values.capacity());
+            largest = largest.max(known.places.capacity());
             point.recycle();
         }
-        assert_eq!(known.values.len(), 1);
-        assert!(largest <= MAX_VALUES, "{largest}");
+        assert_eq!(known.count, MAX_PLACES + 1 - MAX_PLACES / 4 * 3);
+        assert!(largest <= MAX_PLACES, "{largest}");
     }
 }
