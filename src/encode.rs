@@ -16,16 +16,18 @@
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 
 mod digits;
-#[cfg(feature = "middleware")]
-pub(crate) mod known;
+mod field_buffer;
+mod fields;
 mod line_buffer;
 pub(crate) mod text;
 
-use smallvec::SmallVec;
-
-pub(crate) use self::line_buffer::{LineBuffer, ROOM};
+pub(crate) use self::{
+    field_buffer::PooledFields,
+    fields::FieldFormat,
+    line_buffer::{LineBuffer, ROOM},
+};
 use crate::{
-    FieldValue, Measurement, NameKind, Precision, RecordError, StringNewlines,
+    NameKind, Precision, RecordError, StringNewlines, Timestamp,
     encode::text::Part,
     point::measurement::{Contents, Key},
 };
@@ -33,14 +35,10 @@ use crate::{
 /// What every line of a pipeline shares.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    #[cfg(feature = "middleware")]
-    id: known::EncoderId,
     /// Sorted by key.
     base_tags: Vec<BaseTag>,
     precision: Precision,
-    unsigned: bool,
-    /// What a string field escapes.
-    string: Part,
+    format: FieldFormat,
 }
 
 #[derive(Debug)]
@@ -73,68 +71,93 @@ impl Encoder {
         base_tags.sort_by(|a, b| a.key.cmp(&b.key));
         base_tags.dedup_by(|a, b| a.key == b.key);
         Self {
-            #[cfg(feature = "middleware")]
-            id: known::EncoderId::new(),
             base_tags,
             precision,
-            unsigned,
-            string: Part::String,
+            format: FieldFormat {
+                unsigned,
+                string: Part::String,
+            },
         }
     }
 
     /// Whether newlines in string fields go out as they are.
-    pub(crate) fn string_newlines(self, newlines: StringNewlines) -> Self {
-        let string = match newlines {
+    pub(crate) fn string_newlines(mut self, newlines: StringNewlines) -> Self {
+        self.format.string = match newlines {
             StringNewlines::Escape => Part::String,
             StringNewlines::Raw => Part::RawString,
         };
-        Self { string, ..self }
+        self
     }
 
-    /// Writes the measurement's line. Returns how many bytes of it name its series: all before the
-    /// first blank that is not escaped.
+    /// How field values are written.
+    pub(crate) fn format(&self) -> FieldFormat {
+        self.format
+    }
+
+    /// Appends a whole line.
     pub(crate) fn encode(
         &self,
-        measurement: &Measurement,
+        point: &Contents,
         line: &mut LineBuffer,
-    ) -> Result<usize, RecordError> {
-        let point = &*measurement.0;
-        line.take_back();
-        line.reserve(0);
-        if point.database.name.is_empty() {
-            return Err(invalid(NameKind::Database, point, "", NOT_EMPTY));
+    ) -> Result<(), RecordError> {
+        self.push_series(point, line)?;
+        self.format.push_fields(point, line)?;
+        match self.push_end(point.timestamp, line) {
+            true => Ok(()),
+            false => Err(invalid_timestamp(point.timestamp, &point.name)),
         }
-        push_name(line, point)?;
-        self.push_tags(line, point)?;
-        let series = line.line_len();
-        self.finish(line, point)?;
-        Ok(series)
     }
 
-    /// Appends all that follows the name and the tags.
+    /// Appends the series part: the name and the tags, all before the first blank of a line that
+    /// is not escaped.
     #[inline]
-    pub(crate) fn finish(
+    pub(crate) fn push_series(
         &self,
-        line: &mut LineBuffer,
         point: &Contents,
+        line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
-        self.push_fields(line, point)?;
-        if !self.precision.stores(point.timestamp) {
-            return Err(RecordError::InvalidTimestamp {
-                timestamp: point.timestamp,
-                measurement: point.name.clone().into_owned(),
-            });
+        line.reserve(0);
+        if point.database.name.is_empty() {
+            return Err(invalid(NameKind::Database, &point.name, "", NOT_EMPTY));
         }
-        line.push_end(self.precision.from_nanos(point.timestamp.0));
-        Ok(())
+        push_name(line, point)?;
+        self.push_tags(line, point)
+    }
+
+    /// Appends the timestamp, and ends the line; or does nothing and says no, if the timestamp
+    /// can't be stored.
+    #[inline]
+    #[must_use]
+    pub(crate) fn push_end(&self, timestamp: Timestamp, line: &mut LineBuffer) -> bool {
+        let is_stored = self.precision.stores(timestamp);
+        if is_stored {
+            line.push_end(self.precision.from_nanos(timestamp.0));
+        }
+        is_stored
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
     fn push_tags(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-        let mut tags: SmallVec<[_; 8]> = point.tags.iter().collect();
-        tags.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let tags = &*point.tags;
+        let (mut few, mut many) = ([(0, 0); MOST_FEW], Vec::new());
+        let order = match few.get_mut(..tags.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(tags.len(), (0, 0));
+                &mut *many
+            }
+        };
+        for (at, (place, (key, _))) in order.iter_mut().zip(tags).enumerate() {
+            *place = (key.rank(), at);
+        }
+        // Ranks differ mostly.
+        order.sort_unstable_by(|(rank, at), (other_rank, other)| {
+            let by_rank = rank.cmp(other_rank);
+            by_rank.then_with(|| tags[*at].0.cmp(&tags[*other].0))
+        });
         let mut base_tags = &*self.base_tags;
-        for (key, value) in tags {
+        for (_, at) in order {
+            let (key, value) = &tags[*at];
             while let [base, rest @ ..] = base_tags
                 && base.key <= *key
             {
@@ -144,7 +167,12 @@ impl Encoder {
                 }
             }
             if key.is_time() {
-                return Err(invalid(NameKind::TagKey, point, key.as_str(), NOT_TIME));
+                return Err(invalid(
+                    NameKind::TagKey,
+                    &point.name,
+                    key.as_str(),
+                    NOT_TIME,
+                ));
             }
             push_tag(line, key, value);
         }
@@ -153,68 +181,31 @@ impl Encoder {
         }
         Ok(())
     }
-
-    #[inline]
-    fn push_fields(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-        let mut separator = b' ';
-        for (key, value) in &*point.fields {
-            if key.is_empty() || key.is_time() {
-                let key = key.as_str();
-                return Err(invalid(NameKind::FieldKey, point, key, NOT_EMPTY_NOT_TIME));
-            }
-            if matches!(value, FieldValue::Float(float) if !float.is_finite()) {
-                continue;
-            }
-            push_key(line, separator, key);
-            self.push_value(line, value);
-            separator = b',';
-        }
-        match separator {
-            b',' => Ok(()),
-            _ => Err(RecordError::NoFields {
-                measurement: point.name.clone().into_owned(),
-            }),
-        }
-    }
-
-    #[inline]
-    fn push_value(&self, line: &mut LineBuffer, value: &FieldValue) {
-        match *value {
-            FieldValue::Float(value) => line.push_float(value),
-            FieldValue::Integer(value) => line.push_integer(value, b'i'),
-            FieldValue::Unsigned(value) => self.push_unsigned(line, value),
-            FieldValue::Boolean(true) => line.push_bytes(b"true"),
-            FieldValue::Boolean(false) => line.push_bytes(b"false"),
-            FieldValue::String(ref value) => {
-                line.push(b'"');
-                line.push_text(value.as_bytes(), self.string);
-                line.push(b'"');
-            }
-        }
-    }
-
-    #[inline]
-    fn push_unsigned(&self, line: &mut LineBuffer, value: u64) {
-        if self.unsigned {
-            line.push_unsigned(value, b'u');
-        } else {
-            line.push_unsigned(value.min(i64::MAX as u64), b'i');
-        }
-    }
 }
+
+/// So many tags are sorted without an allocation.
+const MOST_FEW: usize = 12;
 
 const NOT_EMPTY: &str = "it must not be empty";
 const NOT_TIME: &str = "`time` is the timestamp's own name";
-const NOT_EMPTY_NOT_TIME: &str = "it must not be empty, nor `time`, the timestamp's own name";
 const NOT_EMPTY_NOT_COMMENT: &str =
     "it must not be empty, nor start with `#` (the server would discard the line as a comment)";
 
+/// The error of a timestamp that InfluxDB does not store.
 #[cold]
-fn invalid(kind: NameKind, point: &Contents, name: &str, allowed: &'static str) -> RecordError {
+pub(crate) fn invalid_timestamp(timestamp: Timestamp, measurement: &str) -> RecordError {
+    RecordError::InvalidTimestamp {
+        timestamp,
+        measurement: measurement.to_owned(),
+    }
+}
+
+#[cold]
+fn invalid(kind: NameKind, measurement: &str, name: &str, allowed: &'static str) -> RecordError {
     RecordError::InvalidName {
         kind,
         name: name.to_owned(),
-        measurement: point.name.clone().into_owned(),
+        measurement: measurement.to_owned(),
         allowed,
     }
 }
@@ -227,7 +218,7 @@ fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError>
             let name = &point.name;
             Err(invalid(
                 NameKind::Measurement,
-                point,
+                name,
                 name,
                 NOT_EMPTY_NOT_COMMENT,
             ))
@@ -243,23 +234,11 @@ fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
         return;
     }
     let start = line.line_len();
-    push_key(line, b',', key);
+    fields::push_key(line, b',', key);
     let before = line.line_len();
     line.push_replaced(value, Part::Key);
     if line.line_len() == before {
         line.truncate(start);
-    }
-}
-
-/// The key, and an equals sign.
-#[inline]
-fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
-    if key.is_plain() {
-        line.push_key(separator, key.as_str().as_bytes(), key.first_bytes());
-    } else {
-        line.push(separator);
-        line.push_text(key.as_str().as_bytes(), Part::Key);
-        line.push(b'=');
     }
 }
 

@@ -1,5 +1,6 @@
 pub(crate) mod own_thread;
 pub(crate) mod process;
+pub(crate) mod series;
 pub(crate) mod shared;
 pub(crate) mod turn;
 
@@ -11,8 +12,8 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, DropReason, Event, FlushReport, Measurement, PingError,
-    RecordError, ServerInfo, ShutdownReport, StartError, Stats,
+    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, RecordError,
+    ServerInfo, ShutdownReport, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
         messages::{Flush, Ping, Shutdown, Subscribe, internal::Reconfigure},
@@ -20,7 +21,6 @@ use crate::{
     influx::shared::Shared,
     logging,
     printable::{LIMIT, printable},
-    stats::report::Ticket,
 };
 
 /// Timeout of the shutdown that the drop of the last handle begins.
@@ -164,16 +164,6 @@ impl Influx {
         shared.recorded(shared.intake.take(measurement, None))
     }
 
-    /// Records a line that is not made from a [`Measurement`].
-    #[cfg(any(feature = "middleware", feature = "testing"))]
-    pub(crate) fn record_source(
-        &self,
-        mut source: impl crate::ingest::source::Source,
-    ) -> Result<(), RecordError> {
-        let shared = &self.0.shared;
-        shared.recorded(shared.intake.record(&mut source, None))
-    }
-
     /// Records a measurement and waits until it is written, rejected or dropped.
     ///
     /// That takes up to the [`interval`](Config::interval) and one answer of the server; while the
@@ -189,18 +179,9 @@ impl Influx {
     /// ```
     pub async fn deliver(&self, measurement: Measurement) -> Delivery {
         let shared = &self.0.shared;
-        if shared.home.is_elsewhere() {
-            return Delivery::Dropped {
-                reason: DropReason::Forked,
-            };
-        }
-        let (ticket, delivery) = Ticket::new();
-        match shared.recorded(shared.intake.take(measurement, Some(ticket))) {
-            Ok(()) => delivery.await,
-            Err(error) => Delivery::Dropped {
-                reason: DropReason::of(error),
-            },
-        }
+        shared
+            .deliver(|ticket| shared.intake.take(measurement, Some(ticket)))
+            .await
     }
 
     /// Sends all pending measurements, and waits until each that was recorded before the call is

@@ -6,11 +6,12 @@
 pub(crate) mod cardinality;
 pub(crate) mod fair_share;
 pub(crate) mod intake;
-pub(crate) mod known_series;
 mod limits;
+pub(crate) mod line;
+pub(crate) mod prepared;
 pub(crate) mod quota;
 pub(crate) mod reservation;
-pub(crate) mod source;
+pub(crate) mod settings;
 mod sync;
 pub(crate) mod thread_buffer;
 pub(crate) mod wakeup;

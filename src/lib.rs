@@ -100,7 +100,10 @@ pub use actors::{
 pub use config::{Api, Config, Overflow, Settings, StringNewlines};
 pub use endpoint::{PingError, ServerInfo};
 pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
-pub use influx::{Influx, ShutdownGuard, record};
+pub use influx::{
+    Influx, ShutdownGuard, record,
+    series::{Point, PointTimer, Series, SeriesBuilder, series},
+};
 #[cfg(feature = "middleware")]
 pub use middleware::{
     InfluxMetrics, MeasuredRequest, NotMeasured, Placement, RequestMeasurement, RequestTimer,

@@ -5,6 +5,7 @@ pub mod ratio;
 #[cfg(feature = "middleware")]
 pub mod service;
 pub mod sink;
+pub mod workloads;
 
 use std::time::Duration;
 

@@ -4,7 +4,10 @@ use std::hint::black_box;
 
 use actix_influxdb::{InfluxMetrics, Measurement, testing};
 
-use crate::data::{self, service};
+use crate::data::{
+    self, service,
+    workloads::{self, OF_560, OF_13440, OF_1000000},
+};
 
 pub struct Scenario {
     pub name: &'static str,
@@ -13,7 +16,7 @@ pub struct Scenario {
     pub over: Option<&'static str>,
 }
 
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 16] = [
     Scenario::new("measurement", |times| make(times, data::typical)),
     Scenario::new("encode", |times| encode(times, data::typical)),
     Scenario::new("encode_escapes", |times| encode(times, data::with_escapes)),
@@ -21,6 +24,17 @@ pub const SCENARIOS: [Scenario; 7] = [
     Scenario::new("record_escapes", |times| {
         record(times, data::with_8_escaped_tags)
     }),
+    Scenario::new("series", points),
+    Scenario::new("series_560", |times| record_series(times, OF_560)),
+    Scenario::new("series_13440", |times| record_series(times, OF_13440)),
+    Scenario::new("series_1000000", |times| record_series(times, OF_1000000)),
+    Scenario::new("strings_13440", record_strings),
+    Scenario::new("20_tags", |times| record(times, workloads::with_20_tags)),
+    Scenario::new("10_fields", |times| {
+        record(times, workloads::with_10_fields)
+    }),
+    Scenario::new("databases_1", |times| record_databases(times, 1)),
+    Scenario::new("databases_1000", |times| record_databases(times, 1_000)),
     Scenario::new("request", bare_requests),
     Scenario {
         name: "middleware",
@@ -65,6 +79,61 @@ fn record(times: u32, measurement: fn() -> Measurement) {
     let (influx, _guard) = data::start(data::idle());
     for _ in 0..times {
         influx.record(measurement()).expect("there is room");
+    }
+}
+
+/// Points of one series that is kept.
+fn points(times: u32) {
+    let (influx, _guard) = data::start(data::idle());
+    let series = influx
+        .series("example", "http_request")
+        .tag("method", "GET")
+        .tag("endpoint", "/users/{id}/orders")
+        .tag("handler", "orders")
+        .tag("status_code", "200")
+        .tag("outcome", "ok")
+        .tag("availability_zone", "eu-central-1a")
+        .build()
+        .expect("it is valid");
+    for _ in 0..times {
+        let point = series
+            .point()
+            .field("duration", 0.021_377)
+            .field("time_to_first_byte", 0.021_129);
+        point.record().expect("there is room");
+    }
+}
+
+fn record_series(times: u32, counts: [usize; 6]) {
+    record_all(times, workloads::Series::new(counts), |series| {
+        series.literals()
+    });
+}
+
+fn record_strings(times: u32) {
+    record_all(times, workloads::Series::new(OF_13440), |series| {
+        series.strings()
+    });
+}
+
+/// The cardinality guard knows all values by then.
+fn record_all(
+    times: u32,
+    mut series: workloads::Series,
+    measurement: fn(&mut workloads::Series) -> Measurement,
+) {
+    let (influx, _guard) = data::start(data::idle());
+    let record = |measurement| influx.record(measurement).expect("there is room");
+    series.each_value().for_each(record);
+    (0..times).for_each(|_| record(measurement(&mut series)));
+}
+
+/// Each database has its partition by then.
+fn record_databases(times: u32, count: usize) {
+    let (influx, _guard) = data::start(data::idle());
+    let measurements = workloads::of_databases(count);
+    for measurement in measurements.take(4 * count + times as usize) {
+        influx.record(measurement).expect("there is room");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::batch::{Lines, OpenBatch};
 /// Memory of batches that are settled, for those to come: fresh memory costs the kernel's time,
 /// which is more than what is written into it takes.
 #[derive(Debug, Default)]
-pub(crate) struct Spares(Mutex<Vec<OpenBatch>>);
+pub(crate) struct Pool(Mutex<Vec<OpenBatch>>);
 
 /// Less than this, in bytes of lines, is not kept: an allocator has as much at hand.
 pub(crate) const LEAST: usize = 16 << 10;
@@ -14,7 +14,7 @@ pub(crate) const LEAST: usize = 16 << 10;
 const MAX_BYTES: usize = 8 << 20;
 const MAX_BATCHES: usize = 16;
 
-impl Spares {
+impl Pool {
     /// An empty batch with memory, if there is one at once.
     pub(crate) fn take(&self) -> Option<OpenBatch> {
         self.0.try_lock()?.pop()
@@ -28,10 +28,10 @@ impl Spares {
         let Some(batch) = lines.into_empty_batch() else {
             return;
         };
-        let mut spares = self.0.lock();
-        let kept: usize = spares.iter().map(OpenBatch::capacity).sum();
-        if spares.len() < MAX_BATCHES && kept + batch.capacity() <= MAX_BYTES {
-            spares.push(batch);
+        let mut pool = self.0.lock();
+        let kept: usize = pool.iter().map(OpenBatch::capacity).sum();
+        if pool.len() < MAX_BATCHES && kept + batch.capacity() <= MAX_BYTES {
+            pool.push(batch);
         }
     }
 }
@@ -48,21 +48,21 @@ mod tests {
 
     #[test]
     fn the_memory_of_lines_is_used_again_when_nobody_else_has_it() {
-        let spares = Spares::default();
+        let pool = Pool::default();
         let (one, other) = (lines(LEAST), lines(2 * LEAST));
         let clone = other.clone();
-        spares.keep(one);
-        spares.keep(other);
-        assert!(spares.take().is_some_and(|spare| spare.capacity() >= LEAST));
-        assert!(spares.take().is_none());
+        pool.keep(one);
+        pool.keep(other);
+        assert!(pool.take().is_some_and(|pooled| pooled.capacity() >= LEAST));
+        assert!(pool.take().is_none());
         assert_eq!(clone.byte_len(), 2 * LEAST);
     }
 
     #[test]
     fn what_is_taken_is_empty() {
-        let spares = Spares::default();
-        spares.keep(lines(LEAST));
-        let mut batch = spares.take().unwrap();
+        let pool = Pool::default();
+        pool.keep(lines(LEAST));
+        let mut batch = pool.take().unwrap();
         assert!(batch.is_empty() && batch.byte_len() == 0);
         batch.push(b"a\n");
         assert_eq!(batch.seal(true).lines.body(), "a\n");
@@ -70,16 +70,16 @@ mod tests {
 
     #[test]
     fn not_more_is_kept_than_a_few_batches() {
-        let spares = Spares::default();
+        let pool = Pool::default();
         let kept = || {
-            let taken = std::iter::from_fn(|| Some(spares.take()?.capacity()));
+            let taken = std::iter::from_fn(|| Some(pool.take()?.capacity()));
             taken.collect::<Vec<_>>()
         };
-        (0..10).for_each(|_| spares.keep(lines(1 << 20)));
+        (0..10).for_each(|_| pool.keep(lines(1 << 20)));
         assert!((1..=MAX_BYTES).contains(&kept().iter().sum::<usize>()));
-        (0..100).for_each(|_| spares.keep(lines(LEAST)));
+        (0..100).for_each(|_| pool.keep(lines(LEAST)));
         assert_eq!(kept().len(), MAX_BATCHES);
-        (0..100).for_each(|_| spares.keep(lines(LEAST - 1)));
+        (0..100).for_each(|_| pool.keep(lines(LEAST - 1)));
         assert_eq!(kept().len(), 0, "too small");
     }
 }

@@ -257,6 +257,19 @@ impl LineBuffer {
         self.bytes.truncate(self.start + len);
     }
 
+    /// Removes this part of the line.
+    pub(super) fn remove(&mut self, part: std::ops::Range<usize>) {
+        self.bytes
+            .drain(self.start + part.start..self.start + part.end);
+    }
+
+    /// Replaces the line's first byte, if there is one.
+    pub(super) fn set_first(&mut self, byte: u8) {
+        if let Some(first) = self.bytes.get_mut(self.start) {
+            *first = byte;
+        }
+    }
+
     #[inline]
     fn take_back_some(&mut self, len: usize) {
         self.bytes.truncate(self.bytes.len() - len);

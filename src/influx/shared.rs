@@ -9,12 +9,15 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, FlushReport, RecordError, ShutdownReport, Stats,
+    Config, ConfigError, Delivery, DropReason, FlushReport, RecordError, ShutdownReport, Stats,
     influx::process::Home,
     influx::turn::{Taken, Turn},
-    ingest::intake::{Door, Intake, Settings},
+    ingest::{
+        intake::Intake,
+        settings::{Admission, Settings},
+    },
     logging,
-    stats::health::Health,
+    stats::{health::Health, report::Ticket},
 };
 
 /// The state that a handle and the actors of its pipeline share.
@@ -38,7 +41,7 @@ impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let has_actors = config.enabled;
         Self {
-            intake: Intake::new(Settings::new(&config, door(&config))),
+            intake: Intake::new(Settings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
             health: Health::default(),
             turn: Turn::default(),
@@ -106,7 +109,7 @@ impl Shared {
         }
         // Both under the lock, so that an end between them is not undone.
         let mut current = self.config.lock();
-        self.intake.reconfigure(&changed, door(&changed));
+        self.intake.reconfigure(&changed, admission(&changed));
         *current = Arc::new(changed);
         Ok(())
     }
@@ -120,6 +123,25 @@ impl Shared {
             self.tell_late();
         }
         result
+    }
+
+    /// Records a measurement with a ticket, and waits for what becomes of it.
+    pub(crate) async fn deliver(
+        &self,
+        record: impl FnOnce(Ticket) -> Result<(), RecordError>,
+    ) -> Delivery {
+        if self.home.is_elsewhere() {
+            return Delivery::Dropped {
+                reason: DropReason::Forked,
+            };
+        }
+        let (ticket, delivery) = Ticket::new();
+        match self.recorded(record(ticket)) {
+            Ok(()) => delivery.await,
+            Err(error) => Delivery::Dropped {
+                reason: DropReason::of(error),
+            },
+        }
     }
 
     #[cold]
@@ -142,7 +164,7 @@ impl Shared {
     /// Stops recording.
     pub(crate) fn close(&self) {
         let config = self.config.lock();
-        self.intake.reconfigure(&config, Door::Closed);
+        self.intake.reconfigure(&config, Admission::Closed);
     }
 
     /// The report of a flush where the buffer actor has ended before it gave one.
@@ -190,9 +212,9 @@ impl Shared {
     }
 }
 
-fn door(config: &Config) -> Door {
+fn admission(config: &Config) -> Admission {
     match config.enabled {
-        true => Door::Open,
-        false => Door::Disabled,
+        true => Admission::Open,
+        false => Admission::Disabled,
     }
 }

@@ -3,28 +3,22 @@
 //!
 //! Up to a budget of values per database, measurement and tag key, values are let through and
 //! remembered. From then on one that was not seen before becomes [`OTHER`]. A thread asks only for
-//! a series that is new to it: see [`KnownSeries`](crate::ingest::known_series::KnownSeries).
+//! values that are new to it: see [`KnownValues`].
 //!
 //! Names, keys and values are remembered as 64-bit hashes. Should two be the same, which among a
 //! million has a chance of one in 37 million, a value more than the budget goes out or two keys
 //! share one budget: nothing is mixed up, because what goes out is never read from here. The hashes
 //! are seeded at random in each process, so no stranger can prepare such values.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    fmt,
-    hash::BuildHasher as _,
-    num::NonZeroUsize,
-};
+mod known_values;
 
-use foldhash::quality::RandomState;
+use std::{borrow::Cow, fmt, hash::BuildHasher as _, num::NonZeroUsize};
+
+use foldhash::{HashMap, HashSet, quality::RandomState};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-use crate::{
-    Database, Measurement, encode::text::replaced, ingest::known_series::Prehashed,
-    point::measurement::Contents,
-};
+pub(crate) use self::known_values::KnownValues;
+use crate::{Database, encode::text::replaced, point::measurement::Contents};
 
 /// What a value becomes that there is no budget for. It needs none itself.
 pub(crate) const OTHER: &str = "_other";
@@ -74,7 +68,7 @@ pub(crate) enum Exceeded {
 
 #[derive(Debug, Default)]
 struct Values {
-    by_key: HashMap<u64, KeyValues, Prehashed>,
+    by_key: HashMap<u64, KeyValues>,
     /// How many in all.
     count: usize,
     told: Option<NonZeroUsize>,
@@ -83,7 +77,7 @@ struct Values {
 /// Of one database, measurement and tag key.
 #[derive(Debug, Default)]
 struct KeyValues {
-    seen: HashSet<u64, Prehashed>,
+    seen: HashSet<u64>,
     /// The budget whose end has been told of.
     told: Option<NonZeroUsize>,
 }
@@ -95,6 +89,13 @@ struct Tag {
     value: u64,
 }
 
+/// Where a tag stands, as text.
+struct TagName<'a> {
+    database: &'a Database,
+    name: &'a str,
+    key: &'a str,
+}
+
 /// Why a value is refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Limit {
@@ -102,7 +103,7 @@ enum Limit {
     All,
 }
 
-enum Admission {
+enum Decision {
     Admitted,
     Refused,
     /// The first one since the budget was used up.
@@ -110,55 +111,93 @@ enum Admission {
 }
 
 impl Cardinality {
-    /// Replaces the tag values that are neither known nor within the budget. A measurement's
-    /// keys are as they go out.
-    #[inline(never)]
-    pub(crate) fn cap(&self, measurement: &mut Measurement, budget: NonZeroUsize) -> Capped {
-        let mut capped = Capped::default();
+    /// Replaces the tag values that are neither known nor within the budget. A point's keys are as
+    /// they go out.
+    pub(crate) fn cap(&self, point: &mut Contents, budget: NonZeroUsize) -> Capped {
+        let mut values = self.values.read();
+        let mut exceeded = Vec::new();
+        let capped = self.replace(point, |tag, refused| {
+            let decision = values.look_up(tag, budget).unwrap_or_else(|| {
+                RwLockReadGuard::unlocked(&mut values, || self.values.write().admit(tag, budget))
+            });
+            if let Decision::FirstRefused(limit) = decision {
+                exceeded.push(Exceeded::new(limit, refused, budget));
+            }
+            Some(decision)
+        });
+        let is_news = !exceeded.is_empty();
+        if is_news {
+            self.exceeded.lock().append(&mut exceeded);
+        }
+        Capped {
+            values: capped.unwrap_or_default(),
+            is_news,
+        }
+    }
+
+    /// The same, if that changes nothing here: each value is known, or was refused before.
+    pub(crate) fn cap_again(&self, point: &mut Contents, budget: NonZeroUsize) -> Option<Capped> {
+        let values = self.values.read();
+        // Nothing may be replaced unless all is.
+        let is_decided = |point: &mut Contents| {
+            self.each_tag(point, |tag, _, _| values.look_up(tag, budget).map(drop))
+        };
+        is_decided(point)?;
+        let values = self.replace(point, |tag, _| values.look_up(tag, budget))?;
+        let is_news = false;
+        Some(Capped { values, is_news })
+    }
+
+    /// Replaces the values that are not admitted, and says how many these are; or stops where
+    /// there is no decision.
+    fn replace(
+        &self,
+        point: &mut Contents,
+        mut decide: impl FnMut(Tag, TagName<'_>) -> Option<Decision>,
+    ) -> Option<u64> {
+        let mut replaced = 0;
+        self.each_tag(point, |tag, tag_name, value| {
+            if !matches!(decide(tag, tag_name)?, Decision::Admitted) {
+                *value = Cow::Borrowed(OTHER);
+                replaced += 1;
+            }
+            Some(())
+        })?;
+        Some(replaced)
+    }
+
+    /// Calls `each` with the tags that have a budget, until it says None.
+    fn each_tag(
+        &self,
+        point: &mut Contents,
+        mut each: impl FnMut(Tag, TagName<'_>, &mut Cow<'static, str>) -> Option<()>,
+    ) -> Option<()> {
         let Contents {
             database,
             name,
             tags,
             ..
-        } = &mut *measurement.0;
-        let name = replaced(name);
-        let of = self.hash.hash_one((&*database, &*name));
-        let mut values = self.values.read();
+        } = point;
+        let name = &*replaced(name);
+        let of = self.hash.hash_one((&*database, name));
         for (key, value) in tags.values_mut() {
             let text = replaced(value);
             if key.is_empty() || text.is_empty() || text == OTHER {
                 continue;
             }
+            let key = key.as_str();
             let tag = Tag {
-                key: self.hash.hash_one((of, key.as_str())),
+                key: self.hash.hash_one((of, key)),
                 value: self.hash.hash_one(&*text),
             };
-            let admission = values.look_up(tag, budget).unwrap_or_else(|| {
-                RwLockReadGuard::unlocked(&mut values, || self.values.write().admit(tag, budget))
-            });
-            match admission {
-                Admission::Admitted => continue,
-                Admission::Refused => {}
-                Admission::FirstRefused(limit) => {
-                    capped.is_news = true;
-                    self.exceeded.lock().push(match limit {
-                        Limit::Key => Exceeded::Key {
-                            database: database.clone(),
-                            measurement: name.to_string(),
-                            key: key.as_str().to_owned(),
-                            budget: budget.get(),
-                        },
-                        Limit::All => Exceeded::All {
-                            keys: MAX_KEYS,
-                            values: max_values(budget),
-                        },
-                    });
-                }
-            }
-            *value = Cow::Borrowed(OTHER);
-            capped.values += 1;
+            let name_of_tag = TagName {
+                database,
+                name,
+                key,
+            };
+            each(tag, name_of_tag, value)?;
         }
-        capped
+        Some(())
     }
 
     /// The budgets that were used up since the last call.
@@ -173,19 +212,19 @@ fn max_values(budget: NonZeroUsize) -> usize {
 
 impl Values {
     /// The answer, unless it changes something.
-    fn look_up(&self, tag: Tag, budget: NonZeroUsize) -> Option<Admission> {
+    fn look_up(&self, tag: Tag, budget: NonZeroUsize) -> Option<Decision> {
         let values = self.by_key.get(&tag.key);
         if values.is_some_and(|values| values.seen.contains(&tag.value)) {
-            return Some(Admission::Admitted);
+            return Some(Decision::Admitted);
         }
         let told = match self.limit(values, budget)? {
             Limit::Key => values.and_then(|values| values.told),
             Limit::All => self.told,
         };
-        (told == Some(budget)).then_some(Admission::Refused)
+        (told == Some(budget)).then_some(Decision::Refused)
     }
 
-    fn admit(&mut self, tag: Tag, budget: NonZeroUsize) -> Admission {
+    fn admit(&mut self, tag: Tag, budget: NonZeroUsize) -> Decision {
         // Another thread may have been faster.
         if let Some(answer) = self.look_up(tag, budget) {
             return answer;
@@ -194,14 +233,14 @@ impl Values {
             let values = self.by_key.entry(tag.key).or_default();
             values.seen.insert(tag.value);
             self.count += 1;
-            return Admission::Admitted;
+            return Decision::Admitted;
         };
         let told = match limit {
             Limit::Key => &mut self.by_key.entry(tag.key).or_default().told,
             Limit::All => &mut self.told,
         };
         *told = Some(budget);
-        Admission::FirstRefused(limit)
+        Decision::FirstRefused(limit)
     }
 
     /// What keeps a value of a key out, given the key's values if there are any.
@@ -214,6 +253,23 @@ impl Values {
             Some(Limit::All)
         } else {
             None
+        }
+    }
+}
+
+impl Exceeded {
+    fn new(limit: Limit, of: TagName<'_>, budget: NonZeroUsize) -> Self {
+        match limit {
+            Limit::Key => Self::Key {
+                database: of.database.clone(),
+                measurement: of.name.to_owned(),
+                key: of.key.to_owned(),
+                budget: budget.get(),
+            },
+            Limit::All => Self::All {
+                keys: MAX_KEYS,
+                values: max_values(budget),
+            },
         }
     }
 }

@@ -54,7 +54,7 @@ impl FairShares {
     }
 
     /// So many of the database's measurements have left the backlog.
-    pub(crate) fn settle(&self, database: &Database, measurements: usize) {
+    pub(crate) fn release(&self, database: &Database, measurements: usize) {
         self.0.change(database, |entry| {
             let left = entry.pending.fetch_sub(measurements, Relaxed);
             debug_assert!(left >= measurements, "more than was pending");
@@ -120,7 +120,7 @@ mod tests {
         b.admit(49);
         assert!(!a.is_below(100, 0));
         assert!(b.is_below(100, 0) && !b.is_below(100, 1));
-        shares.settle(&"a".into(), 1);
+        shares.release(&"a".into(), 1);
         assert!(a.is_below(100, 0));
     }
 
@@ -135,7 +135,7 @@ mod tests {
             a.is_below(100, 0),
             "the other has measurements in the backlog"
         );
-        shares.settle(&"b".into(), 3);
+        shares.release(&"b".into(), 3);
         assert!(!a.is_below(100, 0), "it is the only one now");
     }
 
@@ -144,7 +144,7 @@ mod tests {
         let shares = FairShares::default();
         let held = [shares.of(&"a".into()), shares.of(&"a".into())];
         held[0].admit(3);
-        shares.settle(&"a".into(), 3);
+        shares.release(&"a".into(), 3);
         assert_eq!(shares.0.databases.lock().len(), 1);
         drop(held);
         assert_eq!(shares.0.databases.lock().len(), 0);

@@ -5,7 +5,6 @@
 
 use std::{
     cell::RefCell,
-    num::NonZeroUsize,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -16,50 +15,20 @@ use parking_lot::Mutex;
 
 use crate::{
     Config, Database, Measurement, RecordError, Stats,
-    batch::pool::Spares,
-    batch::{BatchLimits, OpenBatch},
-    encode::Encoder,
-    ingest::cardinality::Cardinality,
-    ingest::source::Source,
-    ingest::thread_buffer::ThreadBuffer,
-    ingest::{QuotaLimits, fair_share::FairShares, quota::Quota},
+    batch::{OpenBatch, pool::Pool},
+    ingest::{
+        cardinality::Cardinality,
+        fair_share::FairShares,
+        line::Line,
+        prepared::PreparedSeries,
+        quota::Quota,
+        settings::{Admission, Settings},
+        thread_buffer::ThreadBuffer,
+    },
+    point::measurement::Contents,
     stats::ledger::Ledger,
     stats::report::Ticket,
 };
-
-/// What callers need to know of the configuration.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) encoder: Encoder,
-    pub(crate) batch: BatchLimits,
-    pub(crate) quota: QuotaLimits,
-    /// How many values a tag may have, if that is guarded.
-    pub(crate) tag_values: Option<NonZeroUsize>,
-    pub(crate) door: Door,
-}
-
-/// Are measurements taken?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    Open,
-    Disabled,
-    Closed,
-}
-
-impl Settings {
-    pub(crate) fn new(config: &Config, door: Door) -> Self {
-        let base_tags = config.resolved_base_tags();
-        let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
-        Self {
-            encoder: Encoder::new(pairs, config.precision, config.unsigned)
-                .string_newlines(config.string_newlines),
-            batch: BatchLimits::new(config),
-            quota: QuotaLimits::new(config),
-            tag_values: NonZeroUsize::new(config.max_tag_values),
-            door,
-        }
-    }
-}
 
 /// All thread buffers of one pipeline.
 #[derive(derive_more::Debug)]
@@ -69,12 +38,12 @@ pub(crate) struct Intake {
     /// Taken first, before a thread buffer's lock and the ledger's.
     thread_buffers: Mutex<ThreadBuffers>,
     /// For a thread that is ending and has lost its list of thread buffers.
-    spare: Arc<ThreadBuffer>,
+    fallback: Arc<ThreadBuffer>,
     pub(crate) quota: Quota,
     pub(crate) ledger: Ledger,
     pub(crate) shares: FairShares,
     pub(crate) cardinality: Cardinality,
-    pub(crate) spares: Spares,
+    pub(crate) pool: Pool,
     #[debug(skip)]
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -100,20 +69,20 @@ impl Intake {
     pub(crate) fn new(settings: Settings) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let settings = Arc::new(settings);
-        let spare = Arc::new(ThreadBuffer::new(Arc::clone(&settings)));
+        let fallback = Arc::new(ThreadBuffer::new(Arc::clone(&settings)));
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             thread_buffers: Mutex::new(ThreadBuffers {
-                all: vec![Arc::clone(&spare)],
+                all: vec![Arc::clone(&fallback)],
                 sweep_at: SWEEP_AT,
                 settings,
             }),
-            spare,
+            fallback,
             quota: Quota::default(),
             ledger: Ledger::default(),
             shares: FairShares::default(),
             cardinality: Cardinality::default(),
-            spares: Spares::default(),
+            pool: Pool::default(),
             wake: OnceLock::new(),
         }
     }
@@ -140,10 +109,10 @@ impl Intake {
     #[inline]
     pub(crate) fn record(
         &self,
-        source: &mut impl Source,
+        line: &mut impl Line,
         mut ticket: Option<Ticket>,
     ) -> Result<(), RecordError> {
-        let mut put = |thread_buffer: &ThreadBuffer| thread_buffer.put(source, &mut ticket, self);
+        let mut put = |thread_buffer: &ThreadBuffer| thread_buffer.put(line, &mut ticket, self);
         let put_in_own = THREAD_BUFFERS.try_with(|thread_buffers| {
             let mut thread_buffers = thread_buffers.borrow_mut();
             match thread_buffers.iter().find(|(id, _)| *id == self.id) {
@@ -159,11 +128,24 @@ impl Intake {
                 }
             }
         });
-        let (result, wake) = put_in_own.unwrap_or_else(|_| put(&self.spare));
-        if wake && let Some(wake) = self.wake.get() {
+        put_in_own.unwrap_or_else(|_| put(&self.fallback))
+    }
+
+    /// Prepares a series, by the settings in force. The definition's fields and timestamp make no
+    /// difference.
+    pub(crate) fn prepare(&self, definition: Box<Contents>) -> Result<PreparedSeries, RecordError> {
+        let settings = Arc::clone(&self.thread_buffers.lock().settings);
+        let (series, is_news) = PreparedSeries::new(definition, &settings, &self.cardinality)?;
+        if is_news {
+            self.wake();
+        }
+        Ok(series)
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(wake) = self.wake.get() {
             wake();
         }
-        result
     }
 
     fn add_thread_buffer(&self) -> Arc<ThreadBuffer> {
@@ -205,17 +187,14 @@ impl Intake {
     /// Measurements of a database that were in the backlog have ended: there is room for others.
     pub(crate) fn release(&self, database: &Database, measurements: usize, bytes: usize) {
         self.quota.release(measurements, bytes);
-        self.shares.settle(database, measurements);
+        self.shares.release(database, measurements);
     }
 
-    /// From the next measurement on. A door that is closed stays closed.
-    pub(crate) fn reconfigure(&self, config: &Config, door: Door) {
+    /// From the next measurement on. Where recording has ended, it stays so.
+    pub(crate) fn reconfigure(&self, config: &Config, admission: Admission) {
         let mut thread_buffers = self.thread_buffers.lock();
-        let door = match thread_buffers.settings.door {
-            Door::Closed => Door::Closed,
-            Door::Open | Door::Disabled => door,
-        };
-        thread_buffers.settings = Arc::new(Settings::new(config, door));
+        let settings = thread_buffers.settings.followed_by(config, admission);
+        thread_buffers.settings = Arc::new(settings);
         for thread_buffer in &thread_buffers.all {
             thread_buffer.reconfigure(&thread_buffers.settings);
         }

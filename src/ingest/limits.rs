@@ -21,8 +21,9 @@ impl QuotaLimits {
         Self { limits, overflow }
     }
 
-    /// May a measurement use the reserve, given whether its database is below its share?
-    pub(crate) fn opens_reserve(&self, is_below_share: impl FnOnce() -> bool) -> bool {
+    /// May a measurement exceed the limits, within the margin, given whether its database is below
+    /// its share?
+    pub(crate) fn may_exceed(&self, is_below_share: impl FnOnce() -> bool) -> bool {
         self.overflow == Overflow::DropOldest || is_below_share()
     }
 

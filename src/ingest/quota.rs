@@ -36,39 +36,39 @@ pub(crate) enum Full {
     Bytes { pending: usize },
 }
 
-/// The reserve above the limits is this part of them: what there is room for while the buffer
+/// The margin above the limits is this part of them: what there is room for while the buffer
 /// actor drops something else.
-const RESERVE: usize = 10;
+const MARGIN: usize = 10;
 
-fn with_reserve(limit: usize) -> usize {
-    limit.saturating_add((limit / RESERVE).max(1))
+fn with_margin(limit: usize) -> usize {
+    limit.saturating_add((limit / MARGIN).max(1))
 }
 
-/// Is `pending` more than may be? `reserve` is asked only if that depends on it.
-fn is_beyond(pending: usize, limit: usize, reserve: impl FnOnce() -> bool) -> bool {
-    pending > limit && (pending > with_reserve(limit) || !reserve())
+/// Is `pending` more than is allowed? `may_exceed` is asked only if that depends on it.
+fn is_beyond(pending: usize, limit: usize, may_exceed: impl FnOnce() -> bool) -> bool {
+    pending > limit && (pending > with_margin(limit) || !may_exceed())
 }
 
 impl Quota {
-    /// Gives room for lines, if there is any. Is the buffer actor to be woken? For the first one
+    /// Reserves room for lines, if there is any. Is the buffer actor to be woken? For the first one
     /// that waits (to start the interval), the one that reaches the trigger size, the one that
-    /// reaches the threshold for the warning, and the one that is more than may be.
+    /// reaches the threshold for the warning, and the one beyond the limit.
     ///
-    /// Lines that are more than may be use the reserve, if `reserve` says that they may.
-    pub(super) fn give_lines(
+    /// Lines beyond the limit use the margin, if `may_exceed` says that they may.
+    pub(super) fn reserve_lines(
         &self,
         lines: usize,
         limits: &Limits,
-        reserve: impl Fn() -> bool,
+        may_exceed: impl Fn() -> bool,
     ) -> Result<bool, Full> {
         // No line fits: don't encode one to find that out.
         let pending = self.bytes.load(Relaxed);
-        if is_beyond(pending.saturating_add(1), limits.bytes, &reserve) {
+        if is_beyond(pending.saturating_add(1), limits.bytes, &may_exceed) {
             return Err(Full::Bytes { pending });
         }
         let before = self.lines.fetch_add(lines, Relaxed);
         let after = before + lines;
-        if is_beyond(after, limits.lines, reserve) {
+        if is_beyond(after, limits.lines, may_exceed) {
             self.lines.fetch_sub(lines, Relaxed);
             return Err(Full::Lines { pending: before });
         }
@@ -80,31 +80,31 @@ impl Quota {
             || passes(limits.lines.saturating_add(1), before, after))
     }
 
-    /// Gives room for bytes, if there is any. Is the buffer actor to be woken, because they are more
-    /// than may be?
-    pub(super) fn give_bytes(
+    /// Reserves room for bytes, if there is any. Is the buffer actor to be woken, because they are
+    /// beyond the limit?
+    pub(super) fn reserve_bytes(
         &self,
         bytes: usize,
         limits: &Limits,
-        reserve: impl FnOnce() -> bool,
+        may_exceed: impl FnOnce() -> bool,
     ) -> Result<bool, Full> {
         let pending = self.bytes.fetch_add(bytes, Relaxed);
         let after = pending.saturating_add(bytes);
-        if bytes > limits.line_bytes || is_beyond(after, limits.bytes, reserve) {
+        if bytes > limits.line_bytes || is_beyond(after, limits.bytes, may_exceed) {
             self.bytes.fetch_sub(bytes, Relaxed);
             return Err(Full::Bytes { pending });
         }
         Ok(pending <= limits.bytes && after > limits.bytes)
     }
 
-    /// So many lines are pending no more.
+    /// So many lines are no longer pending.
     pub(crate) fn release(&self, lines: usize, bytes: usize) {
         self.lines.fetch_sub(lines, Relaxed);
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// So many lines wait in a thread buffer no more.
-    pub(super) fn leave(&self, lines: usize) {
+    /// So many lines wait in a thread buffer no longer.
+    pub(super) fn drained(&self, lines: usize) {
         self.waiting.fetch_sub(lines, Relaxed);
     }
 
@@ -128,12 +128,12 @@ impl Quota {
         self.lost.swap(false, Relaxed)
     }
 
-    /// Lines in the thread buffers, and room that these have been given.
+    /// Lines in the thread buffers, and room that these have reserved.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
     }
 
-    /// Lines pending anywhere, and room that thread buffers have been given.
+    /// Lines pending anywhere, and room that thread buffers have reserved.
     pub(crate) fn lines(&self) -> usize {
         self.lines.load(Relaxed)
     }

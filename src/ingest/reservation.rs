@@ -1,25 +1,25 @@
-//! Room under the quota, taken before a line is encoded and given back if nothing comes of it.
+//! Room under the quota, reserved before a line is encoded, and released if nothing comes of it.
 
 use std::mem;
 
 use super::quota::{Full, Limits, Quota};
 
-/// Room that a thread buffer has been given, and has not used yet: so that not every measurement
-/// touches what all threads share.
+/// Room that a thread buffer has reserved under the quota, and has not used yet: so that not every
+/// measurement touches what all threads share.
 #[derive(Debug, Default)]
 pub(crate) struct Allowance {
     lines: usize,
     bytes: usize,
-    /// What it has been given since the thread buffer was last drained.
-    given_lines: usize,
-    given_bytes: usize,
+    /// What was reserved since the thread buffer was last drained.
+    reserved_lines: usize,
+    reserved_bytes: usize,
     /// The buffer actor is to be woken when the measurement is in its thread buffer.
     wake: bool,
 }
 
-/// Room for one line, which it gives back unless it is [committed](Self::commit).
+/// Room for one line, which is released by the drop unless it is [committed](Self::commit).
 #[derive(Debug)]
-#[must_use = "the room is given back when this is dropped"]
+#[must_use = "the room is released when this is dropped"]
 pub(crate) struct Reservation<'a> {
     allowance: &'a mut Allowance,
     quota: &'a Quota,
@@ -29,26 +29,26 @@ pub(crate) struct Reservation<'a> {
 const MOST_LINES: usize = 64;
 const MOST_BYTES: usize = 16 << 10;
 
-/// Of the room that is left, the part that is given at a time: what other thread buffers have and
+/// Of the room that is left, the part that is reserved at a time: what other thread buffers have and
 /// don't use must not make the buffer full.
 const LIMIT_PART: usize = 1_024;
 
-/// Of the way to the trigger size and the threshold for the warning, the part that is given at a
+/// Of the way to the trigger size and the threshold for the warning, the part that is reserved at a
 /// time: what others don't use makes them come early by that.
 const WAY_PART: usize = 16;
 
 impl Allowance {
-    /// Makes room for one line, before it is encoded. Where that is more than may be pending,
-    /// `reserve` says whether it may be all the same.
+    /// Reserves room for one line, before it is encoded. Where that is more than the limit,
+    /// `may_exceed` says whether it may use the margin.
     #[inline]
     pub(crate) fn reserve<'a>(
         &'a mut self,
         quota: &'a Quota,
         limits: &Limits,
-        reserve: impl Fn() -> bool,
+        may_exceed: impl Fn() -> bool,
     ) -> Result<Reservation<'a>, Full> {
         if self.lines == 0 {
-            self.ask_for_lines(quota, limits, reserve)?;
+            self.reserve_more_lines(quota, limits, may_exceed)?;
         }
         self.lines -= 1;
         Ok(Reservation {
@@ -58,11 +58,11 @@ impl Allowance {
     }
 
     #[inline(never)]
-    fn ask_for_lines(
+    fn reserve_more_lines(
         &mut self,
         quota: &Quota,
         limits: &Limits,
-        reserve: impl Fn() -> bool,
+        may_exceed: impl Fn() -> bool,
     ) -> Result<(), Full> {
         let pending = quota.lines();
         let way = |to: usize, at: usize| match to > at {
@@ -70,49 +70,44 @@ impl Allowance {
             false => usize::MAX,
         };
         let lines = MOST_LINES
-            .min(self.given_lines)
+            .min(self.reserved_lines)
             .min(limits.lines.saturating_sub(pending) / LIMIT_PART)
             .min(way(limits.warn_lines, pending))
             .min(way(limits.trigger, quota.waiting()))
             .max(1);
-        self.note(quota.give_lines(lines, limits, reserve), quota)?;
+        self.note(quota.reserve_lines(lines, limits, may_exceed), quota)?;
         self.lines = lines;
-        self.given_lines += lines;
+        self.reserved_lines += lines;
         Ok(())
     }
 
     #[inline(never)]
-    fn ask_for_bytes(
+    fn reserve_more_bytes(
         &mut self,
         needed: usize,
         quota: &Quota,
         limits: &Limits,
-        reserve: impl FnOnce() -> bool,
+        may_exceed: impl FnOnce() -> bool,
     ) -> Result<(), Full> {
         let left = limits.bytes.saturating_sub(quota.bytes());
-        let more = MOST_BYTES.min(self.given_bytes).min(left / LIMIT_PART);
+        let more = MOST_BYTES.min(self.reserved_bytes).min(left / LIMIT_PART);
         let bytes = needed + more;
-        self.note(quota.give_bytes(bytes, limits, reserve), quota)?;
+        self.note(quota.reserve_bytes(bytes, limits, may_exceed), quota)?;
         self.bytes += bytes;
-        self.given_bytes += bytes;
+        self.reserved_bytes += bytes;
         Ok(())
     }
 
     /// Notes whether the buffer actor is to be woken; for the first refusal too, to report it.
-    fn note(&mut self, given: Result<bool, Full>, quota: &Quota) -> Result<(), Full> {
-        self.wake |= given.unwrap_or_else(|_| quota.lose());
-        given.map(drop)
+    fn note(&mut self, reserved: Result<bool, Full>, quota: &Quota) -> Result<(), Full> {
+        self.wake |= reserved.unwrap_or_else(|_| quota.lose());
+        reserved.map(drop)
     }
 
     /// How many lines the thread buffer holds.
     #[inline]
     pub(super) fn used(&self) -> usize {
-        self.given_lines - self.lines
-    }
-
-    /// The buffer actor is to be woken, whatever comes of the measurement.
-    pub(crate) fn wake(&mut self) {
-        self.wake = true;
+        self.reserved_lines - self.lines
     }
 
     /// Is the buffer actor to be woken, for what has been asked for since the last call?
@@ -121,10 +116,10 @@ impl Allowance {
         mem::take(&mut self.wake)
     }
 
-    /// The thread buffer is empty: it keeps nothing but what is to be told.
-    pub(super) fn give_back(&mut self, quota: &Quota) {
+    /// The thread buffer is empty: what it has not used is released. It keeps only the wake.
+    pub(super) fn release(&mut self, quota: &Quota) {
         quota.release(self.lines, self.bytes);
-        quota.leave(self.given_lines);
+        quota.drained(self.reserved_lines);
         *self = Self {
             wake: self.wake,
             ..Self::default()
@@ -133,18 +128,23 @@ impl Allowance {
 }
 
 impl Reservation<'_> {
+    /// The buffer actor is to be woken, whatever comes of the line.
+    pub(crate) fn wake(&mut self) {
+        self.allowance.wake = true;
+    }
+
     /// The line has so many bytes and stays, if there is room for these too.
     #[inline]
     pub(crate) fn commit(
         self,
         bytes: usize,
         limits: &Limits,
-        reserve: impl FnOnce() -> bool,
+        may_exceed: impl FnOnce() -> bool,
     ) -> Result<(), Full> {
         if self.allowance.bytes < bytes {
             let needed = bytes - self.allowance.bytes;
             self.allowance
-                .ask_for_bytes(needed, self.quota, limits, reserve)?;
+                .reserve_more_bytes(needed, self.quota, limits, may_exceed)?;
         }
         self.allowance.bytes -= bytes;
         mem::forget(self);
@@ -156,7 +156,7 @@ impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.allowance.lines += 1;
         if self.allowance.used() == 0 {
-            self.allowance.give_back(self.quota);
+            self.allowance.release(self.quota);
         }
     }
 }
@@ -223,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_not_used_is_given_back() {
+    fn all_that_is_not_used_is_released() {
         let (quota, limits) = (Quota::default(), limits(500_000, 5_000));
         let mut allowance = Allowance::default();
         put(&mut allowance, &quota, &limits, 300);
         assert_eq!(allowance.used(), 300);
         assert!(quota.lines() > 300 && quota.waiting() > 300);
-        allowance.give_back(&quota);
+        allowance.release(&quota);
         assert_eq!((quota.lines(), quota.waiting()), (300, 0));
         quota.release(300, 300 * 100);
         assert_eq!(quota.bytes(), 0);
@@ -260,12 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_is_asked_about_only_beyond_the_limit() {
+    fn whether_a_line_may_exceed_the_limit_is_asked_only_beyond_it() {
         let (quota, limits) = (Quota::default(), limits(10, 100));
         let mut allowance = Allowance::default();
-        let mut reserve = |reserve: fn() -> bool| {
-            let room = allowance.reserve(&quota, &limits, reserve)?;
-            room.commit(1, &limits, reserve)
+        let mut reserve = |may_exceed: fn() -> bool| {
+            let room = allowance.reserve(&quota, &limits, may_exceed)?;
+            room.commit(1, &limits, may_exceed)
         };
         for _ in 0..10 {
             reserve(|| unreachable!("there is room")).unwrap();

@@ -1,3 +1,4 @@
+mod batches;
 mod partitions;
 
 use std::sync::Arc;
@@ -6,10 +7,16 @@ use self::partitions::Partitions;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
-    ingest::intake::{Door, Intake, Settings},
-    ingest::known_series::KnownSeries,
-    ingest::source::{Source, Writing},
-    ingest::{quota::Quota, reservation::Allowance, wakeup::Guarded},
+    encode::{self, LineBuffer},
+    ingest::{
+        cardinality::{Capped, Cardinality, KnownValues},
+        intake::Intake,
+        line::{Line, LineSeries},
+        quota::Quota,
+        reservation::Allowance,
+        settings::{Admission, Settings},
+        wakeup::Guarded,
+    },
     stats::ledger::Tally,
     stats::report::Ticket,
 };
@@ -23,7 +30,7 @@ struct Contents {
     settings: Arc<Settings>,
     tally: Tally,
     partitions: Partitions,
-    known: KnownSeries,
+    known_values: KnownValues,
 }
 
 impl ThreadBuffer {
@@ -32,28 +39,28 @@ impl ThreadBuffer {
             settings,
             tally: Tally::default(),
             partitions: Partitions::default(),
-            known: KnownSeries::default(),
+            known_values: KnownValues::default(),
         }))
     }
 
-    /// Encodes a measurement; the ticket is taken if it is kept. Says too whether the buffer actor
-    /// is to be woken.
+    /// Writes a line; the ticket is taken if it is kept. Wakes the buffer actor where that is due.
     #[inline]
     pub(crate) fn put(
         &self,
-        source: &mut impl Source,
+        line: &mut impl Line,
         ticket: &mut Option<Ticket>,
         intake: &Intake,
-    ) -> (Result<(), RecordError>, bool) {
-        self.0.put(|contents, allowance| {
+    ) -> Result<(), RecordError> {
+        let wake = || intake.wake();
+        self.0.put(wake, |contents, allowance| {
             contents.tally.recorded += 1;
-            match contents.settings.door {
-                Door::Open => contents.put(source, ticket, intake, allowance),
-                Door::Disabled => {
+            match contents.settings.admission {
+                Admission::Open => contents.put(line, ticket, intake, allowance),
+                Admission::Disabled => {
                     contents.tally.dropped.disabled += 1;
                     Ok(())
                 }
-                Door::Closed => {
+                Admission::Closed => {
                     contents.tally.dropped.stopping += 1;
                     Err(RecordError::Stopping)
                 }
@@ -69,13 +76,13 @@ impl ThreadBuffer {
             .drain(quota, |contents| match contents.partitions.are_many() {
                 true => Some(std::mem::take(&mut contents.partitions)),
                 false => {
-                    contents.partitions.hand_over(to);
+                    contents.partitions.drain(to);
                     None
                 }
             });
         // The thread that records may go on meanwhile.
         if let Some(mut partitions) = many {
-            partitions.hand_over(to);
+            partitions.drain(to);
         }
         to[before..].iter().map(|(_, batch)| batch.len()).sum()
     }
@@ -87,7 +94,7 @@ impl ThreadBuffer {
     pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
         self.0.look(|contents, _| {
             contents.settings = Arc::clone(settings);
-            contents.known.forget();
+            contents.known_values.forget();
         });
     }
 
@@ -111,65 +118,111 @@ impl Contents {
     #[inline]
     fn put(
         &mut self,
-        source: &mut impl Source,
+        line: &mut impl Line,
         ticket: &mut Option<Ticket>,
         intake: &Intake,
         allowance: &mut Allowance,
     ) -> Result<(), RecordError> {
-        let Self {
+        match self.write(line, ticket, intake, allowance) {
+            Ok(capped) => {
+                self.tally.tags_capped += capped;
+                Ok(())
+            }
+            Err(error) => {
+                let dropped = &mut self.tally.dropped;
+                match error.is_invalid() {
+                    true => dropped.invalid += 1,
+                    false => dropped.buffer_full += 1,
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes a line if there is room for it. Says how many of its tags' values were replaced.
+    /// On every other way out, the room and the line are given back.
+    #[inline]
+    fn write(
+        &mut self,
+        line: &mut impl Line,
+        ticket: &mut Option<Ticket>,
+        intake: &Intake,
+        allowance: &mut Allowance,
+    ) -> Result<u64, RecordError> {
+        let settings = &*self.settings;
+        let limits = &settings.quota.limits;
+        let full = |full| settings.quota.error(full);
+        let mut draft = (self.partitions).draft(line.database(), &intake.shares, &intake.pool);
+        let may_exceed = || {
+            let is_below = || draft.is_below_share(limits.lines);
+            settings.quota.may_exceed(is_below)
+        };
+        let mut room = allowance
+            .reserve(&intake.quota, limits, may_exceed)
+            .map_err(full)?;
+        let capped = push_line(
+            line,
+            draft.line(),
             settings,
-            tally,
-            partitions,
-            known,
-        } = self;
-        let (quota, limits) = (&intake.quota, &settings.quota.limits);
-        let partition = partitions.of(source.database(), intake, known);
-        let (salt, share) = (partition.salt, &partition.share);
-        // Asked only where the buffer is full.
-        let reserve = |waiting: usize| {
-            let is_below = || share.is_below(limits.lines, waiting);
-            settings.quota.opens_reserve(is_below)
-        };
-        let room = match allowance.reserve(quota, limits, || reserve(partition.batches.len())) {
-            Ok(room) => room,
-            Err(full) => {
-                partitions.forget_last_if_empty();
-                tally.dropped.buffer_full += 1;
-                return Err(settings.quota.error(full));
-            }
-        };
-        let open = partition.batches.open(&intake.spares);
-        let by = Writing {
-            encoder: &settings.encoder,
-            tag_values: settings.tag_values,
-            cardinality: &intake.cardinality,
-            known,
-            salt,
-        };
-        let capped = match source.write(open.next_line(), by) {
-            Ok(capped) => capped,
-            Err(invalid) => {
-                open.next_line().take_back();
-                partitions.forget_last_if_empty();
-                tally.dropped.invalid += 1;
-                return Err(invalid);
-            }
-        };
-        let bytes = open.next_line().line_len();
-        let kept = room.commit(bytes, limits, || reserve(open.len()));
+            &mut self.known_values,
+            &intake.cardinality,
+        )?;
         if capped.is_news {
-            allowance.wake();
+            room.wake();
         }
-        if let Err(full) = kept {
-            open.next_line().take_back();
-            partitions.forget_last_if_empty();
-            tally.dropped.buffer_full += 1;
-            return Err(settings.quota.error(full));
+        let bytes = draft.line().line_len();
+        let may_exceed = || {
+            let is_below = || draft.is_below_share(limits.lines);
+            settings.quota.may_exceed(is_below)
+        };
+        room.commit(bytes, limits, may_exceed).map_err(full)?;
+        draft.keep(settings.batch, ticket.take());
+        Ok(capped.values)
+    }
+}
+
+/// Writes a line, by the settings and as the guard lets it through.
+#[inline]
+fn push_line(
+    line: &mut impl Line,
+    to: &mut LineBuffer,
+    settings: &Settings,
+    known: &mut KnownValues,
+    cardinality: &Cardinality,
+) -> Result<Capped, RecordError> {
+    let encoder = &settings.encoder;
+    let capped = match line.series() {
+        LineSeries::Prepared(series) => series.push(settings, cardinality, to)?,
+        LineSeries::New(point) => {
+            let mut capped = Capped::default();
+            if let Some(budget) = settings.tag_values
+                && !known.contain_all_of(point)
+            {
+                capped = match cardinality.cap_again(point, budget) {
+                    Some(capped) => capped,
+                    None => {
+                        // What is invalid uses no budget.
+                        encoder.encode(point, to)?;
+                        to.take_back();
+                        cardinality.cap(point, budget)
+                    }
+                };
+                known.learn(point);
+            }
+            encoder.push_series(point, to)?;
+            capped
         }
-        tally.tags_capped += capped.values;
-        partition
-            .batches
-            .keep_line(settings.batch, &intake.spares, ticket.take());
-        Ok(())
+        #[cfg(feature = "testing")]
+        LineSeries::Raw(line) => {
+            to.push_all(line.as_bytes());
+            to.push_all(b"\n");
+            return Ok(Capped::default());
+        }
+    };
+    line.push_fields(encoder.format(), to)?;
+    let timestamp = line.timestamp();
+    match encoder.push_end(timestamp, to) {
+        true => Ok(capped),
+        false => Err(encode::invalid_timestamp(timestamp, line.series().name())),
     }
 }

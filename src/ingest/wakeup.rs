@@ -1,7 +1,7 @@
 //! Who wakes the buffer actor, and what it then does: so that nothing stays in a thread buffer
 //! without a timer that runs for it, nor the trigger size without a drain.
 //!
-//! A recording thread is told to send the wake by [`Guarded::put`], after its line is there. Whoever
+//! A recording thread sends the wake in [`Guarded::put`], after its line is there. Whoever
 //! finds that nothing waits yet, or passes the trigger size, has to send one, *whatever becomes of
 //! its own line*: others, who have seen its room taken, rely on that.
 
@@ -11,7 +11,7 @@ use super::{
     sync::Mutex,
 };
 
-/// What a recording thread leaves for the buffer actor, and the room that it has been given.
+/// What a recording thread leaves for the buffer actor, and the room that it has reserved.
 #[derive(Debug)]
 pub(crate) struct Guarded<C>(Mutex<(C, Allowance)>);
 
@@ -30,18 +30,29 @@ impl<C> Guarded<C> {
         Self(Mutex::new((contents, Allowance::default())))
     }
 
-    /// For the thread that records: says too whether it has to wake the buffer actor.
+    /// For the thread that records. `wake` is called if the buffer actor has to be woken, when the
+    /// lock is free again.
     #[inline]
-    pub(crate) fn put<R>(&self, put: impl FnOnce(&mut C, &mut Allowance) -> R) -> (R, bool) {
-        let (contents, allowance) = &mut *self.0.lock();
+    pub(crate) fn put<R>(
+        &self,
+        wake: impl FnOnce(),
+        put: impl FnOnce(&mut C, &mut Allowance) -> R,
+    ) -> R {
+        let mut locked = self.0.lock();
+        let (contents, allowance) = &mut *locked;
         let result = put(contents, allowance);
-        (result, allowance.take_wake())
+        let is_due = allowance.take_wake();
+        drop(locked);
+        if is_due {
+            wake();
+        }
+        result
     }
 
     /// For the buffer actor: `take` leaves no lines.
     pub(crate) fn drain<R>(&self, quota: &Quota, take: impl FnOnce(&mut C) -> R) -> R {
         let (contents, allowance) = &mut *self.0.lock();
-        allowance.give_back(quota);
+        allowance.release(quota);
         take(contents)
     }
 

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use pin_project_lite::pin_project;
 
-use super::held::Held;
+use super::pooled::PooledRecord;
 
 pin_project! {
     /// A response's body whose bytes are counted, and whose end is the end of the request.
@@ -18,16 +18,16 @@ pin_project! {
         // Dropped before the record, whose end that is: what it does then still counts.
         #[pin]
         body: B,
-        record: Held,
+        record: PooledRecord,
     }
 }
 
 impl<B> MetricsBody<B> {
-    pub(super) fn new(body: B, mut record: Held) -> Self {
+    pub(super) fn new(body: B, mut record: PooledRecord) -> Self {
         // With its head, if that was all: the body may live on, as that of an upgraded
         // connection does.
         if record.get().is_some_and(|record| record.is_over()) {
-            record = Held::none();
+            record = PooledRecord::none();
         }
         Self { body, record }
     }

@@ -175,7 +175,7 @@ impl InfluxMetrics {
         let probe = Measurement::new(database.clone(), measurement.clone());
         let probe = probe.tags(tags.clone()).field("duration", 0.0);
         let encoder = Encoder::new([], Precision::default(), false);
-        if let Err(error) = encoder.encode(&probe, &mut LineBuffer::default()) {
+        if let Err(error) = encoder.encode(&probe.0, &mut LineBuffer::default()) {
             panic!("InfluxMetrics: {error}");
         }
         self

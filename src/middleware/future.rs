@@ -6,7 +6,7 @@ use std::{
 use actix_web::{Error, body::MessageBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
 
-use super::{body::MetricsBody, held::Held, open::OpenRequest};
+use super::{body::MetricsBody, open::OpenRequest, pooled::PooledRecord};
 
 pin_project! {
     /// The response to come of [`MetricsService`](super::service::MetricsService).
@@ -15,14 +15,14 @@ pin_project! {
         // Dropped before the record: what the service does then still counts.
         #[pin]
         future: F,
-        record: Held,
+        record: PooledRecord,
         // A request that is left out: its handler may ask for its measurement all the same.
         unrecorded: Option<OpenRequest>,
     }
 }
 
 impl<F> MetricsFuture<F> {
-    pub(super) fn new(future: F, record: Held, unrecorded: Option<OpenRequest>) -> Self {
+    pub(super) fn new(future: F, record: PooledRecord, unrecorded: Option<OpenRequest>) -> Self {
         Self {
             future,
             record,
@@ -41,7 +41,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.record.watch(|| this.future.poll(cx)));
-        let mut record = std::mem::replace(this.record, Held::none());
+        let mut record = std::mem::replace(this.record, PooledRecord::none());
         this.unrecorded.take();
         match result {
             Ok(response) => {

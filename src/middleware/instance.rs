@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    line::RequestLine, options::Options, point::Point, request_measurement::RequestMeasurement,
+    finished::FinishedRequest, options::Options, request_measurement::RequestMeasurement,
     route::Route, routing::Routing, target::Target,
 };
 use crate::{
@@ -65,19 +65,12 @@ impl Instance {
     /// Its response must not suffer if that can't be done. The loss is counted by the pipeline,
     /// which tells too if its buffer is full. What only this place can tell is that a
     /// handler has added what InfluxDB does not take: once, since it comes with every request.
-    pub(super) fn record(&self, point: Point) {
+    pub(super) fn record(&self, request: FinishedRequest) {
         let options = &self.options;
-        if !point.is_included(options) {
+        if !request.is_included(options) {
             return;
         }
-        let recorded = match point.is_plain(options) {
-            true => self.influx.record_source(RequestLine {
-                point: &point,
-                options,
-            }),
-            false => self.influx.record(point.into_measurement(options)),
-        };
-        if let Err(error) = recorded
+        if let Err(error) = request.record(options, &self.influx)
             && error.is_invalid()
             && !self.has_told.replace(true)
         {

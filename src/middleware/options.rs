@@ -118,12 +118,8 @@ impl Options {
 pub(super) struct CorrelationId(HeaderValue);
 
 impl CorrelationId {
-    /// If it is fit to be written as it is.
-    pub(super) fn visible(&self) -> Option<&[u8]> {
-        text::is_clean(self.0.as_bytes()).then_some(self.0.as_bytes())
-    }
-
-    pub(super) fn text(&self) -> String {
+    /// Fit for a field or a tag.
+    pub(super) fn text(&self) -> Cow<'_, str> {
         text::clean(self.0.as_bytes())
     }
 }
@@ -158,7 +154,7 @@ mod tests {
         let id = |value: &[u8]| {
             let value = HeaderValue::from_bytes(value).unwrap();
             let id = options().correlation_id(|name| (name == "x-request-id").then_some(&value));
-            id.map(|id| id.text())
+            id.map(|id| id.text().into_owned())
         };
         assert_eq!(id(b"a\xffb"), Some("a\u{fffd}b".to_owned()));
         assert_eq!(id(b""), None);

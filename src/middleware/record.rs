@@ -3,11 +3,11 @@ use std::{rc::Rc, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, body::BodySize, dev::ServiceRequest, http::StatusCode};
 
 use super::{
+    finished::{Address, FinishedRequest},
     instance::Instance,
     labels::{self, CLIENT_CLOSED_REQUEST, Outcome},
     open::OpenRequest,
     options::CorrelationId,
-    point::{Address, Point},
     request_measurement::RequestMeasurement,
     route::{Ending, Route},
     target::Target,
@@ -225,7 +225,7 @@ impl Drop for Record {
                 (route, additions, status, None)
             }
         };
-        self.instance.record(Point {
+        self.instance.record(FinishedRequest {
             timestamp: self.timestamp,
             duration,
             route,

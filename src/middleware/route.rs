@@ -6,19 +6,20 @@ use super::{
     labels::{self, Outcome, UNMATCHED},
     options::Options,
 };
-use crate::{
-    Measurement, RecordError,
-    encode::{Encoder, known::EncoderId},
-};
+use crate::{Influx, Measurement, RecordError, Series};
 
-/// A resource of the program, and what is known already of its requests' series.
+/// A resource of the program, and the series of its requests.
 #[derive(Debug)]
 pub(super) struct Route {
     /// None for requests that no resource matches.
     pattern: Option<String>,
     name: Option<String>,
-    series: RefCell<Vec<Series>>,
+    /// Those that were built last, at most [`MAX_SERIES`].
+    series: RefCell<Vec<(Ending, Series)>>,
 }
+
+/// A handler may answer with any status: a route keeps no more series than this.
+const MAX_SERIES: usize = 32;
 
 /// What the requests of a route differ by, as far as tags go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +27,6 @@ pub(super) struct Ending {
     pub(super) method: &'static str,
     pub(super) status: u16,
     pub(super) outcome: Outcome,
-}
-
-#[derive(Debug)]
-struct Series {
-    ending: Ending,
-    /// Which encoder has made the part: base tags may change while a program runs.
-    encoder: EncoderId,
-    part: Rc<[u8]>,
 }
 
 impl Route {
@@ -79,33 +72,26 @@ impl Route {
         measurement.set_tags(options.tags.iter().cloned());
     }
 
-    /// The series part of the line of a request that ended so: made once.
+    /// The series of the requests that ended so: built once.
     pub(super) fn series(
         &self,
         ending: Ending,
         options: &Options,
-        encoder: &Encoder,
-    ) -> Result<Rc<[u8]>, RecordError> {
+        influx: &Influx,
+    ) -> Result<Series, RecordError> {
         let mut all = self.series.borrow_mut();
-        let known = all.iter().position(|series| series.ending == ending);
-        if let Some(known) = known
-            && all[known].encoder == encoder.id()
-        {
-            return Ok(Rc::clone(&all[known].part));
+        if let Some(known) = all.iter().find(|(known, _)| *known == ending) {
+            return Ok(known.1.clone());
         }
-        let mut measurement =
-            Measurement::new(options.database.clone(), options.measurement.clone());
+        let (database, name) = (options.database.clone(), options.measurement.clone());
+        let mut measurement = Measurement::new(database, name);
         self.set_tags(ending, options, &mut measurement);
-        let part: Rc<[u8]> = encoder.encode_series(&measurement)?.into();
-        if let Some(known) = known {
-            all.swap_remove(known);
+        let series = Series::of(influx, measurement)?;
+        if all.len() == MAX_SERIES {
+            all.remove(0);
         }
-        all.push(Series {
-            ending,
-            encoder: encoder.id(),
-            part: Rc::clone(&part),
-        });
-        Ok(part)
+        all.push((ending, series.clone()));
+        Ok(series)
     }
 }
 
@@ -223,15 +209,15 @@ impl SamePattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Precision;
+    use crate::Config;
 
-    fn series(route: &Route, ending: Ending, encoder: &Encoder) -> Rc<[u8]> {
-        let options = Options::new("db".into(), "m x".into());
-        route.series(ending, &options, encoder).unwrap()
+    fn influx() -> Influx {
+        Influx::start(Config::default().enabled(false)).unwrap()
     }
 
-    fn encoder(zone: &str) -> Encoder {
-        Encoder::new([("zone", zone)], Precision::Nanoseconds, false)
+    fn series(route: &Route, ending: Ending) -> Series {
+        let options = Options::new("db".into(), "m x".into());
+        route.series(ending, &options, &influx()).unwrap()
     }
 
     const GET: Ending = Ending {
@@ -240,31 +226,45 @@ mod tests {
         outcome: Outcome::Ok,
     };
 
+    fn tags(series: &Series) -> Vec<(&str, &str)> {
+        series.tags().collect()
+    }
+
     #[test]
-    fn a_series_is_made_once_for_each_ending_and_encoder() {
+    fn a_series_is_built_once_for_each_ending() {
         let routes = Routes::default();
         let route = routes.of(Some("/a b"), "GET", || Some("x"));
-        let one = encoder("1");
-        let first = series(&route, GET, &one);
-        assert_eq!(
-            str::from_utf8(&first).unwrap(),
-            "m\\ x,endpoint=/a\\ b,handler=x,method=GET,outcome=ok,status_code=200,zone=1"
-        );
-        assert!(Rc::ptr_eq(&first, &series(&route, GET, &one)));
-        let other = Ending { status: 201, ..GET };
-        assert_ne!(first, series(&route, other, &one));
-        let two = encoder("2");
-        assert!(series(&route, GET, &two).ends_with(b"zone=2"));
+        let first = series(&route, GET);
+        assert_eq!((first.database().name(), first.name()), ("db", "m x"));
+        let expected = [
+            ("endpoint", "/a b"),
+            ("handler", "x"),
+            ("method", "GET"),
+            ("outcome", "ok"),
+            ("status_code", "200"),
+        ];
+        assert_eq!(tags(&first), expected);
+        series(&route, GET);
+        assert_eq!(route.series.borrow().len(), 1);
+        let other = series(&route, Ending { status: 201, ..GET });
+        assert!(tags(&other).contains(&("status_code", "201")));
         assert_eq!(route.series.borrow().len(), 2);
+    }
+
+    #[test]
+    fn a_route_keeps_a_bounded_number_of_series() {
+        let route = Routes::default().of(Some("/a"), "GET", || None);
+        for status in 200..900 {
+            let series = series(&route, Ending { status, ..GET });
+            assert!(tags(&series).contains(&("status_code", &status.to_string())));
+            assert!(route.series.borrow().len() <= MAX_SERIES);
+        }
     }
 
     #[test]
     fn the_endpoint_of_a_service_at_the_root_is_a_slash() {
         let route = Routes::default().of(Some(""), "GET", || None);
-        assert_eq!(
-            str::from_utf8(&series(&route, GET, &encoder("1"))).unwrap(),
-            "m\\ x,endpoint=/,method=GET,outcome=ok,status_code=200,zone=1"
-        );
+        assert!(tags(&series(&route, GET)).contains(&("endpoint", "/")));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use actix_web::{
 };
 
 use super::{
-    body::MetricsBody, future::MetricsFuture, held::Held, instance::Instance, open::OpenRequest,
-    record::Record,
+    body::MetricsBody, future::MetricsFuture, instance::Instance, open::OpenRequest,
+    pooled::PooledRecord, record::Record,
 };
 
 /// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.
@@ -41,10 +41,10 @@ where
         let options = &self.instance.options;
         let (mut record, unrecorded) = match options.includes(request.path(), fastrand::f64) {
             true => (
-                Held::new(Record::begin(&self.instance, &request, open)),
+                PooledRecord::new(Record::begin(&self.instance, &request, open)),
                 None,
             ),
-            false => (Held::none(), Some(open)),
+            false => (PooledRecord::none(), Some(open)),
         };
         let future = record.watch(|| self.service.call(request));
         MetricsFuture::new(future, record, unrecorded)

@@ -1,7 +1,7 @@
 mod entries;
 mod getters;
 mod key;
-mod stock;
+mod pool;
 
 use std::{borrow::Cow, fmt, time::Instant};
 
@@ -78,7 +78,7 @@ impl Measurement {
 
     #[inline]
     pub(crate) fn at(timestamp: Timestamp, database: Database, name: Str) -> Self {
-        let mut contents = stock::take().unwrap_or_else(Contents::empty);
+        let mut contents = pool::take().unwrap_or_else(Contents::empty);
         contents.database = database;
         contents.name = name;
         contents.timestamp = timestamp;
@@ -91,7 +91,7 @@ impl Measurement {
         let Self(mut contents) = self;
         contents.tags.clear();
         contents.fields.clear();
-        stock::keep(contents);
+        pool::keep(contents);
     }
 
     /// Sets a tag. A key that is set twice keeps the last value; an empty value leaves the tag out.

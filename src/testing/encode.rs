@@ -27,7 +27,7 @@ static ENCODER: LazyLock<Encoder> =
 /// The measurement is invalid: then `out` is left as it was.
 pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
     let mut line = LineBuffer::default();
-    ENCODER.encode(&measurement, &mut line)?;
+    ENCODER.encode(&measurement.0, &mut line)?;
     out.extend_from_slice(line.line());
     measurement.recycle();
     Ok(())

@@ -1,8 +1,7 @@
 use crate::{
-    Database, Influx, RecordError,
-    encode::LineBuffer,
-    ingest::cardinality::Capped,
-    ingest::source::{Source, Writing},
+    Database, Influx, RecordError, Timestamp,
+    encode::{FieldFormat, LineBuffer},
+    ingest::line::{Line, LineSeries},
 };
 
 /// Records `line` as it is, where [`Influx::record`] would have encoded a
@@ -33,7 +32,7 @@ pub fn record_line(
     line: &str,
 ) -> Result<(), RecordError> {
     let database = database.into();
-    influx.record_source(RawLine { database, line })
+    influx.record_line(RawLine { database, line })
 }
 
 struct RawLine<'a> {
@@ -41,14 +40,20 @@ struct RawLine<'a> {
     line: &'a str,
 }
 
-impl Source for RawLine<'_> {
+impl Line for RawLine<'_> {
     fn database(&self) -> &Database {
         &self.database
     }
 
-    fn write(&mut self, line: &mut LineBuffer, _: Writing<'_>) -> Result<Capped, RecordError> {
-        line.push_all(self.line.as_bytes());
-        line.push_all(b"\n");
-        Ok(Capped::default())
+    fn series(&mut self) -> LineSeries<'_> {
+        LineSeries::Raw(self.line)
+    }
+
+    fn push_fields(&self, _: FieldFormat, _: &mut LineBuffer) -> Result<(), RecordError> {
+        Ok(())
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp(0)
     }
 }

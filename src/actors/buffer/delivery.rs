@@ -238,6 +238,6 @@ impl BufferActor {
             self.log_rejected(&database, &batch.lines, reason);
         }
         self.tell_end(database, &batch.lines, delivery);
-        self.shared.intake.spares.keep(batch.lines);
+        self.shared.intake.pool.keep(batch.lines);
     }
 }

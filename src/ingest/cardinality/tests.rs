@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Measurement;
 
 fn budget(values: usize) -> NonZeroUsize {
     NonZeroUsize::new(values).unwrap()
@@ -11,7 +12,7 @@ fn budget(values: usize) -> NonZeroUsize {
 /// What goes out as the tag `t` of the measurement `m`.
 fn out(cardinality: &Cardinality, value: &str, values: usize) -> String {
     let mut measurement = Measurement::new("db", "m").tag("t", value.to_owned());
-    cardinality.cap(&mut measurement, budget(values));
+    cardinality.cap(&mut measurement.0, budget(values));
     measurement.0.tags[0].1.to_string()
 }
 
@@ -46,9 +47,9 @@ fn each_database_policy_measurement_and_key_has_a_budget_of_its_own() {
     for database in [&"db".into(), &"other".into(), &week] {
         for name in ["m", "n"] {
             let mut first = tagged(database, name);
-            assert_eq!(cardinality.cap(&mut first, budget(1)), Capped::default());
+            assert_eq!(cardinality.cap(&mut first.0, budget(1)), Capped::default());
             let mut second = tagged(database, name).tag("u", "y");
-            assert_eq!(cardinality.cap(&mut second, budget(1)).values, 1);
+            assert_eq!(cardinality.cap(&mut second.0, budget(1)).values, 1);
             assert_eq!(second.0.tags[0].1, "x");
         }
     }
@@ -66,7 +67,7 @@ fn what_goes_out_as_one_value_is_one() {
     );
     assert_eq!(out(&cardinality, "\\", 1), "\\");
     let mut renamed = Measurement::new("db", "m\\").tag("t", "b");
-    assert_eq!(cardinality.cap(&mut renamed, budget(1)).values, 1);
+    assert_eq!(cardinality.cap(&mut renamed.0, budget(1)).values, 1);
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn the_end_of_a_budget_is_news_once() {
     let cardinality = Cardinality::default();
     let is_news = |value: &'static str, values| {
         let mut measurement = Measurement::new("db", "m").tag("t", value);
-        cardinality.cap(&mut measurement, budget(values)).is_news
+        cardinality.cap(&mut measurement.0, budget(values)).is_news
     };
     assert!(!is_news("a", 1));
     assert!(is_news("b", 1));
@@ -105,16 +106,16 @@ fn made_up_keys_do_not_make_it_grow() {
     let mut values = Values::default();
     let mut admit = |key, value| values.admit(Tag { key, value }, budget(2));
     for key in 0..MAX_KEYS as u64 {
-        assert!(matches!(admit(key, 1), Admission::Admitted));
+        assert!(matches!(admit(key, 1), Decision::Admitted));
     }
     let new_key = MAX_KEYS as u64;
     assert!(matches!(
         admit(new_key, 1),
-        Admission::FirstRefused(Limit::All)
+        Decision::FirstRefused(Limit::All)
     ));
-    assert!(matches!(admit(new_key, 1), Admission::Refused));
-    assert!(matches!(admit(new_key + 1, 1), Admission::Refused));
-    assert!(matches!(admit(0, 2), Admission::Admitted));
+    assert!(matches!(admit(new_key, 1), Decision::Refused));
+    assert!(matches!(admit(new_key + 1, 1), Decision::Refused));
+    assert!(matches!(admit(0, 2), Decision::Admitted));
     assert_eq!(values.by_key.len(), MAX_KEYS);
 }
 
@@ -127,10 +128,10 @@ fn the_values_of_all_keys_together_are_bounded() {
         ..Values::default()
     };
     let mut admit = |value| values.admit(Tag { key: 1, value }, budget(7));
-    assert!(matches!(admit(1), Admission::Admitted));
-    assert!(matches!(admit(2), Admission::FirstRefused(Limit::All)));
-    assert!(matches!(admit(3), Admission::Refused));
-    assert!(matches!(admit(1), Admission::Admitted));
+    assert!(matches!(admit(1), Decision::Admitted));
+    assert!(matches!(admit(2), Decision::FirstRefused(Limit::All)));
+    assert!(matches!(admit(3), Decision::Refused));
+    assert!(matches!(admit(1), Decision::Admitted));
 }
 
 proptest! {
@@ -148,7 +149,7 @@ proptest! {
             largest = largest.max(values);
             let (database, name) = [("db", "m"), ("db", "n"), ("other", "m")][place];
             let mut measurement = Measurement::new(database, name).tags(tags.clone());
-            let capped = cardinality.cap(&mut measurement, budget(values));
+            let capped = cardinality.cap(&mut measurement.0, budget(values));
             let mut replaced = 0;
             for ((key, given), (_, out)) in tags.into_iter().zip(&*measurement.0.tags) {
                 let known = known.entry((place, key)).or_default();

@@ -8,7 +8,7 @@ use super::*;
 use crate::{Measurement, stats::ledger::Settlement};
 
 fn intake(config: Config) -> Arc<Intake> {
-    let settings = Settings::new(&config.tag_hostname(false), Door::Open);
+    let settings = Settings::new(&config.tag_hostname(false), Admission::Open);
     Arc::new(Intake::new(settings))
 }
 
@@ -182,10 +182,10 @@ fn what_is_refused_leaves_no_trace_but_in_the_counts() {
 }
 
 #[test]
-fn a_closed_door_stays_closed() {
+fn what_is_closed_stays_closed() {
     let intake = intake(Config::default());
-    intake.reconfigure(&Config::default(), Door::Closed);
-    intake.reconfigure(&Config::default(), Door::Open);
+    intake.reconfigure(&Config::default(), Admission::Closed);
+    intake.reconfigure(&Config::default(), Admission::Open);
     assert_eq!(record(&intake, "a"), Err(RecordError::Stopping));
     let other = Arc::clone(&intake);
     let late_thread = thread::spawn(move || record(&other, "a"));
@@ -221,7 +221,7 @@ fn a_thread_that_is_ending_can_still_record() {
 #[test]
 fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     let config = Config::default().tag_hostname(false);
-    let intake = Arc::new(Intake::new(Settings::new(&config, Door::Disabled)));
+    let intake = Arc::new(Intake::new(Settings::new(&config, Admission::Disabled)));
     for _ in 0..500 {
         let other = Arc::clone(&intake);
         thread::spawn(move || record(&other, "a").unwrap())

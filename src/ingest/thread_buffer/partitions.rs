@@ -1,12 +1,11 @@
-use std::collections::HashMap;
+use foldhash::HashMap;
 
+use super::batches::Batches;
 use crate::{
     Database,
-    batch::pool::{self, Spares},
-    batch::{BatchLimits, OpenBatch},
-    ingest::fair_share::FairShare,
-    ingest::intake::Intake,
-    ingest::known_series::{KnownSeries, Prehashed},
+    batch::{BatchLimits, OpenBatch, pool::Pool},
+    encode::LineBuffer,
+    ingest::fair_share::{FairShare, FairShares},
     stats::report::Ticket,
 };
 
@@ -15,41 +14,103 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     all: Vec<Partition>,
-    /// Where in `all` a database is, by its salt.
-    places: HashMap<u64, usize, Prehashed>,
-    /// The place of the measurement before: most threads write to one database.
+    /// Where in `all` a database is.
+    indexes: HashMap<Database, usize>,
+    /// The index of the line before: most threads write to one database.
     last: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Partition {
+struct Partition {
     database: Database,
-    pub(super) share: FairShare,
-    /// Of the series in this database: see [`KnownSeries::salt`].
-    pub(super) salt: u64,
-    pub(super) batches: Batches,
+    share: FairShare,
+    batches: Batches,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Batches {
-    full: Vec<OpenBatch>,
-    open: OpenBatch,
-    /// What the next batch is likely to need: bytes and lines.
-    capacity: (usize, usize),
+/// A line of the last partition that is being written. Unless it is [kept](Self::keep), it leaves
+/// nothing behind, nor does a partition that was made for it.
+#[derive(Debug)]
+#[must_use = "the line is taken back when this is dropped"]
+pub(super) struct Draft<'a> {
+    partitions: &'a mut Partitions,
+    pool: &'a Pool,
 }
 
-impl Partition {
-    fn new(database: &Database, share: FairShare, salt: u64) -> Self {
-        Self {
-            database: database.clone(),
-            share,
-            salt,
-            batches: Batches::default(),
+/// Of more, the thread that records doesn't wait until each has been looked at.
+const MANY: usize = 256;
+
+impl Partitions {
+    pub(super) fn are_many(&self) -> bool {
+        self.all.len() > MANY
+    }
+
+    /// Moves all batches out, and removes the partitions that nothing has come to since the last
+    /// time.
+    pub(super) fn drain(&mut self, to: &mut Vec<(Database, OpenBatch)>) {
+        let before = self.all.len();
+        self.all.retain_mut(|partition| partition.drain(to));
+        if self.all.len() < before {
+            self.last = 0;
+            self.indexes.clear();
+            let databases = self.all.iter().map(|partition| partition.database.clone());
+            self.indexes.extend(databases.zip(0..));
         }
     }
 
-    /// Moves its batches. Were there any?
-    fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) -> bool {
+    /// Begins a line of this database.
+    #[inline]
+    pub(super) fn draft<'a>(
+        &'a mut self,
+        database: &Database,
+        shares: &FairShares,
+        pool: &'a Pool,
+    ) -> Draft<'a> {
+        if !self.is_at(self.last, database) {
+            self.last = match self.indexes.get(database) {
+                Some(index) => *index,
+                None => self.add(database, shares),
+            };
+        }
+        self.all[self.last].batches.begin(pool);
+        Draft {
+            partitions: self,
+            pool,
+        }
+    }
+
+    #[inline]
+    fn is_at(&self, index: usize, database: &Database) -> bool {
+        let partition = self.all.get(index);
+        partition.is_some_and(|partition| partition.database == *database)
+    }
+
+    #[cold]
+    fn add(&mut self, database: &Database, shares: &FairShares) -> usize {
+        let index = self.all.len();
+        self.indexes.insert(database.clone(), index);
+        self.all.push(Partition {
+            database: database.clone(),
+            share: shares.of(database),
+            batches: Batches::default(),
+        });
+        index
+    }
+
+    /// A line was refused: the partition that was made for it goes.
+    fn remove_last_if_empty(&mut self) {
+        let is_newest = self.last + 1 == self.all.len();
+        if is_newest && self.all[self.last].batches.is_empty() {
+            if let Some(partition) = self.all.pop() {
+                self.indexes.remove(&partition.database);
+            }
+            self.last = 0;
+        }
+    }
+}
+
+impl Partition {
+    /// Moves its batches out. Were there any?
+    fn drain(&mut self, to: &mut Vec<(Database, OpenBatch)>) -> bool {
         let lines = self.batches.len();
         if lines == 0 {
             return false;
@@ -61,145 +122,38 @@ impl Partition {
     }
 }
 
-impl Batches {
-    /// How many lines.
-    pub(super) fn len(&self) -> usize {
-        self.open.len() + self.full.iter().map(OpenBatch::len).sum::<usize>()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.full.is_empty()
-    }
-
-    /// Where the next line goes to.
+impl Draft<'_> {
     #[inline]
-    pub(super) fn open(&mut self, spares: &Spares) -> &mut OpenBatch {
-        if self.open.capacity() == 0 {
-            self.begin(spares);
-        }
-        &mut self.open
+    fn partition(&mut self) -> &mut Partition {
+        let Partitions { all, last, .. } = &mut *self.partitions;
+        &mut all[*last]
     }
 
-    #[inline(never)]
-    fn begin(&mut self, spares: &Spares) {
-        self.open = self.next_batch(spares);
-    }
-
-    /// As much is likely to come as the last time.
-    fn next_batch(&self, spares: &Spares) -> OpenBatch {
-        let (bytes, lines) = self.capacity;
-        let spare = (bytes >= pool::LEAST).then(|| spares.take()).flatten();
-        spare.unwrap_or_else(|| OpenBatch::with_capacity(bytes, lines))
-    }
-
-    /// The next line stays.
+    /// Where the line is written.
     #[inline]
-    pub(super) fn keep_line(
-        &mut self,
-        limits: BatchLimits,
-        spares: &Spares,
-        ticket: Option<Ticket>,
-    ) {
-        let bytes = self.open.next_line().line_len();
-        if !self.open.has_room(1, bytes, limits) {
-            self.turn(spares);
-        }
-        self.open.keep_line();
-        if let Some(ticket) = ticket {
-            self.open.attach(ticket);
-        }
+    pub(super) fn line(&mut self) -> &mut LineBuffer {
+        self.partition().batches.next_line()
     }
 
-    /// The next line goes to a batch of its own.
-    #[inline(never)]
-    fn turn(&mut self, spares: &Spares) {
-        self.capacity = self.open.capacity_to_come();
-        let mut next = self.next_batch(spares);
-        self.open.move_line(&mut next);
-        self.full.push(std::mem::replace(&mut self.open, next));
+    /// Does its database hold less than its part of `limit` lines?
+    pub(super) fn is_below_share(&self, limit: usize) -> bool {
+        let Partition { share, batches, .. } = &self.partitions.all[self.partitions.last];
+        share.is_below(limit, batches.len())
     }
 
-    /// Takes all of them out.
-    fn take(&mut self) -> impl Iterator<Item = OpenBatch> {
-        // One that is full says more than the rest does.
-        self.capacity = self.full.first().unwrap_or(&self.open).capacity_to_come();
-        let open = std::mem::take(&mut self.open);
-        self.full.drain(..).chain([open])
+    /// The line stays.
+    #[inline]
+    pub(super) fn keep(mut self, limits: BatchLimits, ticket: Option<Ticket>) {
+        let pool = self.pool;
+        self.partition().batches.keep_line(limits, pool, ticket);
+        std::mem::forget(self);
     }
 }
 
-/// Of more, the thread that records doesn't wait until each has been looked at.
-const MANY: usize = 256;
-
-impl Partitions {
-    pub(super) fn are_many(&self) -> bool {
-        self.all.len() > MANY
-    }
-
-    /// Moves all batches, and removes the partitions that nothing has come to since the last time.
-    pub(super) fn hand_over(&mut self, to: &mut Vec<(Database, OpenBatch)>) {
-        let before = self.all.len();
-        self.all.retain_mut(|partition| partition.hand_over(to));
-        if self.all.len() < before {
-            self.last = 0;
-            self.places.clear();
-            for (place, partition) in self.all.iter().enumerate() {
-                self.places.entry(partition.salt).or_insert(place);
-            }
-        }
-    }
-
-    /// A measurement was refused: its database may have nothing here.
-    pub(super) fn forget_last_if_empty(&mut self) {
-        let is_newest = self.last + 1 == self.all.len();
-        if is_newest && self.all[self.last].batches.is_empty() {
-            if let Some(partition) = self.all.pop()
-                && self.places.get(&partition.salt) == Some(&self.last)
-            {
-                self.places.remove(&partition.salt);
-            }
-            self.last = 0;
-        }
-    }
-
-    #[inline]
-    pub(super) fn of(
-        &mut self,
-        database: &Database,
-        intake: &Intake,
-        known: &KnownSeries,
-    ) -> &mut Partition {
-        if !self.is_at(self.last, database) {
-            let salt = known.salt(database);
-            self.last = match self.find(salt, database) {
-                Some(place) => place,
-                None => self.add(Partition::new(database, intake.shares.of(database), salt)),
-            };
-        }
-        &mut self.all[self.last]
-    }
-
-    #[inline]
-    fn is_at(&self, place: usize, database: &Database) -> bool {
-        let partition = self.all.get(place);
-        partition.is_some_and(|partition| partition.database == *database)
-    }
-
-    #[inline]
-    fn find(&self, salt: u64, database: &Database) -> Option<usize> {
-        let place = *self.places.get(&salt)?;
-        if self.is_at(place, database) {
-            return Some(place);
-        }
-        // Another database with the same salt has the place. That hardly ever happens.
-        (0..self.all.len()).find(|place| self.is_at(*place, database))
-    }
-
-    fn add(&mut self, partition: Partition) -> usize {
-        let place = self.all.len();
-        self.places.entry(partition.salt).or_insert(place);
-        self.all.push(partition);
-        place
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        self.line().take_back();
+        self.partitions.remove_last_if_empty();
     }
 }
 
@@ -207,65 +161,91 @@ impl Partitions {
 mod tests {
     use super::*;
 
-    fn partition(database: &'static str, salt: u64) -> Partition {
-        let database = database.into();
-        let share = crate::ingest::fair_share::FairShares::default().of(&database);
-        Partition::new(&database, share, salt)
+    fn draft<'a>(partitions: &'a mut Partitions, database: &str, pool: &'a Pool) -> Draft<'a> {
+        let database = Database::new(database.to_owned());
+        let mut draft = partitions.draft(&database, &FairShares::default(), pool);
+        draft.line().push_all(b"m f=1 1\n");
+        draft
     }
 
-    /// Two databases with the same salt, and one with another.
+    fn put(partitions: &mut Partitions, database: &str, lines: usize) {
+        let limits = BatchLimits {
+            lines: 1_000,
+            bytes: 1 << 20,
+        };
+        for _ in 0..lines {
+            draft(partitions, database, &Pool::default()).keep(limits, None);
+        }
+    }
+
     fn partitions() -> Partitions {
         let mut partitions = Partitions::default();
-        for (database, salt) in [("a", 1), ("b", 1), ("c", 2)] {
-            partitions.add(partition(database, salt));
+        for database in ["a", "b", "c"] {
+            put(&mut partitions, database, 1);
         }
         partitions
     }
 
-    fn put(partitions: &mut Partitions, place: usize, lines: usize) {
-        let open = partitions.all[place].batches.open(&Spares::default());
-        (0..lines).for_each(|_| open.push(b"m f=1 1\n"));
+    fn drained(partitions: &mut Partitions) -> Vec<(String, usize)> {
+        let mut batches = Vec::new();
+        partitions.drain(&mut batches);
+        let lines = |(database, batch): (Database, OpenBatch)| (database.to_string(), batch.len());
+        batches.into_iter().map(lines).collect()
     }
 
-    fn handed_over(partitions: &mut Partitions) -> Vec<(Database, OpenBatch)> {
-        let mut batches = Vec::new();
-        partitions.hand_over(&mut batches);
-        batches
+    fn of(counts: &[(&str, usize)]) -> Vec<(String, usize)> {
+        let owned = |(database, lines): &(&str, usize)| ((*database).to_owned(), *lines);
+        counts.iter().map(owned).collect()
     }
 
     #[test]
-    fn databases_with_the_same_salt_have_partitions_of_their_own() {
-        let partitions = partitions();
-        let found = [("a", 1), ("b", 1), ("c", 2), ("d", 1), ("a", 3)]
-            .map(|(database, salt)| partitions.find(salt, &database.into()));
-        assert_eq!(found, [Some(0), Some(1), Some(2), None, None]);
+    fn lines_go_to_the_partition_of_their_database() {
+        let mut partitions = partitions();
+        put(&mut partitions, "b", 2);
+        put(&mut partitions, "a", 1);
+        assert_eq!(
+            drained(&mut partitions),
+            of(&[("a", 2), ("b", 3), ("c", 1)])
+        );
     }
 
     #[test]
     fn a_partition_that_nothing_came_to_between_two_drains_is_removed() {
         let mut partitions = partitions();
-        (0..3).for_each(|place| put(&mut partitions, place, 1));
-        assert_eq!(handed_over(&mut partitions).len(), 3);
-        (1..3).for_each(|place| put(&mut partitions, place, 1));
-        assert_eq!(handed_over(&mut partitions).len(), 2);
-        let found = [("a", 1), ("b", 1), ("c", 2)]
-            .map(|(database, salt)| partitions.find(salt, &database.into()));
-        assert_eq!(found, [None, Some(0), Some(1)]);
-        assert!(handed_over(&mut partitions).is_empty() && partitions.all.is_empty());
-        assert!(partitions.places.is_empty());
+        assert_eq!(drained(&mut partitions).len(), 3);
+        put(&mut partitions, "c", 1);
+        put(&mut partitions, "b", 1);
+        assert_eq!(drained(&mut partitions), of(&[("b", 1), ("c", 1)]));
+        assert_eq!((partitions.all.len(), partitions.indexes.len()), (2, 2));
+        put(&mut partitions, "c", 1);
+        assert_eq!(partitions.all.len(), 2, "it is found where it is now");
+        assert_eq!(drained(&mut partitions), of(&[("c", 1)]));
+        assert!(drained(&mut partitions).is_empty() && partitions.all.is_empty());
+        assert!(partitions.indexes.is_empty());
+    }
+
+    #[test]
+    fn a_draft_that_is_dropped_leaves_nothing_behind() {
+        let (mut partitions, pool) = (partitions(), Pool::default());
+        drop(draft(&mut partitions, "b", &pool));
+        drop(draft(&mut partitions, "d", &pool));
+        assert_eq!((partitions.all.len(), partitions.indexes.len()), (3, 3));
+        drop(draft(&mut partitions, "c", &pool));
+        assert_eq!(
+            drained(&mut partitions),
+            of(&[("a", 1), ("b", 1), ("c", 1)])
+        );
     }
 
     #[test]
     fn a_batch_has_memory_for_as_much_as_the_last_one_from_the_start() {
         let mut partitions = partitions();
         let began_with = |partitions: &mut Partitions, lines| {
-            let before = partitions.all[0]
-                .batches
-                .open(&Spares::default())
-                .capacity();
-            put(partitions, 0, lines);
-            let after = partitions.all[0].batches.open.capacity();
-            handed_over(partitions);
+            partitions.all[0].batches.begin(&Pool::default());
+            let before = partitions.all[0].batches.capacity();
+            put(partitions, "a", lines);
+            let after = partitions.all[0].batches.capacity();
+            drained(partitions);
             (before, after)
         };
         began_with(&mut partitions, 100);

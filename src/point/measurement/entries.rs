@@ -65,9 +65,12 @@ impl<V: Value, const N: usize> Entries<V, N> {
     }
 
     /// Sets the value of a key that has been looked at.
-    #[cold]
+    #[inline(never)]
     pub(crate) fn put(&mut self, key: Key, value: V) {
-        self.remove(key.as_str());
+        // Texts are compared only where ranks are the same.
+        if self.iter().any(|(known, _)| known.rank() == key.rank()) {
+            self.remove(key.as_str());
+        }
         if self.used < N {
             self.first[self.used] = (key, value);
             self.used += 1;

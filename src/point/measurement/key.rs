@@ -51,11 +51,6 @@ impl Key {
     }
 
     #[inline]
-    pub(crate) fn text(&self) -> &Cow<'static, str> {
-        &self.text
-    }
-
-    #[inline]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
@@ -86,6 +81,12 @@ impl Key {
     #[inline]
     pub(crate) fn first_bytes(&self) -> [u8; 8] {
         self.rank.to_be_bytes()
+    }
+
+    /// Is it longer than its rank has place for?
+    #[inline]
+    pub(crate) fn is_long(&self) -> bool {
+        self.text.len() > 8
     }
 
     /// Ranks order keys as their texts do, but for those that begin alike.

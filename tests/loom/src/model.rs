@@ -41,7 +41,8 @@ struct Actor {
 
 impl Pipeline {
     fn record(&self, thread: usize, kind: Kind) -> Result<(), Option<Full>> {
-        let put = self.buffers[thread].put(|lines, allowance| {
+        let wake = || _ = self.wakes.fetch_add(1, SeqCst);
+        self.buffers[thread].put(wake, |lines, allowance| {
             let room = allowance.reserve(&self.quota, &self.limits, || false)?;
             let bytes = match kind {
                 Kind::Good => 1,
@@ -51,12 +52,7 @@ impl Pipeline {
             room.commit(bytes, &self.limits, || false)?;
             *lines += 1;
             Ok(())
-        });
-        let (result, wake) = put;
-        if wake {
-            self.wakes.fetch_add(1, SeqCst);
-        }
-        result
+        })
     }
 
     fn takes_wake(&self) -> bool {

@@ -2,38 +2,45 @@ use std::thread;
 
 use super::*;
 use crate::{
-    Database,
-    encode::LineBuffer,
-    ingest::cardinality::Capped,
-    ingest::source::{Source, Writing},
+    Database, Timestamp,
+    encode::{FieldFormat, LineBuffer},
+    ingest::line::{Line, LineSeries},
     point::clock::tests::set_clock_ahead,
 };
 
 /// Is refused in the end; by then another thread has recorded good ones.
 struct Refused<'a> {
     rig: &'a Rig,
-    database: Database,
+    measurement: Measurement,
     good: u64,
     /// Else it is invalid.
     is_too_long: bool,
 }
 
-impl Source for Refused<'_> {
+impl Line for Refused<'_> {
     fn database(&self) -> &Database {
-        &self.database
+        self.measurement.database()
     }
 
-    fn write(&mut self, line: &mut LineBuffer, _: Writing<'_>) -> Result<Capped, RecordError> {
+    fn series(&mut self) -> LineSeries<'_> {
+        self.measurement.series()
+    }
+
+    fn push_fields(&self, _: FieldFormat, line: &mut LineBuffer) -> Result<(), RecordError> {
         line.push_all(&[b'x'; 2_000]);
         thread::scope(|threads| {
             threads.spawn(|| self.rig.record("good", self.good));
         });
         match self.is_too_long {
-            true => Ok(Capped::default()),
+            true => Ok(()),
             false => Err(RecordError::NoFields {
                 measurement: "m".to_owned(),
             }),
         }
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp(1)
     }
 }
 
@@ -41,7 +48,7 @@ impl Rig {
     fn record_refused_beside(&self, good: u64, is_too_long: bool) {
         let mut refused = Refused {
             rig: self,
-            database: "bad".into(),
+            measurement: Measurement::new("bad", "m").field("f", 1),
             good,
             is_too_long,
         };

@@ -4,30 +4,30 @@ use super::record::Record;
 
 /// The record of a request, wherever that is; or none, if it is not recorded.
 ///
-/// It is handed on from the call to the future, to the response and its body, and actix-web moves
-/// those several times. So it stays in one place, and that is used again.
+/// A record is handed on from the call to the future, to the response and its body, and actix-web
+/// moves those several times. So the record stays where it is, in memory that is used again.
 #[derive(Debug)]
-pub(super) struct Held(Option<Place>);
+pub(super) struct PooledRecord(Option<Memory>);
 
-type Place = Box<Option<Record>>;
+type Memory = Box<Option<Record>>;
 
-/// So many places are kept by a thread.
+/// Maximum number of records whose memory a thread keeps.
 const KEPT: usize = 256;
 
 thread_local! {
-    static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Held {
+impl PooledRecord {
     pub(super) fn none() -> Self {
         Self(None)
     }
 
     pub(super) fn new(record: Record) -> Self {
-        let free = PLACES.try_with(|places| places.borrow_mut().pop());
-        let mut place = free.ok().flatten().unwrap_or_default();
-        *place = Some(record);
-        Self(Some(place))
+        let free = POOL.try_with(|pool| pool.borrow_mut().pop());
+        let mut memory = free.ok().flatten().unwrap_or_default();
+        *memory = Some(record);
+        Self(Some(memory))
     }
 
     #[inline]
@@ -49,17 +49,17 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for PooledRecord {
     fn drop(&mut self) {
-        let Some(mut place) = self.0.take() else {
+        let Some(mut memory) = self.0.take() else {
             return;
         };
         // This records it.
-        drop(place.take());
-        _ = PLACES.try_with(|places| {
-            let mut places = places.borrow_mut();
-            if places.len() < KEPT {
-                places.push(place);
+        drop(memory.take());
+        _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < KEPT {
+                pool.push(memory);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! The memory of measurements that are recorded, for those to come.
 //!
 //! Most are recorded by the thread that makes them. Those that are sent to the buffer actor come to
-//! an end on its thread, which makes none: it hands their memory back, many at a time. (If it freed
+//! an end on its thread, which makes none: it returns their memory, many at a time. (If it freed
 //! it, the two threads would queue for the allocator.)
 
 use std::{
@@ -23,7 +23,7 @@ const RETURNED: usize = 1_024;
 type Memory = Vec<Box<Contents>>;
 
 thread_local! {
-    static STOCK: RefCell<Memory> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Memory> = const { RefCell::new(Vec::new()) };
 }
 
 static FOR_ALL: Mutex<Memory> = Mutex::new(Vec::new());
@@ -34,22 +34,22 @@ static IS_ANY: AtomicBool = AtomicBool::new(false);
 /// The memory of a measurement that is no more, if there is some at once.
 #[inline]
 pub(super) fn take() -> Option<Box<Contents>> {
-    let take = |stock: &RefCell<Memory>| {
-        let mut stock = stock.borrow_mut();
-        if stock.is_empty() && IS_ANY.load(Relaxed) {
-            refill(&mut stock);
+    let take = |pool: &RefCell<Memory>| {
+        let mut pool = pool.borrow_mut();
+        if pool.is_empty() && IS_ANY.load(Relaxed) {
+            refill(&mut pool);
         }
-        stock.pop()
+        pool.pop()
     };
-    // A thread that is ending has no stock any more.
-    STOCK.try_with(take).ok()?
+    // A thread that is ending has no pool any longer.
+    POOL.try_with(take).ok()?
 }
 
 #[cold]
-fn refill(stock: &mut Memory) {
+fn refill(pool: &mut Memory) {
     if let Some(mut for_all) = FOR_ALL.try_lock() {
         let from = for_all.len().saturating_sub(AT_ONCE);
-        stock.extend(for_all.drain(from..));
+        pool.extend(for_all.drain(from..));
         IS_ANY.store(from > 0, Relaxed);
     }
 }
@@ -57,19 +57,19 @@ fn refill(stock: &mut Memory) {
 /// Keeps memory that holds nothing any more.
 #[inline]
 pub(super) fn keep(contents: Box<Contents>) {
-    let keep = |stock: &RefCell<Memory>| {
-        let mut stock = stock.borrow_mut();
-        stock.push(contents);
-        if stock.len() > KEPT {
-            hand_back(&mut stock);
+    let keep = |pool: &RefCell<Memory>| {
+        let mut pool = pool.borrow_mut();
+        pool.push(contents);
+        if pool.len() > KEPT {
+            return_some(&mut pool);
         }
     };
-    _ = STOCK.try_with(keep);
+    _ = POOL.try_with(keep);
 }
 
 #[cold]
-fn hand_back(stock: &mut Memory) {
-    let surplus = stock.drain(KEPT - AT_ONCE..);
+fn return_some(pool: &mut Memory) {
+    let surplus = pool.drain(KEPT - AT_ONCE..);
     if let Some(mut for_all) = FOR_ALL.try_lock()
         && for_all.len() < RETURNED
     {
@@ -89,14 +89,14 @@ mod tests {
         (0..count).map(|_| Measurement::new("db", "m").0).collect()
     }
 
-    fn stock() -> usize {
-        STOCK.with_borrow(Vec::len)
+    fn pool() -> usize {
+        POOL.with_borrow(Vec::len)
     }
 
     #[test]
     fn what_one_thread_keeps_another_takes() {
         memory(4 * KEPT).into_iter().for_each(keep);
-        assert!((1..=KEPT).contains(&stock()));
+        assert!((1..=KEPT).contains(&pool()));
         let other = thread::spawn(|| {
             // Other tests take some too, and the lock may be theirs just now.
             (0..100_000).any(|_| take().is_some())
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn not_more_is_kept_than_is_worth_it() {
         memory(4 * RETURNED).into_iter().for_each(keep);
-        assert!(stock() <= KEPT);
+        assert!(pool() <= KEPT);
         assert!(FOR_ALL.lock().len() < RETURNED + KEPT);
     }
 }

@@ -1,0 +1,186 @@
+mod builder;
+mod point;
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+pub use self::{
+    builder::SeriesBuilder,
+    point::{Point, PointTimer},
+};
+use super::{INSTALLED, Influx};
+use crate::{
+    Database, Measurement, RecordError, TagValue, Timestamp, influx::shared::Shared,
+    ingest::prepared::PreparedSeries, point::measurement::Contents,
+};
+
+type Str = Cow<'static, str>;
+
+/// A database, a measurement's name and tags, checked and encoded once, for recording many points.
+///
+/// For series that a program records again and again: keep a `Series` in a struct, a map or an
+/// actor, and a [point](Self::point) costs little more than its fields. Cloning is cheap, and any
+/// thread can use it. A [`Measurement`] does the same for what is recorded once.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use actix_influxdb::{Config, Influx};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let influx = Influx::start(Config::from_env()?)?;
+/// let _guard = influx.guard(Duration::from_secs(10));
+/// let logins = influx.series("example", "login").tag("method", "oauth").build()?;
+/// for ms in [12.5, 9.0] {
+///     logins.point().field("ms", ms).record()?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Base tags are part of the series and follow [`Influx::update`]. The cardinality guard
+/// ([`Config::max_tag_values`](crate::Config::max_tag_values)) is asked when a series is built, and
+/// again after an update: a value beyond the budget is `_other` in the series, and each point
+/// counts it in [`Stats::tags_capped`](crate::Stats::tags_capped).
+///
+/// A series keeps no pipeline alive. After the shutdown recording returns
+/// [`RecordError::Stopping`].
+#[derive(Clone)]
+pub struct Series(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    prepared: PreparedSeries,
+}
+
+impl Influx {
+    /// Begins a [`Series`]: what many points have in common, checked and encoded once.
+    ///
+    /// ```
+    /// # fn example(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::RecordError> {
+    /// let logins = influx.series("example", "login").tag("method", "oauth").build()?;
+    /// logins.point().field("ms", 12.5).record()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn series(&self, database: impl Into<Database>, name: impl Into<Str>) -> SeriesBuilder {
+        SeriesBuilder::new(Some(&self.0.shared), database.into(), name.into())
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Influx {
+    pub(crate) fn record_line(
+        &self,
+        mut line: impl crate::ingest::line::Line,
+    ) -> Result<(), RecordError> {
+        let shared = &self.0.shared;
+        shared.recorded(shared.intake.record(&mut line, None))
+    }
+}
+
+/// Begins a [`Series`] of the [installed](Influx::install) pipeline. Where none is installed,
+/// [`build`](SeriesBuilder::build) returns [`RecordError::NotInstalled`].
+///
+/// ```
+/// # fn example() -> Result<(), actix_influxdb::RecordError> {
+/// let logins = actix_influxdb::series("example", "login").tag("method", "oauth").build()?;
+/// logins.point().field("ms", 12.5).record()?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn series(database: impl Into<Database>, name: impl Into<Str>) -> SeriesBuilder {
+    let shared = INSTALLED.get().map(|influx| &influx.0.shared);
+    SeriesBuilder::new(shared, database.into(), name.into())
+}
+
+impl Series {
+    /// The series of a measurement, whose fields and timestamp make no difference.
+    #[cfg(feature = "middleware")]
+    pub(crate) fn of(influx: &Influx, measurement: Measurement) -> Result<Self, RecordError> {
+        Self::new(&influx.0.shared, measurement.0)
+    }
+
+    fn new(shared: &Arc<Shared>, definition: Box<Contents>) -> Result<Self, RecordError> {
+        let prepared = shared.intake.prepare(definition)?;
+        let shared = Arc::clone(shared);
+        Ok(Self(Arc::new(Inner { shared, prepared })))
+    }
+
+    /// Begins a point of this series, stamped now, with no fields yet.
+    ///
+    /// A point needs a field before it is [recorded](Point::record).
+    #[inline]
+    pub fn point(&self) -> Point<'_> {
+        Point::new(self, Timestamp::now())
+    }
+
+    /// Builds the series that has one more tag, or another value of a tag that this one has.
+    ///
+    /// ```
+    /// # fn example(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::RecordError> {
+    /// let jobs = influx.series("example", "job").tag("queue", "mail").build()?;
+    /// let failed = jobs.with_tag("outcome", "failed")?;
+    /// failed.point().field("count", 1).record()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The key is not valid, as for [`SeriesBuilder::build`].
+    pub fn with_tag(
+        &self,
+        key: impl Into<Str>,
+        value: impl Into<TagValue>,
+    ) -> Result<Self, RecordError> {
+        let (key, TagValue(value)) = (key.into(), value.into());
+        let mut definition = Box::new(self.definition().clone());
+        definition.tags.set(key, value);
+        Self::new(&self.0.shared, definition)
+    }
+
+    /// The database that points of this series go to.
+    pub fn database(&self) -> &Database {
+        &self.definition().database
+    }
+
+    /// The measurement's name, as it was given.
+    pub fn name(&self) -> &str {
+        &self.definition().name
+    }
+
+    /// The tags as keys and values, in the order in which they were set. Without base tags, and as
+    /// they were given: what the cardinality guard replaces is not seen here.
+    pub fn tags(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        let tags = self.definition().tags.iter();
+        tags.map(|(key, value)| (key.as_str(), &**value))
+    }
+
+    fn definition(&self) -> &Contents {
+        self.0.prepared.definition()
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Tags<'a>(&'a Series);
+
+        impl fmt::Debug for Tags<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_map().entries(self.0.tags()).finish()
+            }
+        }
+
+        f.debug_struct("Series")
+            .field("database", self.database())
+            .field("name", &self.name())
+            .field("tags", &Tags(self))
+            .finish()
+    }
+}
+
+/// The series of a measurement, without its fields.
+fn definition(database: Database, name: Str) -> Box<Contents> {
+    // The timestamp is never looked at.
+    Measurement::at(Timestamp(0), database, name).0
+}

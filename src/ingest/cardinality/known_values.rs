@@ -1,0 +1,169 @@
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use foldhash::fast::RandomState;
+
+use crate::point::measurement::Contents;
+
+/// The tag values that one thread buffer need not ask the guard about again: so that what all
+/// threads share is asked only for a value that is new to a thread.
+///
+/// They are remembered as 64-bit hashes: see [`Cardinality`](super::Cardinality) on why two with
+/// the same hash do no harm.
+#[derive(Debug, Default)]
+pub(crate) struct KnownValues {
+    hash: RandomState,
+    /// A hash is at the place that its lowest bits name, or at the first one after that which was
+    /// free. A power of two of places, at most three quarters of which are used.
+    places: Vec<u64>,
+    count: usize,
+}
+
+/// Stands where there is no hash.
+const FREE: u64 = 0;
+
+/// So many places take 1 MiB (half as much more while they are filled). When they are used,
+/// everything is forgotten at once, and learnt again: whatever strangers send, it does not grow.
+const MAX_PLACES: usize = 128 << 10;
+
+const MIN_PLACES: usize = 256;
+
+impl KnownValues {
+    /// Are all values of the point's tags known?
+    #[inline]
+    pub(crate) fn contain_all_of(&self, point: &Contents) -> bool {
+        hashes(&self.hash, point).all(|hash| self.contains(hash))
+    }
+
+    /// The values of the point's tags have been let through.
+    pub(crate) fn learn(&mut self, point: &Contents) {
+        let hasher = self.hash.clone();
+        for hash in hashes(&hasher, point) {
+            if !self.contains(hash) {
+                self.make_room();
+                insert(&mut self.places, hash);
+                self.count += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn contains(&self, hash: u64) -> bool {
+        let mask = self.places.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        loop {
+            match self.places.get(at) {
+                Some(known) if *known == hash => return true,
+                // Some are always free.
+                Some(&FREE) | None => return false,
+                Some(_) => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        let places = self.places.len();
+        if self.count < places / 4 * 3 {
+            return;
+        }
+        if places == MAX_PLACES {
+            return self.forget();
+        }
+        let more = vec![FREE; (2 * places).max(MIN_PLACES)];
+        let known = std::mem::replace(&mut self.places, more);
+        for hash in known.into_iter().filter(|hash| *hash != FREE) {
+            insert(&mut self.places, hash);
+        }
+    }
+
+    /// What is guarded, and how, may change.
+    pub(crate) fn forget(&mut self) {
+        self.places.fill(FREE);
+        self.count = 0;
+    }
+}
+
+/// There is a place that is free.
+fn insert(places: &mut [u64], hash: u64) {
+    let mask = places.len() - 1;
+    let mut at = hash as usize & mask;
+    while places[at] != FREE {
+        at = (at + 1) & mask;
+    }
+    places[at] = hash;
+}
+
+/// Of each tag, together with its database and measurement.
+#[inline]
+fn hashes<'a>(hash: &'a RandomState, point: &'a Contents) -> impl Iterator<Item = u64> + 'a {
+    let mut scope = hash.build_hasher();
+    scope.write(point.database.name.as_bytes());
+    if let Some(policy) = &point.database.retention_policy {
+        scope.write_u8(1);
+        scope.write(policy.as_bytes());
+    }
+    scope.write(point.name.as_bytes());
+    point.tags.iter().map(move |(key, value)| {
+        let mut hasher = scope.clone();
+        match key.is_long() {
+            true => hasher.write(key.as_str().as_bytes()),
+            false => hasher.write_u64(key.rank()),
+        }
+        hasher.write(value.as_bytes());
+        hasher.finish().max(FREE + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Measurement};
+
+    #[test]
+    fn a_value_is_known_for_its_database_policy_measurement_and_key_only() {
+        let mut known = KnownValues::default();
+        let week = || Database::new("db").retention_policy("week");
+        let point = |database: Database, name, key| Measurement::new(database, name).tag(key, "x");
+        known.learn(&point("db".into(), "m", "k").0);
+        assert!(known.contain_all_of(&point("db".into(), "m", "k").0));
+        for other in [
+            point("other".into(), "m", "k"),
+            point(week(), "m", "k"),
+            point("db".into(), "n", "k"),
+            point("db".into(), "m", "l"),
+            point("db".into(), "m", "k_that_is_long"),
+            point("db".into(), "m", "k").tag("k", "y"),
+            point("db".into(), "m", "k").tag("l", "x"),
+        ] {
+            assert!(!known.contain_all_of(&other.0), "{other:?}");
+        }
+        known.forget();
+        assert!(!known.contain_all_of(&point("db".into(), "m", "k").0));
+    }
+
+    #[test]
+    fn keys_that_begin_alike_are_told_apart() {
+        let mut known = KnownValues::default();
+        let point = |key: &'static str| Measurement::new("db", "m").tag(key, "x");
+        let keys = ["abcdefgh", "abcdefghi", "abcdefghj", "abcdefg"];
+        for (at, key) in keys.into_iter().enumerate() {
+            assert!(!known.contain_all_of(&point(key).0), "{key}");
+            known.learn(&point(key).0);
+            assert_eq!(known.count, at + 1);
+        }
+    }
+
+    #[test]
+    fn ever_new_values_are_forgotten() {
+        let mut known = KnownValues::default();
+        let mut largest = 0;
+        for number in 0..=MAX_PLACES {
+            let point = Measurement::new("db", "m").tag("k", number);
+            known.learn(&point.0);
+            assert!(known.contain_all_of(&point.0));
+            largest = largest.max(known.places.capacity());
+            point.recycle();
+        }
+        assert_eq!(known.count, MAX_PLACES + 1 - MAX_PLACES / 4 * 3);
+        assert!(largest <= MAX_PLACES, "{largest}");
+    }
+}

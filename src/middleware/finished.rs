@@ -1,0 +1,151 @@
+use std::{net::IpAddr, rc::Rc, time::Duration};
+
+use actix_web::dev::ServiceRequest;
+
+use super::{
+    forwarded, ip_text,
+    options::{CorrelationId, Options, Placement},
+    request_measurement::RequestMeasurement,
+    route::{Ending, Route},
+    text,
+};
+use crate::{Influx, Measurement, Point, RecordError, Series, Timestamp};
+
+/// All that is known of a request when it is over.
+#[derive(Debug)]
+pub(super) struct FinishedRequest {
+    pub(super) timestamp: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) route: Rc<Route>,
+    pub(super) ending: Ending,
+    /// The time to the first byte, and the bytes of body, if there was a response.
+    pub(super) head: Option<(Duration, u64)>,
+    pub(super) remote_ip: Option<Address>,
+    pub(super) correlation_id: Option<CorrelationId>,
+    pub(super) additions: Option<RequestMeasurement>,
+}
+
+/// A client's address.
+#[derive(Debug)]
+pub(super) enum Address {
+    /// Of the connection. It is text only when it is needed.
+    Peer(IpAddr),
+    /// As a proxy has it.
+    Forwarded(String),
+}
+
+impl Address {
+    /// The address of a request, if it is wanted.
+    pub(super) fn of(request: &ServiceRequest, options: &Options) -> Option<Self> {
+        if options.remote_ip == Placement::Omit {
+            return None;
+        }
+        if options.trust_forwarded
+            && let Some(address) = forwarded::client(request.headers())
+        {
+            let address = text::clean(address.as_bytes());
+            return (!address.is_empty()).then(|| Self::Forwarded(address.into_owned()));
+        }
+        // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.
+        let peer = request.peer_addr()?.ip().to_canonical();
+        Some(Self::Peer(peer))
+    }
+
+    #[inline]
+    fn with_text(&self, then: impl FnOnce(&str)) {
+        match self {
+            Self::Peer(ip) => ip_text::with_text(*ip, then),
+            Self::Forwarded(text) => then(text),
+        }
+    }
+}
+
+/// What a field of a request's line holds; or a tag, where the options say so.
+enum Value<'a> {
+    Seconds(Duration),
+    Bytes(u64),
+    Weight(f64),
+    Text(&'a str),
+}
+
+impl FinishedRequest {
+    /// Is the request to be recorded?
+    pub(super) fn is_included(&self, options: &Options) -> bool {
+        options.includes_status(self.ending.status)
+            && !self.additions.as_ref().is_some_and(|it| it.is_skipped())
+    }
+
+    /// As a point of the route's series, if its tags are those of the route and the ending; else
+    /// as a measurement of its own.
+    pub(super) fn record(self, options: &Options, influx: &Influx) -> Result<(), RecordError> {
+        if self.has_tags_of_route_only(options)
+            && let Ok(series) = self.route.series(self.ending, options, influx)
+        {
+            return self.to_point(&series, options).record();
+        }
+        influx.record(self.into_measurement(options))
+    }
+
+    fn has_tags_of_route_only(&self, options: &Options) -> bool {
+        let is_tag = |placement| placement == Placement::Tag;
+        self.additions.is_none() && !is_tag(options.remote_ip) && !is_tag(options.correlation_id)
+    }
+
+    /// What the line of a request holds beside the tags of its route: the one list of it.
+    #[inline]
+    fn each_value(
+        &self,
+        options: &Options,
+        mut set: impl FnMut(Placement, &'static str, Value<'_>),
+    ) {
+        let field = Placement::Field;
+        set(field, "duration", Value::Seconds(self.duration));
+        if let Some((first_byte, sent)) = self.head {
+            if options.time_to_first_byte {
+                set(field, "time_to_first_byte", Value::Seconds(first_byte));
+            }
+            if options.content_length {
+                set(field, "content_length", Value::Bytes(sent));
+            }
+        }
+        if let Some(address) = &self.remote_ip {
+            address.with_text(|text| set(options.remote_ip, "remote_ip", Value::Text(text)));
+        }
+        if let Some(id) = &self.correlation_id {
+            let text = id.text();
+            set(options.correlation_id, "correlation_id", Value::Text(&text));
+        }
+        if let Some(rate) = options.sample {
+            set(field, "weight", Value::Weight(rate.recip()));
+        }
+    }
+
+    fn to_point<'a>(&self, series: &'a Series, options: &Options) -> Point<'a> {
+        let mut point = Point::new(series, self.timestamp);
+        self.each_value(options, |_, key, value| match value {
+            Value::Seconds(value) => point.set_seconds(key, value),
+            Value::Bytes(value) => point.set_field(key, value),
+            Value::Weight(value) => point.set_field(key, value),
+            Value::Text(value) => point.set_text(key, value),
+        });
+        point
+    }
+
+    fn into_measurement(self, options: &Options) -> Measurement {
+        let (database, name) = (options.database.clone(), options.measurement.clone());
+        let mut measurement = Measurement::at(self.timestamp, database, name);
+        self.route.set_tags(self.ending, options, &mut measurement);
+        self.each_value(options, |placement, key, value| match (placement, value) {
+            (Placement::Omit, _) => {}
+            (_, Value::Seconds(value)) => measurement.set_field(key, value),
+            (_, Value::Bytes(value)) => measurement.set_field(key, value),
+            (_, Value::Weight(value)) => measurement.set_field(key, value),
+            (Placement::Field, Value::Text(value)) => measurement.set_field(key, value.to_owned()),
+            (Placement::Tag, Value::Text(value)) => measurement.set_tag(key, value.to_owned()),
+        });
+        if let Some(additions) = self.additions {
+            additions.add_to(&mut measurement);
+        }
+        measurement
+    }
+}
