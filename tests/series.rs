@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_influxdb::{
-    Config, Delivery, FieldValue, Influx, RecordError, Series, series,
+    Config, Delivery, FieldValue, Influx, RecordError, Series, Timestamp, series,
     testing::{FakeInflux, Point},
 };
 use support::pipeline::{LONG, quiet, settled};
@@ -39,8 +39,13 @@ async fn points_have_the_tags_of_their_series_and_fields_and_timestamps_of_their
         .tag("method", "oauth")
         .build()
         .unwrap();
-    logins.point().field("n", 1).timestamp(7).record().unwrap();
-    let mut second = logins.point().timestamp(8);
+    logins
+        .point()
+        .field("n", 1)
+        .timestamp(Timestamp::from_nanos(7))
+        .record()
+        .unwrap();
+    let mut second = logins.point().timestamp(Timestamp::from_nanos(8));
     second.set_field("n", "replaced");
     second.set_field("text", "a\"b");
     second
@@ -230,7 +235,10 @@ async fn invalid_names_fail_when_a_series_is_built_and_invalid_points_are_counte
         series.point().field("n", f64::INFINITY),
         series.point().field("", 1).field("n", 1),
         series.point().field("n", 1).field("time", 1),
-        series.point().field("n", 1).timestamp(i64::MAX),
+        series
+            .point()
+            .field("n", 1)
+            .timestamp(Timestamp::from_nanos(i64::MAX)),
     ] {
         let error = point.record().unwrap_err();
         assert!(error.is_invalid(), "{error}");
