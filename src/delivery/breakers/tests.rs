@@ -284,6 +284,8 @@ fn another_endpoint_is_used_while_the_first_is_out_of_service() {
     let mut world = World::new(3);
     assert_eq!(world.breakers.current(), 0);
     world.fail("a", Scope::Endpoint);
+    assert_eq!(world.breakers.endpoint_outage(0), Some((world.now, 1)));
+    assert_eq!(world.breakers.endpoint_outage(1), None);
     assert_eq!(world.endpoint("a"), Some(1));
     assert_eq!(world.breakers.current(), 1);
     world.fail("a", Scope::Endpoint);
