@@ -41,7 +41,7 @@ async fn an_end_does_not_wait_for_a_server_that_was_never_there() {
         for words in [
             "delivery has ended with 3 measurements undelivered (3 of db): no server was ever there",
             &urls.replace(',', " or "),
-            "is it started, and is the URL right?",
+            "is the server running, and is the URL right?",
         ] {
             assert!(lines[0].text.contains(words), "{lines:#?}");
         }
