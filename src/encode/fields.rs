@@ -1,4 +1,4 @@
-use super::{LineBuffer, digits, invalid, text::Part};
+use super::{LineBuffer, invalid, text::Part};
 use crate::{
     FieldValue, NameKind, RecordError,
     point::measurement::{Contents, Key},
@@ -128,7 +128,7 @@ pub(super) fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
 pub(super) fn push_seconds(line: &mut LineBuffer, value: std::time::Duration) {
     let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
     let mut text = *b"0.000000000";
-    let eight = digits::padded(u64::from(nanoseconds / 10));
+    let eight = super::digits::padded(u64::from(nanoseconds / 10));
     text[2..10].copy_from_slice(&eight.to_le_bytes());
     text[10] = b'0' + (nanoseconds % 10) as u8;
     let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
