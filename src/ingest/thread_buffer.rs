@@ -14,6 +14,7 @@ use crate::{
         line::{Line, LineSeries},
         quota::Quota,
         reservation::Allowance,
+        series_cache::SeriesCache,
         settings::{Admission, Settings},
         wakeup::Guarded,
     },
@@ -31,6 +32,7 @@ struct Contents {
     tally: Tally,
     partitions: Partitions,
     known_values: KnownValues,
+    series: SeriesCache,
 }
 
 impl ThreadBuffer {
@@ -40,6 +42,7 @@ impl ThreadBuffer {
             tally: Tally::default(),
             partitions: Partitions::default(),
             known_values: KnownValues::default(),
+            series: SeriesCache::default(),
         }))
     }
 
@@ -95,6 +98,7 @@ impl ThreadBuffer {
         self.0.look(|contents, _| {
             contents.settings = Arc::clone(settings);
             contents.known_values.forget();
+            contents.series.forget();
         });
     }
 
@@ -164,7 +168,7 @@ impl Contents {
             line,
             draft.line(),
             settings,
-            &mut self.known_values,
+            (&mut self.known_values, &mut self.series),
             &intake.cardinality,
         )?;
         if capped.is_news {
@@ -187,31 +191,40 @@ fn push_line(
     line: &mut impl Line,
     to: &mut LineBuffer,
     settings: &Settings,
-    known: &mut KnownValues,
+    (known, cache): (&mut KnownValues, &mut SeriesCache),
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {
     let encoder = &settings.encoder;
     let capped = match line.series() {
         LineSeries::Prepared(series) => series.push(settings, cardinality, to)?,
-        LineSeries::New(point) => {
-            let mut capped = Capped::default();
-            if let Some(budget) = settings.tag_values
-                && !known.contain_all_of(point)
-            {
-                capped = match cardinality.cap_again(point, budget) {
-                    Some(capped) => capped,
-                    None => {
-                        // What is invalid uses no budget.
-                        encoder.encode(point, to)?;
-                        to.take_back();
-                        cardinality.cap(point, budget)
-                    }
-                };
-                known.learn(point);
+        LineSeries::New(point) => match cache.get(point) {
+            Some(part) => {
+                to.push_all(part);
+                Capped::default()
             }
-            encoder.push_series(point, to)?;
-            capped
-        }
+            None => {
+                let mut capped = Capped::default();
+                if let Some(budget) = settings.tag_values
+                    && !known.contain_all_of(point)
+                {
+                    capped = match cardinality.cap_again(point, budget) {
+                        Some(capped) => capped,
+                        None => {
+                            // What is invalid uses no budget.
+                            encoder.encode(point, to)?;
+                            to.take_back();
+                            cardinality.cap(point, budget)
+                        }
+                    };
+                    known.learn(point);
+                }
+                encoder.push_series(point, to)?;
+                if capped.values == 0 {
+                    cache.learn(to.line());
+                }
+                capped
+            }
+        },
         #[cfg(feature = "testing")]
         LineSeries::Raw(line) => {
             to.push_all(line.as_bytes());
