@@ -21,7 +21,6 @@ mod influxdb3;
 mod limit;
 pub mod ours;
 mod questdb;
-#[cfg(feature = "series")]
 mod series;
 
 /// What is compared, in the order of the tables.
@@ -107,8 +106,7 @@ impl Client {
     /// Some keep all series prepared.
     pub fn is_for(self, workload: &Workload) -> bool {
         match self {
-            Self::Series => cfg!(feature = "series") && workload.is_prepared(),
-            Self::LimitSeries => workload.is_prepared(),
+            Self::LimitSeries | Self::Series => workload.is_prepared(),
             _ => true,
         }
     }
@@ -137,10 +135,7 @@ pub fn run(arguments: &ClientArguments) -> Result<()> {
     }
     match arguments.client {
         Client::LimitSeries => choose::<limit::Prepared>(arguments),
-        #[cfg(feature = "series")]
         Client::Series => choose::<series::Kept>(arguments),
-        #[cfg(not(feature = "series"))]
-        Client::Series => bail!("built without the feature `series`"),
         Client::Limit => choose::<limit::Escaped>(arguments),
         Client::Ours => choose::<ours::Ours>(arguments),
         Client::OursActor => choose::<do_send::DoSend>(arguments),

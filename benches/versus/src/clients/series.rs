@@ -56,7 +56,7 @@ impl Tags for actix_influxdb::SeriesBuilder {
     }
 }
 
-impl Fields for actix_influxdb::SeriesPoint<'_> {
+impl Fields for actix_influxdb::Point<'_> {
     type Error = Infallible;
 
     #[inline(always)]

@@ -132,7 +132,8 @@ impl Numbers {
     /// Each series has tags of its own, as long as there are at most 240 for a host.
     pub(super) fn new(seconds: f64, count: u32, series: usize, hosts: usize) -> Self {
         let digit = |number: usize, of: &[&str]| (number % of.len()) as u8;
-        let rest = series / hosts;
+        // So that the hosts differ in the rest too where each is of one series only.
+        let rest = series / hosts + series % hosts;
         Self {
             seconds,
             count,
