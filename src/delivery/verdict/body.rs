@@ -86,8 +86,19 @@ impl<'a> Body<'a> {
         match subject(words) {
             // Of a page only its title is known: it is no evidence against lines.
             Some(Subject::Lines) if self.is_web_page() => None,
+            Some(Subject::Lines) if self.struck_lines_only() => Some(Subject::Server),
             subject => subject,
         }
+    }
+
+    /// Does InfluxDB 3 list lines, but each for a trouble of its own?
+    fn struck_lines_only(&self) -> bool {
+        let items = self.json.and_then(|json| json.get("data")?.as_array());
+        let is_trouble = |item: &Value| {
+            let text = item.get("error_message").and_then(Value::as_str);
+            text.is_some_and(|text| subject(&own_words(text)) == Some(Subject::Server))
+        };
+        items.is_some_and(|items| !items.is_empty() && items.iter().all(is_trouble))
     }
 
     /// Status and text, on one line, bounded.

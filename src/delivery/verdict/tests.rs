@@ -233,6 +233,10 @@ fn the_servers_own_trouble_is_kept_whatever_its_status() {
             400,
             r#"{"code":"invalid","message":"write buffer error: error from wal: x"}"#,
         ),
+        (
+            400,
+            r#"{"error":"partial write of line protocol occurred","data":[{"line_number":1,"error_message":"error from wal: x"}]}"#,
+        ),
     ] {
         assert_eq!(
             kept(of(status, body)),
