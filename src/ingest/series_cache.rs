@@ -23,7 +23,7 @@ pub(crate) struct SeriesCache {
     bytes: Vec<u8>,
     /// Of series that were asked for once, by the lowest bits of their hashes: most of those that
     /// strangers make never come again.
-    seen: Vec<u32>,
+    seen: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +42,8 @@ const MAX_BYTES: usize = 512 << 10;
 const MAX_LEN: usize = 1 << 10;
 
 const MIN_PLACES: usize = 256;
-const SEEN: usize = 4 << 10;
+/// Two that have the same place keep each other from being kept: so there are many, of two bytes.
+const SEEN: usize = 64 << 10;
 
 /// Stand between texts: no byte of UTF-8.
 const KEY: u8 = 0xfd;
@@ -79,7 +80,10 @@ impl SeriesCache {
         if self.seen.is_empty() {
             self.seen = vec![0; SEEN];
         }
-        let (at, mark) = (self.key_hash as usize % SEEN, (self.key_hash >> 32) as u32);
+        let (at, mark) = (
+            self.key_hash as usize % SEEN,
+            (self.key_hash >> 48) as u16 | 1,
+        );
         if std::mem::replace(&mut self.seen[at], mark) != mark {
             return;
         }
