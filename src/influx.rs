@@ -12,7 +12,7 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, RecordError,
+    Config, ConfigError, Delivery, Event, FlushReport, Health, Measurement, PingError, RecordError,
     ServerInfo, ShutdownReport, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
@@ -289,6 +289,25 @@ impl Influx {
     /// ```
     pub fn stats(&self) -> Stats {
         self.0.shared.stats()
+    }
+
+    /// Says whether measurements arrive, and if not, since when and why. Asks no server: all that it tells is
+    /// known from the last requests.
+    ///
+    /// For a page or a log, not for a decision to restart: the program is alive while its database is down,
+    /// and a restart loses what is pending. `examples/health.rs` shows it at `/healthz`.
+    ///
+    /// ```
+    /// # fn show(influx: &actix_influxdb::Influx) {
+    /// let health = influx.health();
+    /// println!("{health}"); // down: 12 pending for 3s, never stored anything; http://…
+    /// for database in &health.databases_down {
+    ///     println!("{}: {}", database.database, database.outage.reason);
+    /// }
+    /// # }
+    /// ```
+    pub fn health(&self) -> Health {
+        self.0.shared.health()
     }
 
     /// Returns the configuration in force.

@@ -66,6 +66,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
+//! | `serde` | no | `Serialize` for [`Stats`] and [`Health`], for a page of JSON |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -118,10 +119,11 @@ pub use point::{
 };
 pub use stats::{
     event::Event,
-    health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
+    health::{DatabaseOutage, EndpointOutage, Health, HealthStatus},
     ledger::{Dropped, Places, Stats},
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
+    servers::{BreakerState, DatabaseStats, EndpointStats, LastFailure, Outage},
 };
 
 /// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.

@@ -9,7 +9,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, Delivery, DropReason, FlushReport, RecordError, ShutdownReport, Stats,
+    Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, RecordError,
+    ShutdownReport, Stats,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -17,14 +18,14 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{health::Health, report::Ticket},
+    stats::{books::Books, health::Servers, ledger::Places, report::Ticket},
 };
 
 /// The state that a handle and the actors of its pipeline share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
-    pub(crate) health: Health,
+    pub(crate) health: Books,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
     pub(crate) home: Home,
@@ -43,7 +44,7 @@ impl Shared {
         Self {
             intake: Intake::new(Settings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
-            health: Health::default(),
+            health: Books::default(),
             turn: Turn::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
@@ -56,11 +57,47 @@ impl Shared {
     /// A snapshot of the ledger, with the health of endpoints and databases.
     pub(crate) fn stats(&self) -> Stats {
         let (endpoints, databases) = self.health.snapshot();
+        let ledger = self.intake.stats();
         Stats {
             endpoints,
             databases,
-            ..self.intake.stats()
+            health: self.health_with(&ledger),
+            ..ledger
         }
+    }
+
+    /// The snapshot that follows from [`set_end`](Self::set_end), which is about to be called with it.
+    pub(crate) fn stats_of_the_end(&self) -> Stats {
+        let mut stats = self.stats();
+        stats.health.status = HealthStatus::Stopped;
+        stats.health.recording = false;
+        stats
+    }
+
+    /// Whether measurements arrive.
+    pub(crate) fn health(&self) -> Health {
+        if self.home.is_elsewhere() {
+            // Any lock may be taken for ever.
+            let buffered = self.pending();
+            let places = Places {
+                buffered,
+                ..Places::default()
+            };
+            let status = Some(HealthStatus::Forked);
+            return Health::new(status, Servers::default(), buffered, places);
+        }
+        self.health_with(&self.intake.stats())
+    }
+
+    fn health_with(&self, ledger: &Stats) -> Health {
+        let status = match self.intake.admission() {
+            _ if self.end.lock().is_some() => Some(HealthStatus::Stopped),
+            Admission::Open => None,
+            Admission::Disabled => Some(HealthStatus::Disabled),
+            Admission::Closed if !self.has_actors => Some(HealthStatus::Stopped),
+            Admission::Closed => Some(HealthStatus::Stopping),
+        };
+        Health::new(status, self.health.servers(), ledger.pending, ledger.places)
     }
 
     pub(crate) fn has_actors(&self) -> bool {

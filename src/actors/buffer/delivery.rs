@@ -232,8 +232,10 @@ impl BufferActor {
         }
         self.waiting
             .settled(number, measurements as u64, settlement);
-        self.outages
-            .forget_if_idle(&database, self.dispatcher.backlog());
+        let backlog = self.dispatcher.backlog();
+        if self.outages.forget_if_idle(&database, backlog) {
+            self.shared.health.database_is_idle(&database);
+        }
         if let Disposition::Rejected { reason } = &disposition {
             self.log_rejected(&database, &batch.lines, reason);
         }

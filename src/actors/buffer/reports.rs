@@ -316,7 +316,7 @@ impl BufferActor {
             dropped: progress.dropped,
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
             elapsed: self.now().saturating_duration_since(progress.began),
-            stats: self.shared.stats(),
+            stats: self.shared.stats_of_the_end(),
             lines,
         };
         let stats = &report.stats;

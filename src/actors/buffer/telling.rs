@@ -40,6 +40,7 @@ impl BufferActor {
         if (closed.endpoint.is_some() || endpoint_works)
             && let Some(end) = self.outages.endpoint_works(endpoint, now)
         {
+            self.shared.health.endpoint_is_up(endpoint);
             let attempts = attempts(&closed.endpoint);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
@@ -58,6 +59,7 @@ impl BufferActor {
         if (closed.database.is_some() || database_works)
             && let Some(end) = self.outages.database_works(database, now)
         {
+            self.shared.health.database_is_up(database);
             let attempts = attempts(&closed.database);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
@@ -106,14 +108,19 @@ impl BufferActor {
                 .is_some(),
             false => opened.counts,
         };
+        let health = &self.shared.health;
         let news = match (is_down, opened.is_endpoints) {
             (false, _) => News::None,
-            (_, true) => self
-                .outages
-                .endpoint_failed(endpoint, reason, is_misconfigured, now),
-            (_, false) => self
-                .outages
-                .database_failed(database, reason, is_misconfigured, now),
+            (_, true) => {
+                health.endpoint_is_down(endpoint, retry.failure());
+                self.outages
+                    .endpoint_failed(endpoint, reason, is_misconfigured, now)
+            }
+            (_, false) => {
+                health.database_is_down(database, retry.failure());
+                self.outages
+                    .database_failed(database, reason, is_misconfigured, now)
+            }
         };
         let there = &self.endpoints[endpoint];
         if news != News::None {
