@@ -31,6 +31,7 @@ pub use self::settings::Settings;
 pub use self::string_newlines::StringNewlines;
 pub(crate) use self::urls::BaseUrls;
 use crate::error::ConfigError;
+use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 /// The configuration of a pipeline: servers, limits, and how measurements are sent.
@@ -87,6 +88,10 @@ pub struct Config {
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
     pub(crate) create_database: bool,
+    /// Where the pipeline's own figures go.
+    #[debug("{:?}", self_measurement.as_ref().map(|it| shown::name(&it.to_string()).to_owned()))]
+    pub(crate) self_measurement: Option<Database>,
+    pub(crate) self_measurement_interval: Duration,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
@@ -123,6 +128,9 @@ impl Config {
     pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
     pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+    /// Default of `INFLUXDB_SELF_MEASUREMENT_INTERVAL` (see [`self_measurement`](Self::self_measurement)):
+    /// 10 s.
+    pub const DEFAULT_SELF_MEASUREMENT_INTERVAL: Duration = Duration::from_secs(10);
 
     /// Creates a configuration for InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
     /// [`url`](Self::url)).
@@ -202,6 +210,8 @@ impl Default for Config {
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,
             create_database: false,
+            self_measurement: None,
+            self_measurement_interval: Self::DEFAULT_SELF_MEASUREMENT_INTERVAL,
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),

@@ -21,6 +21,7 @@ mod first_contact;
 mod outages;
 mod rejections;
 mod reports;
+mod self_measuring;
 mod sending;
 mod telling;
 mod undelivered;
@@ -38,7 +39,7 @@ use actix::{
 
 use self::{
     alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
-    reports::Waiting,
+    reports::Waiting, self_measuring::SelfMeasuring,
 };
 use super::{
     budget::Budget,
@@ -100,6 +101,7 @@ pub(crate) struct BufferActor {
     asked: BTreeSet<usize>,
     contacts: Contacts,
     budget: Budget,
+    own: SelfMeasuring,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
 }
@@ -144,6 +146,7 @@ impl BufferActor {
             asked: BTreeSet::new(),
             contacts: Contacts::default(),
             budget: Budget::default(),
+            own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
             ingest: None,
         }
     }
@@ -204,6 +207,7 @@ impl BufferActor {
         if let Some(began) = self.stop_interval(context) {
             self.start_interval(began, context);
         }
+        self.arm_self_measuring(context);
         self.look(context);
         self.pump(context);
     }
@@ -239,6 +243,7 @@ impl Actor for BufferActor {
         // Unbounded, so that no sender waits: the ingest actor sends one message at a time, recording
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
+        self.arm_self_measuring(context);
     }
 }
 

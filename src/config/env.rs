@@ -12,6 +12,7 @@ use super::parts::url_of_parts;
 use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
 use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
+use crate::point::database::Database;
 
 impl Config {
     /// Reads the settings from the process's environment; absent ones have their defaults.
@@ -101,6 +102,8 @@ impl Config {
         });
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
+        let own = env.text("INFLUXDB_SELF_MEASUREMENT")?;
+        config.self_measurement = own.map(Database::new);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
 
         let c = &mut config;
@@ -133,6 +136,11 @@ impl Config {
             &mut c.max_retry_delay,
         )?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
+        env.set(
+            "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
+            MILLISECONDS,
+            &mut c.self_measurement_interval,
+        )?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;
 

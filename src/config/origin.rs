@@ -46,6 +46,16 @@ impl Origin {
         }
     }
 
+    /// The setting that the interval of the pipeline's own figures is a part of, or the one that it is by itself
+    /// in the environment.
+    pub(super) fn own_interval(&self) -> &'static str {
+        const INTERVAL: &str = "self_measurement_interval";
+        match self.url_variable.is_none() || self.by_program.contains(&INTERVAL) {
+            true => "self_measurement",
+            false => INTERVAL,
+        }
+    }
+
     /// Returns the setting's name as it was set: the builder's method or the variable. A setting that was
     /// not set is named as the others are.
     pub(crate) fn name(&self, setting: &'static str) -> Cow<'static, str> {

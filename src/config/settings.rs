@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Api, Config, Overflow, StringNewlines};
+use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 /// The settings of a [`Config`], each read by a method that is named as the one that sets it.
@@ -84,6 +85,8 @@ copied! {
     max_age: Option<Duration>,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
+    /// Time between two points of the pipeline's own figures: [`Config::self_measurement`].
+    self_measurement_interval: Duration,
     /// Whether measurements get the tag `hostname`: [`Config::tag_hostname`].
     tag_hostname: bool,
 }
@@ -119,6 +122,11 @@ impl<'a> Settings<'a> {
     /// 60 % of the buffer if that is not set.
     pub fn warn_threshold(&self) -> usize {
         self.0.warn_at()
+    }
+
+    /// Database of the pipeline's own figures, if they are written: [`Config::self_measurement`].
+    pub fn self_measurement(&self) -> Option<&'a Database> {
+        self.0.self_measurement.as_ref()
     }
 
     /// Value of the tag `environment`: [`Config::environment`].
@@ -165,6 +173,7 @@ mod tests {
             .max_retry_delay(day * 3)
             .max_age(day * 4)
             .create_database(true)
+            .self_measurement("own", day * 5)
             .tag_hostname(false)
             .environment("production")
             .base_tag("region", "eu-1");
@@ -192,8 +201,10 @@ mod tests {
             settings.request_timeout(),
             settings.max_retry_delay(),
             settings.max_age().unwrap(),
+            settings.self_measurement_interval(),
         ];
-        assert_eq!(times, [day, day * 2, day * 3, day * 4]);
+        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5]);
+        assert_eq!(settings.self_measurement().unwrap().name(), "own");
         assert_eq!(settings.overflow(), Overflow::DropOldest);
         assert_eq!(settings.sample_probability(), 0.5);
         assert_eq!(settings.precision(), Precision::Seconds);

@@ -190,6 +190,11 @@ impl Books {
         self.0.lock().pending_since = since;
     }
 
+    /// The endpoints, in the order of the setting.
+    pub(crate) fn endpoints(&self) -> Vec<EndpointStats> {
+        self.0.lock().endpoints.clone()
+    }
+
     /// What health is made of.
     pub(crate) fn servers(&self) -> Servers {
         let books = self.0.lock();

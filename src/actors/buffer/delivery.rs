@@ -30,9 +30,12 @@ impl BufferActor {
             writer,
             contact,
             is_unusual,
+            bytes,
+            took,
             verdict,
         } = returned;
         let is_written = verdict == Verdict::Written;
+        self.own.posts.ended(bytes, took, !is_written);
         self.hear(contact, &verdict);
         self.writers.put_back(writer);
         if is_written

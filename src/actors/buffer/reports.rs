@@ -141,6 +141,7 @@ impl BufferActor {
             shutdown.answers.push(answer);
             return report;
         }
+        self.stop_self_measuring(context);
         self.shared.close();
         let progress = self.begin(context);
         let left = timeout.saturating_sub(self.now().saturating_duration_since(progress.began));

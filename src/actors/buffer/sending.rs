@@ -1,6 +1,6 @@
 //! Sends the batches that are due.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix::{AsyncContext as _, Context};
 
@@ -69,6 +69,8 @@ impl BufferActor {
             writer,
             contact: self.contacts.attempt(endpoint),
             is_unusual: false,
+            bytes: lines.byte_len(),
+            took: Duration::ZERO,
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {

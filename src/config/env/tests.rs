@@ -7,7 +7,7 @@ use crate::config::{Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 31] = [
+const VARIABLES: [&str; 33] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -36,6 +36,8 @@ const VARIABLES: [&str; 31] = [
     "INFLUXDB_MAX_RETRY_DELAY",
     "INFLUXDB_MAX_AGE",
     "INFLUXDB_CREATE_DATABASE",
+    "INFLUXDB_SELF_MEASUREMENT",
+    "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
     "INFLUXDB_GZIP",
@@ -159,6 +161,16 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         ),
         ("INFLUXDB_CREATE_DATABASE", "on", v1().create_database(true)),
         ("INFLUXDB_CREATE_DATABASE", "1", v1().create_database(true)),
+        (
+            "INFLUXDB_SELF_MEASUREMENT",
+            "own",
+            v1().self_measurement("own", Config::DEFAULT_SELF_MEASUREMENT_INTERVAL),
+        ),
+        (
+            "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
+            "15",
+            v1().self_measurement("", ms(15)),
+        ),
         ("INFLUXDB_TAG_HOSTNAME", "false", v1().tag_hostname(false)),
         ("ENVIRONMENT", "production", v1().environment("production")),
         ("INFLUXDB_GZIP", "false", v1()),
@@ -315,6 +327,16 @@ fn what_is_wrong_together_is_named_as_it_was_set() {
             config.max_clients(0)
         }),
         "max_clients is 0: from 1 to 1000 requests"
+    );
+    let interval = "INFLUXDB_SELF_MEASUREMENT_INTERVAL";
+    let range = "an interval from 1 ms to 1 day";
+    let refused = read(&[(interval, "0")]).unwrap_err().to_string();
+    assert_eq!(refused, format!("{interval} is 0ns: {range}"));
+    assert_eq!(
+        error(&[(interval, "3")], |config| {
+            config.self_measurement("own", Duration::ZERO)
+        }),
+        format!("self_measurement is 0ns: {range}")
     );
 }
 
