@@ -62,6 +62,7 @@ async fn the_ledger_arrives_as_a_measurement_and_its_points_are_in_the_ledger() 
         Some(Value::Float(seconds)) => *seconds,
         other => panic!("{key} is {other:?}"),
     };
+    assert!(took("post_max") > 0.0);
     assert!(took("post_p50") <= took("post_p99") && took("post_p99") <= took("post_max"));
     assert_eq!(client.tag("region"), Some("eu"));
     let program = client.tag("program").unwrap();
