@@ -1,5 +1,9 @@
+#[cfg(feature = "testing")]
+pub(crate) mod here;
 pub(crate) mod own_thread;
 pub(crate) mod process;
+#[cfg(feature = "testing")]
+pub(crate) mod registry;
 pub(crate) mod series;
 pub(crate) mod shared;
 pub(crate) mod turn;
@@ -93,6 +97,8 @@ impl Influx {
         }
         let summary = config.summary();
         let shared = Arc::new(Shared::new(config));
+        #[cfg(feature = "testing")]
+        registry::add(&shared);
         let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
             false => Addresses::of_nobody(),
@@ -135,7 +141,7 @@ impl Influx {
     /// }
     /// ```
     pub fn installed() -> Option<Self> {
-        INSTALLED.get().cloned()
+        with_installed(Self::clone)
     }
 
     /// Records a measurement: encodes it into the calling thread's buffer. Never waits.
@@ -489,8 +495,16 @@ impl Drop for ShutdownGuard {
 /// As [`Influx::record`]; and [`RecordError::NotInstalled`].
 #[inline]
 pub fn record(measurement: Measurement) -> Result<(), RecordError> {
-    match INSTALLED.get() {
-        Some(influx) => influx.record(measurement),
-        None => Err(RecordError::NotInstalled),
+    let recorded = with_installed(|influx| influx.record(measurement));
+    recorded.unwrap_or(Err(RecordError::NotInstalled))
+}
+
+/// Uses the installed pipeline: in tests that of this thread, if there is one.
+#[inline]
+fn with_installed<T>(use_it: impl FnOnce(&Influx) -> T) -> Option<T> {
+    #[cfg(feature = "testing")]
+    if let Some(influx) = here::here() {
+        return Some(use_it(&influx));
     }
+    INSTALLED.get().map(use_it)
 }

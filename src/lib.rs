@@ -101,6 +101,8 @@ pub use actors::{
 pub use config::{Api, Config, Overflow, Settings, StringNewlines};
 pub use endpoint::{PingError, ServerInfo};
 pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
+#[cfg(feature = "testing")]
+pub use influx::here::InstalledHere;
 pub use influx::{
     Influx, ShutdownGuard, record,
     series::{Point, PointTimer, Series, SeriesBuilder, series},

@@ -8,6 +8,9 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
+#[cfg(feature = "testing")]
+use std::sync::atomic::AtomicUsize;
+
 use crate::{
     Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, RecordError,
     ShutdownReport, Stats,
@@ -35,6 +38,9 @@ pub(crate) struct Shared {
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
     ended: Condvar,
+    /// Requests that the middleware has not recorded yet.
+    #[cfg(feature = "testing")]
+    pub(crate) open_requests: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -51,6 +57,8 @@ impl Shared {
             has_actors,
             end: Mutex::new(None),
             ended: Condvar::new(),
+            #[cfg(feature = "testing")]
+            open_requests: Arc::default(),
         }
     }
 

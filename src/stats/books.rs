@@ -7,7 +7,7 @@ use foldhash::HashMap;
 use parking_lot::Mutex;
 
 use crate::{
-    BreakerState, Database, DatabaseStats, EndpointStats, Failure, LastFailure, Outage,
+    BreakerState, Database, DatabaseStats, EndpointStats, Failure, LastFailure, Outage, Rejection,
     stats::{
         health::{DatabaseOutage, EndpointOutage, Servers},
         ledger::Settlement,
@@ -49,6 +49,7 @@ impl Contents {
                 pending: 0,
                 last_success: None,
                 last_failure: None,
+                last_rejection: None,
                 outage: None,
             };
             self.databases.insert(database.clone(), new);
@@ -115,6 +116,10 @@ impl Books {
             Settlement::Dropped(_) => own.dropped += lines,
         }
         books.forget_if_idle(database);
+    }
+
+    pub(crate) fn rejected(&self, database: &Database, reason: &Rejection) {
+        self.0.lock().of(database).last_rejection = Some(reason.clone());
     }
 
     pub(crate) fn written(&self, endpoint: usize, database: &Database) {

@@ -368,6 +368,7 @@ mod tests {
                 pending: 563,
                 last_success: None,
                 last_failure: None,
+                last_rejection: None,
                 outage: None,
             }],
             health: Health {

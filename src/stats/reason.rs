@@ -18,6 +18,7 @@ use crate::RecordError;
 /// # assert!(!is_type_conflict(&Delivery::Written));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[display("{message}")]
 #[non_exhaustive]
 pub struct Rejection {

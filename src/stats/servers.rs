@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "serde")]
 use crate::stats::rfc3339;
-use crate::{Database, Failure, FailureKind};
+use crate::{Database, Failure, FailureKind, Rejection};
 
 /// An outage that lasts: a server or a database takes no measurements. They are kept, and sent again.
 ///
@@ -105,6 +105,8 @@ pub struct DatabaseStats {
     pub last_success: Option<SystemTime>,
     /// The last POST of the database that failed, if any.
     pub last_failure: Option<LastFailure>,
+    /// Why the last rejected measurement was rejected, if any was.
+    pub last_rejection: Option<Rejection>,
     /// The outage that lasts, if any: since when and why nothing is stored.
     pub outage: Option<Outage>,
 }

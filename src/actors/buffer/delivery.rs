@@ -215,6 +215,7 @@ impl BufferActor {
             Disposition::Written => (Settlement::Written, Delivery::Written),
             Disposition::Rejected { reason } => {
                 let reason = Rejection::new(status, reason.clone());
+                self.shared.health.rejected(&database, &reason);
                 (Settlement::Rejected, Delivery::Rejected { reason })
             }
             Disposition::Dropped(reason) => {
