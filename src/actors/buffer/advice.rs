@@ -10,16 +10,23 @@ use crate::{
 /// waiting helps.
 pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> String {
     if retry.is_refused {
-        return " (nothing listens there: is the server running, and are host and port right?)"
-            .to_owned();
+        let url = config.origin.name("url");
+        return format!(" (nothing listens there: is the server running, and is {url} right?)");
     }
     if !retry.is_misconfigured() {
         return String::new();
     }
     match retry.scope {
+        // Without a response it is no fault of credentials, and the reason says what to do.
+        Scope::Endpoint if retry.status.is_none() => String::new(),
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
             match (config.api, &config.token) {
+                (Api::V1, None) if config.user.is_none() => format!(
+                    " (the server wants credentials, and none are set: set {} and {})",
+                    name("user"),
+                    name("password")
+                ),
                 (Api::V1, None) => format!(" (check {} and {})", name("user"), name("password")),
                 _ => format!(" (check {})", name("token")),
             }
@@ -61,7 +68,10 @@ mod tests {
     }
 
     fn misconfigured(scope: Scope) -> Retry {
-        Retry::new(scope, Cause::Configuration, "why")
+        Retry {
+            status: Some(401),
+            ..Retry::new(scope, Cause::Configuration, "why")
+        }
     }
 
     #[test]
@@ -79,9 +89,14 @@ mod tests {
         for (config, retry, wanted) in [
             (v1(), refused, "is the server running"),
             (
-                v1(),
+                v1().user("u").password("p"),
                 misconfigured(Scope::Endpoint),
                 "check user and password",
+            ),
+            (
+                v1(),
+                misconfigured(Scope::Endpoint),
+                "wants credentials, and none are set: set user and password",
             ),
             (v2(), misconfigured(Scope::Endpoint), "check token"),
             (
@@ -110,6 +125,8 @@ mod tests {
             let advice = advised(config, retry);
             assert!(advice.contains(wanted), "{advice}");
         }
+        let certificate = Retry::new(Scope::Endpoint, Cause::Configuration, "a bad certificate");
+        assert_eq!(advised(v1(), certificate), "");
         let unavailable = Retry::new(Scope::Unclear, Cause::Unavailable, "busy");
         assert_eq!(advised(v1(), unavailable), "");
     }
