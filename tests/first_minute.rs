@@ -74,6 +74,13 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
         "(nothing listens there: is the server running, and is INFLUXDB_URL right?)",
     ];
     assert_says(&lines, &refused);
+    let port = nobody.rsplit(':').next().unwrap();
+    let parts = [("INFLUXDB_HOST", "127.0.0.1"), ("INFLUXDB_PORT", port)];
+    let lines = first_minute(&parts).await;
+    assert_says(
+        &lines,
+        &["is what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say right?"],
+    );
 
     // No such database.
     let influxd = require_influxd!();
@@ -126,6 +133,9 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
     let right = [wrong[0], wrong[1], ("INFLUXDB_PASSWORD", PASSWORD)];
     let lines = first_minute(&right).await;
     assert!(lines.iter().all(|it| it.level > Level::Warn), "{lines:#?}");
+    let arrival = format!("measurements arrive: {url} has stored the first 3, of database example");
+    let told = lines.iter().filter(|it| it.text == arrival);
+    assert_eq!(told.count(), 1, "{lines:#?}");
 
     // A web server.
     let nginx = require_nginx!("location / { }");

@@ -100,6 +100,8 @@ pub(crate) struct BufferActor {
     /// The endpoints that were pinged after an unusual success.
     asked: BTreeSet<usize>,
     contacts: Contacts,
+    /// Whether it was logged that measurements arrive.
+    has_arrived: bool,
     budget: Budget,
     own: SelfMeasuring,
     /// The actor behind `addr()`.
@@ -145,6 +147,7 @@ impl BufferActor {
             rejections: Rejections::default(),
             asked: BTreeSet::new(),
             contacts: Contacts::default(),
+            has_arrived: false,
             budget: Budget::default(),
             own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
             ingest: None,
@@ -190,6 +193,7 @@ impl BufferActor {
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     if old.url != config.url {
                         self.outages.forget_all();
+                        self.has_arrived = false;
                     }
                     self.asked.clear();
                     let destination = config.destination();

@@ -86,9 +86,13 @@ impl Config {
         };
         env.choose("INFLUXDB_API", &mut config.api)?;
         let url = env.text("INFLUXDB_URL")?;
-        config.origin = Origin::environment(match url {
-            Some(_) => "INFLUXDB_URL",
-            None => "INFLUXDB_SCHEME",
+        let mut has_parts = false;
+        for part in ["INFLUXDB_SCHEME", "INFLUXDB_HOST", "INFLUXDB_PORT"] {
+            has_parts |= env.text(part)?.is_some();
+        }
+        config.origin = Origin::environment(match url.is_none() && has_parts {
+            true => "INFLUXDB_SCHEME",
+            false => "INFLUXDB_URL",
         });
         config.url = BaseUrls::new(match url {
             Some(url) => url,

@@ -62,6 +62,16 @@ impl Origin {
         self.rename(setting.into())
     }
 
+    /// Returns the names of the settings that say where the server is.
+    pub(crate) fn address(&self) -> Cow<'static, str> {
+        match self.name("url") {
+            name if name == "INFLUXDB_SCHEME" => {
+                "what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say".into()
+            }
+            name => name,
+        }
+    }
+
     pub(super) fn named(&self, error: ConfigError) -> ConfigError {
         ConfigError {
             setting: self.rename(error.setting),
@@ -92,6 +102,10 @@ mod tests {
         assert_eq!(program.name("org"), "org");
         assert_eq!(program.name("token"), "token");
 
+        let parts = Origin::environment("INFLUXDB_SCHEME");
+        assert!(parts.address().contains("INFLUXDB_HOST and INFLUXDB_PORT"));
+        assert_eq!(program.address(), "url");
+
         let mut both = Origin::environment("INFLUXDB_URL");
         both.set_by_program("org");
         for (setting, name) in [
@@ -103,5 +117,6 @@ mod tests {
         ] {
             assert_eq!(both.name(setting), name);
         }
+        assert_eq!(both.address(), "INFLUXDB_URL");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 /// waiting helps.
 pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> String {
     if retry.is_refused {
-        let url = config.origin.name("url");
+        let url = config.origin.address();
         return format!(" (nothing listens there: is the server running, and is {url} right?)");
     }
     if !retry.is_misconfigured() {
@@ -43,7 +43,7 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
             let path = endpoint.write_path();
             format!(
                 " (the request was POST {path}: does the server speak {api}, and is {} right?)",
-                config.origin.name("url")
+                config.origin.address()
             )
         }
         Scope::Database if retry.misses_database => match (config.api, config.create_database) {

@@ -64,6 +64,7 @@ impl BufferActor {
                 let outcome = self.dispatcher.written(loan, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
                     self.shared.health.written(endpoint, &database);
+                    self.tell_arrival(endpoint, &database, &outcome);
                 }
                 self.succeeded(&database, outcome, context);
             }

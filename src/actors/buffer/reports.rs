@@ -83,6 +83,10 @@ impl Progress {
 }
 
 impl Waiting {
+    pub(super) fn is_for_the_end(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
     pub(super) fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
         let flushes = self.flushes.iter_mut().map(|flush| &mut flush.progress);
         let shutdown = self

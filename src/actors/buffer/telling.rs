@@ -15,6 +15,7 @@ use crate::{
     delivery::{
         breaker::Recovery,
         breakers::{Closed, Opened, State},
+        dispatcher::Outcome,
         verdict::Retry,
     },
     logging,
@@ -22,6 +23,20 @@ use crate::{
 };
 
 impl BufferActor {
+    /// Logs that measurements arrive, once: not where the end of an outage or of delivery says so.
+    pub(super) fn tell_arrival(&mut self, endpoint: usize, database: &Database, outcome: &Outcome) {
+        let is_said = self.outages.any() || self.waiting.is_for_the_end();
+        if std::mem::replace(&mut self.has_arrived, true) || is_said {
+            return;
+        }
+        let count: usize = outcome.settled.iter().map(|it| it.batch.lines.len()).sum();
+        logging::info!(
+            "measurements arrive: {} has stored the first {count}, of database {}",
+            self.endpoints[endpoint],
+            shown(database)
+        );
+    }
+
     /// Notifies that an endpoint or a database is back in service.
     pub(super) fn tell_recovery(
         &mut self,
