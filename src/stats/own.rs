@@ -115,10 +115,10 @@ pub(crate) struct Thinning {
     left: u32,
 }
 
-/// So many unsettled samples are followed by another one without a pause.
+/// So many samples more than wait for their batch are followed by another one without a pause.
 const WITHOUT_A_PAUSE: usize = 12;
 
-/// With so many unsettled samples there are no more.
+/// With so many samples more than that there are no others.
 const MAX_SAMPLES: usize = 64;
 
 /// The longest pause, in doublings of the interval.
@@ -134,6 +134,8 @@ pub(crate) struct Room {
     pub(crate) lines: usize,
     /// Samples that are not settled yet.
     pub(crate) unsettled: usize,
+    /// Samples that may be unsettled while all goes well: those of an interval at which batches are sent.
+    pub(crate) usual: usize,
     /// Measurements that are pending, and their limit.
     pub(crate) pending: (usize, usize),
     /// Bytes that are pending, and their limit.
@@ -150,15 +152,17 @@ impl Thinning {
         let Room {
             lines,
             unsettled,
+            usual,
             pending: (pending, limit),
             bytes: (bytes, byte_limit),
         } = room;
         let is_small = (unsettled + 1).saturating_mul(lines) <= limit / SHARE;
         let is_half_empty = pending.saturating_add(lines) <= limit / 2 && bytes <= byte_limit / 2;
-        if unsettled >= MAX_SAMPLES || !(is_small || unsettled == 0) || !is_half_empty {
+        let overdue = unsettled.saturating_sub(usual);
+        if overdue >= MAX_SAMPLES || !(is_small || unsettled == 0) || !is_half_empty {
             return false;
         }
-        let doublings = (unsettled + 1).saturating_sub(WITHOUT_A_PAUSE);
+        let doublings = (overdue + 1).saturating_sub(WITHOUT_A_PAUSE);
         self.left = (1 << doublings.min(MAX_DOUBLINGS)) - 1;
         true
     }
@@ -172,6 +176,7 @@ mod tests {
         Room {
             lines: 2,
             unsettled,
+            usual: 0,
             pending: (1_000, 500_000),
             bytes: (1_000, 128 << 20),
         }
@@ -183,6 +188,22 @@ mod tests {
         for unsettled in [0, 1, 0, 2, 11, 0, 3] {
             assert!(thinning.is_due(room(unsettled)));
         }
+    }
+
+    #[test]
+    fn samples_that_wait_for_their_batch_are_no_outage() {
+        let mut thinning = Thinning::default();
+        for unsettled in 0..=112 {
+            let usual = 100;
+            assert!(thinning.is_due(Room {
+                usual,
+                ..room(unsettled)
+            }));
+        }
+        assert!(!thinning.is_due(Room {
+            usual: 0,
+            ..room(112)
+        }));
     }
 
     #[test]

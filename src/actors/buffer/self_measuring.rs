@@ -7,7 +7,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, SpawnHandle, WrapFu
 
 use super::BufferActor;
 use crate::{
-    Measurement,
+    Config, Measurement,
     stats::{
         own::{Figures, Posts, Room, Thinning},
         report::Ticket,
@@ -73,9 +73,17 @@ impl BufferActor {
             return;
         };
         let (now, quota) = (self.now(), &self.shared.intake.quota);
+        let Config {
+            interval,
+            self_measurement_interval: every,
+            ..
+        } = &*self.config;
+        // Twice as many: those of the next interval come while the last are being sent.
+        let usual = 2 * interval.as_nanos().div_ceil(every.as_nanos().max(1));
         let room = Room {
             lines: 1 + self.endpoints.len(),
             unsettled: self.own.unsettled,
+            usual: usual.try_into().unwrap_or(usize::MAX),
             pending: (quota.lines(), self.config.max_buffer_size),
             bytes: (quota.bytes(), self.config.max_buffer_bytes),
         };
