@@ -128,7 +128,28 @@ pub use stats::{
     servers::{BreakerState, DatabaseStats, EndpointStats, LastFailure, Outage},
 };
 
-/// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.
+/// The code of the README and the pages of `docs`, which is compiled, and run unless it says otherwise, by
+/// `cargo test --doc`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    macro_rules! pages {
+        ($($page:ident: $path:literal,)+) => {$(
+            #[doc = include_str!($path)]
+            struct $page;
+        )+};
+    }
+
+    pages! {
+        Readme: "../README.md",
+        Architecture: "../docs/architecture.md",
+        Comparison: "../docs/comparison.md",
+        Containers: "../docs/containers.md",
+        Faq: "../docs/faq.md",
+        Faults: "../docs/faults.md",
+        GettingStarted: "../docs/getting-started.md",
+        Migrating: "../docs/migrating.md",
+        Operations: "../docs/operations.md",
+        Performance: "../docs/performance.md",
+        Privacy: "../docs/privacy.md",
+    }
+}
