@@ -12,7 +12,7 @@ fn encoder() -> Encoder {
 
 fn encode_with(encoder: &Encoder, measurement: Measurement) -> Result<String, RecordError> {
     let mut line = LineBuffer::default();
-    line.push_bytes(b"before\n");
+    line.push_all(b"before\n");
     line.keep_line();
     let result = encoder.encode(&measurement.0, &mut line);
     let text = str::from_utf8(line.line()).unwrap().to_owned();
