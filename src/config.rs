@@ -3,6 +3,7 @@
 mod api;
 mod api_path;
 mod builder;
+mod consistency;
 mod credentials;
 mod distance;
 mod env;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::api::Api;
+pub use self::consistency::Consistency;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
 pub(crate) use self::secret::Secret;
@@ -87,6 +89,10 @@ pub struct Config {
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
     pub(crate) create_database: bool,
+    /// v1.
+    pub(crate) consistency: Option<Consistency>,
+    /// v3.
+    pub(crate) no_sync: bool,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
@@ -202,6 +208,8 @@ impl Default for Config {
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,
             create_database: false,
+            consistency: None,
+            no_sync: false,
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),
