@@ -228,8 +228,10 @@ const PHRASES: &[(&str, Subject)] = &[
     ("is a reserved column", Lines),
     ("string is greater than", Lines),
     ("create columns in table", Lines),
+    ("service limit reached", Lines),
     ("outside of the retention period", Lines),
     // VictoriaMetrics.
+    ("too long line", Lines),
     ("influx line", Lines),
     ("for quoted field value", Lines),
     // QuestDB, GreptimeDB, Telegraf.
