@@ -25,7 +25,9 @@ impl Write {
     pub(super) fn read(request: &Request) -> Self {
         let param = |name| request.param(name).filter(|value| !value.is_empty());
         let word = param("precision");
-        let (database, precision, is_v1) = match request.path.as_str() {
+        let path = request.path.as_str();
+        let path = path.strip_prefix("/influx").unwrap_or(path);
+        let (database, precision, is_v1) = match path.strip_prefix("/v1/influxdb").unwrap_or(path) {
             "/api/v2/write" => (param("bucket"), Precision::of_v2(word), false),
             "/api/v3/write_lp" => (param("db"), Precision::of_v3(word), false),
             _ => (param("db"), Some(Precision::of_v1(word)), true),
@@ -53,6 +55,16 @@ impl Write {
         if let (Ok(database), Ok(parsed)) = (self.database, self.parsed) {
             let _ = state.store.write(&database, parsed);
         }
+    }
+
+    /// What 1.6.7 answers before it looks at anything else of a write, if that is an error.
+    pub(super) fn refusal(request: &Request, state: &State) -> Option<Reply> {
+        if let Err(why) = state.credentials.check(request) {
+            return Some(Reply::error(401, why));
+        }
+        let name = request.param("db").or(request.param("bucket"))?;
+        (!state.store.exists(name))
+            .then(|| Reply::error(404, &format!("database not found: {name:?}")))
     }
 
     /// Does what 1.6.7 does, in its order: who, where, how large, what.
@@ -94,8 +106,20 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
         "/query" => not_allowed("GET, OPTIONS, POST"),
         "/write" if request.method == "OPTIONS" => Reply::influx(200),
         "/write" | "/api/v2/write" | "/api/v3/write_lp" => not_allowed("OPTIONS, POST"),
-        _ => plain(404, "404 page not found\n"),
+        _ => not_found(),
     }
+}
+
+/// Is it a write where only other servers have one?
+pub(super) fn is_elsewhere(request: &Request) -> bool {
+    !matches!(
+        request.path.as_str(),
+        "/write" | "/api/v2/write" | "/api/v3/write_lp"
+    )
+}
+
+pub(super) fn not_found() -> Reply {
+    plain(404, "404 page not found\n")
 }
 
 fn plain(status: u16, text: &'static str) -> Reply {
