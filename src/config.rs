@@ -152,6 +152,17 @@ impl Config {
         self.url.parse()
     }
 
+    /// The unit that timestamps are written in.
+    ///
+    /// With API v1 no word for microseconds means the same everywhere: InfluxDB 2 takes `u` for nanoseconds, 1.6
+    /// takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds there.
+    pub(crate) fn unit(&self) -> Precision {
+        match (self.api, self.precision) {
+            (Api::V1, Precision::Microseconds) => Precision::Nanoseconds,
+            (_, precision) => precision,
+        }
+    }
+
     /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
     /// the buffer.
     pub(crate) fn warn_at(&self) -> usize {

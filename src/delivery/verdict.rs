@@ -66,6 +66,16 @@ pub(crate) struct Answer {
     pub(crate) is_whole: bool,
 }
 
+impl Outcome {
+    /// The status, if there was a response.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered(answer) => Some(answer.status),
+            _ => None,
+        }
+    }
+}
+
 /// What a failure says something of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {

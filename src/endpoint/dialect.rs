@@ -33,7 +33,7 @@ impl Dialect {
         Self {
             api: config.api,
             org: escaped(config.org.as_deref().unwrap_or_default()),
-            precision: config.precision,
+            precision: config.unit(),
             consistency: config.consistency,
             no_sync: config.no_sync,
         }
@@ -86,9 +86,8 @@ impl Dialect {
             (Api::V3, Precision::Milliseconds) => "millisecond",
             (Api::V3, Precision::Seconds) => "second",
             (_, Precision::Nanoseconds) => "ns",
-            // No word for microseconds is one on every server: InfluxDB 2 takes `u` for nanoseconds,
-            // 1.6 takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds.
-            (Api::V1, Precision::Microseconds) => "ns",
+            // Only for lines that were kept from another API ([`Config::unit`]).
+            (Api::V1, Precision::Microseconds) => "u",
             (Api::V2, Precision::Microseconds) => "us",
             (_, Precision::Milliseconds) => "ms",
             (_, Precision::Seconds) => "s",

@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use crate::{Api, Config, batch::BatchLimits, encode::Encoder, ingest::QuotaLimits};
+use crate::{Config, Precision, batch::BatchLimits, encode::Encoder, ingest::QuotaLimits};
 
 /// What recording threads need to know of the configuration.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Settings {
             version: 0,
             encoder: Encoder::new(pairs, config.precision, config.unsigned)
                 .string_newlines(config.string_newlines)
-                .microseconds_as_nanoseconds(config.api == Api::V1),
+                .microseconds_as_nanoseconds(config.unit() == Precision::Nanoseconds),
             batch: BatchLimits::new(config),
             quota: QuotaLimits::new(config),
             tag_values: NonZeroUsize::new(config.max_tag_values),

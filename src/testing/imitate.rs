@@ -23,6 +23,11 @@ use super::{
 
 /// The answer to any request.
 pub(super) fn answer(server: Server, request: &Request, state: &mut State) -> Reply {
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    route(server, request, state).header("Date", &now)
+}
+
+fn route(server: Server, request: &Request, state: &mut State) -> Reply {
     match server {
         Server::InfluxDb1_6 => influx1::answer(request, state, influx1::Version::V1_6),
         Server::InfluxDb1_8 => influx1::answer(request, state, influx1::Version::V1_8),
