@@ -137,3 +137,17 @@ fn find_or_leave_out(test: &str, binary: &str, package: &str, variable: &str) ->
     }
     found
 }
+
+/// Waits until `condition` holds, without holding up the runtime; says whether it did within `timeout`.
+pub async fn wait_for(timeout: std::time::Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = std::time::Instant::now() + timeout;
+    loop {
+        if condition() {
+            return true;
+        }
+        if std::time::Instant::now() >= deadline {
+            return false;
+        }
+        actix::clock::sleep(std::time::Duration::from_millis(2)).await;
+    }
+}

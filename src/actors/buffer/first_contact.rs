@@ -27,14 +27,16 @@ impl BufferActor {
         let was_unusual = is_written && is_unusual;
         let is_open = match told {
             Some(Told::Server(server)) => {
+                // InfluxDB 3 says its version to a ping only.
+                let is_half = server.product == Product::InfluxDb && server.version.is_none();
                 self.recognise(endpoint, server);
-                false
+                is_half && is_written
             }
             // Where it works, to know what it is; where it doesn't, to say so.
             Some(Told::Nothing) => is_written || is_faulty(verdict),
             Some(Told::StandIn) | None => false,
         };
-        if was_unusual || (is_open && !self.known.contains_key(&endpoint)) {
+        if was_unusual || is_open {
             self.ask_who_is_there(endpoint, was_unusual, context);
         }
     }
