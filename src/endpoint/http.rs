@@ -76,7 +76,7 @@ impl Http {
         match self.exchange(endpoint, request, body, limit).await {
             Err(fault) => (fault.into(), None),
             Ok(response) => {
-                let told = Signs::new(&response, false).told();
+                let told = Signs::new(&response, true).told();
                 let answer = Box::new(Answer {
                     status: response.status,
                     retry_after: response.text(RETRY_AFTER.as_str()),

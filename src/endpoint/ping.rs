@@ -157,7 +157,7 @@ pub(super) fn judge(
         Ok(response) => {
             let seen = Seen {
                 status: response.status,
-                identity: Signs::new(&response, true).identity(),
+                identity: Signs::new(&response, false).identity(),
                 location: response.text("location"),
                 body: response.body(),
             };

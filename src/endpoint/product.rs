@@ -21,7 +21,7 @@ pub enum Product {
     /// InfluxDB Cloud.
     #[display("InfluxDB Cloud")]
     InfluxDbCloud,
-    /// VictoriaMetrics; or vmagent, if only a ping was answered: they answer it alike.
+    /// VictoriaMetrics; or vmagent, if no write has succeeded: all else they answer alike.
     #[display("VictoriaMetrics")]
     VictoriaMetrics,
     /// vmagent, the relay of VictoriaMetrics.
@@ -69,8 +69,8 @@ pub(crate) enum Told {
 /// What answers can tell a server by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signs {
-    /// Is it the answer to a ping?
-    pub(super) is_ping: bool,
+    /// Is it the answer to a write that succeeded?
+    pub(super) is_written: bool,
     /// `X-Influxdb-Version`.
     pub(super) version: Option<String>,
     /// `X-Influxdb-Build`.
@@ -90,13 +90,13 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    pub(super) fn new(response: &Response, is_ping: bool) -> Self {
+    pub(super) fn new(response: &Response, is_write: bool) -> Self {
         let text = |name| {
             let text = response.text(name)?;
             Some(printable(text.trim(), LIMIT).into_owned())
         };
         Self {
-            is_ping,
+            is_written: is_write && response.is_success(),
             version: text("x-influxdb-version"),
             build: text("x-influxdb-build"),
             gemini: text("x-geminidb-version"),
@@ -152,9 +152,9 @@ impl Signs {
             (_, Some("Cloud")) => Some(product(Product::InfluxDbCloud)),
             // The version is that of the InfluxDB which it is like.
             (Some("1.8.0"), None) => Some(product(Product::VictoriaMetrics)),
-            (None, None) if self.has_hostname => Some(match self.is_ping {
-                true => product(Product::VictoriaMetrics),
-                false => product(Product::Vmagent),
+            (None, None) if self.has_hostname => Some(match self.is_written {
+                true => product(Product::Vmagent),
+                false => product(Product::VictoriaMetrics),
             }),
             (None, None) if self.has_cluster => Some(product(Product::InfluxDb)),
             (None, None) => None,
@@ -276,6 +276,7 @@ mod tests {
             (
                 Signs {
                     has_hostname: true,
+                    is_written: true,
                     ..signs()
                 },
                 "vmagent",
@@ -284,7 +285,6 @@ mod tests {
             (
                 Signs {
                     has_hostname: true,
-                    is_ping: true,
                     ..signs()
                 },
                 "VictoriaMetrics",

@@ -38,6 +38,12 @@ pub(super) fn advice(
         return format!(" (the request was POST {path}: {sentence})");
     }
     match retry.scope {
+        Scope::Endpoint if config.api == Api::V2 && known.is_some_and(|it| it.is_influxdb(1)) => {
+            format!(
+                " (InfluxDB 1 takes user:password for a token: set {} so)",
+                config.origin.name("token")
+            )
+        }
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
             match (config.api, &config.token) {
@@ -186,6 +192,18 @@ mod tests {
             let advice = advice(&retry, &endpoint, Some(&server), &config);
             assert!(advice.contains(wanted), "{advice}");
         }
+        let endpoint = Endpoint::all(&v2()).unwrap().remove(0);
+        let server = known(InfluxDb, "1.8.10", "OSS");
+        let advice = advice(
+            &misconfigured(Scope::Endpoint),
+            &endpoint,
+            Some(&server),
+            &v2(),
+        );
+        assert!(
+            advice.contains("takes user:password for a token: set token so"),
+            "{advice}"
+        );
         for (server, config) in [
             (known(InfluxDb, "1.6.7", "OSS"), v1()),
             (known(InfluxDb, "1.8.10", "OSS"), v2()),

@@ -111,7 +111,8 @@ fn write_v2(request: &Request, state: &mut State) -> Reply {
         .header("authorization")
         .is_some_and(|header| header.starts_with("Token "));
     let credentials = &state.credentials;
-    if !credentials.are_none() && !(is_token && credentials.check(request).is_ok()) {
+    let is_allowed = is_token && credentials.check(request).is_ok();
+    if !credentials.are_none() && !is_allowed {
         return go_error(401, "Unauthorized\n");
     }
     if request.body.len() > state.max_body_size {
