@@ -10,7 +10,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The pages of the repository, or those of them that are in the package.
 fn pages() -> Vec<PathBuf> {
-    let folders = ["", "docs", "benches/versus"].map(|folder| Path::new(ROOT).join(folder));
+    let folders = ["", "docs", "benches/versus", "examples/scale_out"]
+        .map(|folder| Path::new(ROOT).join(folder));
     let files = folders
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok());
