@@ -588,6 +588,30 @@ async fn the_first_contact_tells_which_server_it_is() {
 }
 
 #[actix::test]
+async fn a_server_that_tells_its_product_only_is_asked_for_its_version() {
+    let fake = FakeInflux::imitating(Server::InfluxDb3);
+    // As 3.10 does.
+    fake.answer_always(Answer::accept().header("cluster-uuid", "6f1e2d3c"));
+    let influx = Influx::start(slow(Config::v3(fake.url(), TOKEN))).unwrap();
+    for _ in 0..3 {
+        record(&influx, "db", 1);
+        influx.flush(LONG).await;
+    }
+    let is_told = support::wait_for(LONG, || {
+        let server = influx.stats().endpoints[0].server.clone();
+        server.is_some_and(|server| server.version.as_deref() == Some("3.6.0"))
+    });
+    assert!(is_told.await, "{:?}", influx.stats().endpoints);
+    record(&influx, "db", 1);
+    settled(&influx).await;
+    let server = influx.stats().endpoints[0].server.clone().unwrap();
+    assert_eq!(server.version.as_deref(), Some("3.6.0"), "{server}");
+    let pings = fake.requests();
+    let pings = pings.iter().filter(|request| request.path == "/ping");
+    assert_eq!(pings.count(), 1);
+}
+
+#[actix::test]
 async fn a_name_or_retention_policy_that_holds_a_servers_words_is_none_of_them() {
     // VictoriaMetrics 1.79 repeats the URL, with the database.
     let fake = FakeInflux::imitating(Server::VictoriaMetrics1_79);

@@ -9,11 +9,16 @@ use std::{
     time::Duration,
 };
 
-use actix_influxdb::testing::{FakeInflux, Server};
+use actix_influxdb::{
+    Influx, ServerInfo,
+    testing::{FakeInflux, Server},
+};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use flate2::{Compression, write::GzEncoder};
 use support::{
     influxd::{Influxd, PASSWORD, USER},
+    measurement::record,
+    pipeline::{quiet, settled},
     require_influxd, require_victoria_metrics, require_vmagent,
 };
 
@@ -330,6 +335,40 @@ fn influxdb_1_6_with_credentials_and_its_double_answer_the_same() {
     let fake = FakeInflux::imitating(Server::InfluxDb1_6);
     fake.require_auth(USER, PASSWORD);
     compare(influxd.url(), &fake.url(), &credentials(USER, PASSWORD));
+}
+
+/// What a pipeline finds out that writes to it.
+async fn recognised(url: &str) -> (String, String) {
+    let influx = Influx::start(quiet(url)).unwrap();
+    let pinged = influx.ping().await.unwrap();
+    record(&influx, "d", 1);
+    let stats = settled(&influx).await;
+    let met = stats.endpoints[0].server.clone().expect("it has answered");
+    let name = |server: ServerInfo| match server.version {
+        Some(version) => format!("{} {version}", server.product),
+        None => server.product.to_string(),
+    };
+    (name(pinged), name(met))
+}
+
+#[actix::test]
+async fn the_real_servers_are_recognised_by_a_ping_and_by_a_write() {
+    let influxd = require_influxd!();
+    influxd.create_database("d");
+    let victoria = require_victoria_metrics!();
+    let agent = require_vmagent!(&[victoria.url().to_owned()], &[]);
+    let (pinged, met) = recognised(influxd.url()).await;
+    assert!(
+        pinged.starts_with("InfluxDB 1.") && met == pinged,
+        "{pinged}, {met}"
+    );
+    let victoria = recognised(victoria.url()).await;
+    assert_eq!(
+        victoria,
+        ("VictoriaMetrics".to_owned(), "VictoriaMetrics".to_owned())
+    );
+    let agent = recognised(agent.url()).await;
+    assert_eq!(agent, ("VictoriaMetrics".to_owned(), "vmagent".to_owned()));
 }
 
 fn long_line(bytes: usize) -> Ask {

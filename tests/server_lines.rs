@@ -51,6 +51,11 @@ async fn lines_of(config: Config, wanted: &str) -> Vec<logger::Line> {
 /// A server that stores nothing, answers writes as a real one does and never answers anything else; the
 /// number of connections and requests is what it takes.
 fn without_ping() -> String {
+    answering("")
+}
+
+/// The same, but a ping is answered with these bytes.
+fn answering(ping: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     // Ends with the process.
@@ -64,6 +69,9 @@ fn without_ping() -> String {
                     received.extend_from_slice(&bytes[..count]);
                     let text = String::from_utf8_lossy(&received);
                     let is_write = text.starts_with("POST");
+                    if text.starts_with("GET") && text.ends_with("\r\n\r\n") && !ping.is_empty() {
+                        _ = connection.write_all(ping.as_bytes());
+                    }
                     if is_write && text.ends_with('\n') && !text.ends_with("\r\n\r\n") {
                         let answer = "HTTP/1.1 204 No Content\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n\r\n";
                         _ = connection.write_all(answer.as_bytes());
@@ -186,6 +194,22 @@ async fn the_log_says_which_server_it_is_and_which_setting_to_change() {
     let url = fake.url();
     let is_told = |line: &logger::Line| line.text == format!("{url} is InfluxDB 1.6.7 (OSS)");
     assert!(lines.iter().any(is_told), "{lines:#?}");
+
+    // A web server that answers every POST with 204 is found out.
+    let page = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 28\r\n\r\n<html><title>Hello</title>\r\n";
+    let influx = Influx::start(slow(Config::v1(answering(page)))).unwrap();
+    logger::take();
+    record(&influx, "db", 10);
+    assert_eq!(influx.flush(LONG).await.written, 10);
+    let mut lines = Vec::new();
+    let is_said = wait_for(LONG, || {
+        lines.extend(logger::take());
+        let wanted = "a web page, \"Hello\"";
+        let is_it = |line: &logger::Line| line.level == Level::Warn && line.text.contains(wanted);
+        lines.iter().any(is_it)
+    });
+    assert!(is_said.await, "{lines:#?}");
+    settled(&influx).await;
 
     // A ping that is never answered holds up no write, and no end.
     let influx = Influx::start(slow(Config::v1(without_ping()))).unwrap();

@@ -15,7 +15,7 @@ const WINDOW: f64 = 0.1;
 fn peak(services: usize, spread: f64, jitter: f64, random: &mut fastrand::Rng) -> (f64, f64) {
     let windows = (WATCHED as f64 / WINDOW) as usize;
     let mut counts = vec![0_usize; windows];
-    let mut total = 0;
+    let mut total = 0_u32;
     for _ in 0..services {
         // Started within `spread`: a roll-out, or the end of an outage of the relay.
         let mut at = spread * random.f64() + INTERVAL + jitter * random.f64();
@@ -27,7 +27,7 @@ fn peak(services: usize, spread: f64, jitter: f64, random: &mut fastrand::Rng) -
     }
     let settled = &counts[(60.0 / WINDOW) as usize..];
     let worst = settled.iter().max().copied().unwrap_or_default() as f64 / WINDOW;
-    let average = total as f64 / (WATCHED as f64 - INTERVAL);
+    let average = f64::from(total) / (WATCHED as f64 - INTERVAL);
     (worst, average)
 }
 

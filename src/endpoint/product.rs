@@ -194,6 +194,12 @@ impl Identity {
         }
     }
 
+    /// Is it InfluxDB 3? It says its version to a ping only.
+    pub(crate) fn wants_token(&self) -> bool {
+        let is_old = self.is_influxdb(1) || self.is_influxdb(2);
+        self.product == Product::InfluxDb && !is_old
+    }
+
     /// Is it InfluxDB of this major version?
     pub(crate) fn is_influxdb(&self, major: u32) -> bool {
         let version = self.major_and_minor();

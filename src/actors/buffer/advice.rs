@@ -44,6 +44,12 @@ pub(super) fn advice(
                 config.origin.name("token")
             )
         }
+        Scope::Endpoint if config.token.is_none() && known.is_some_and(Identity::wants_token) => {
+            format!(
+                " (InfluxDB 3 wants a token: set {})",
+                config.origin.name("token")
+            )
+        }
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
             match (config.api, &config.token) {
@@ -204,6 +210,18 @@ mod tests {
             advice.contains("takes user:password for a token: set token so"),
             "{advice}"
         );
+        for server in [known(InfluxDb, "", ""), known(InfluxDb, "3.10.1", "Core")] {
+            let advice = super::advice(
+                &misconfigured(Scope::Endpoint),
+                &endpoint,
+                Some(&server),
+                &v1(),
+            );
+            assert!(
+                advice.contains("InfluxDB 3 wants a token: set token"),
+                "{advice}"
+            );
+        }
         for (server, config) in [
             (known(InfluxDb, "1.6.7", "OSS"), v1()),
             (known(InfluxDb, "1.8.10", "OSS"), v2()),

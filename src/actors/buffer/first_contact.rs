@@ -117,6 +117,13 @@ impl BufferActor {
             Some(known) if *known == server => return,
             // A ping may tell more than a write: the version of InfluxDB 3.
             Some(known) if known.product == server.product && server.version.is_none() => return,
+            // Whatever is no write that succeeded vmagent answers as VictoriaMetrics does.
+            Some(known)
+                if known.product == Product::Vmagent
+                    && server.product == Product::VictoriaMetrics =>
+            {
+                return;
+            }
             // Another server behind the same URL, or more of the same, is told as the first.
             _ => logging::debug!("{url} is {server}"),
         }

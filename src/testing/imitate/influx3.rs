@@ -40,9 +40,9 @@ struct Bad {
 
 pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
     if let Some(refusal) = unauthorised(request, state) {
-        return refusal.header("cluster-uuid", UUID);
+        return refusal;
     }
-    let reply = match (request.method.as_str(), request.path.as_str()) {
+    match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/api/v3/write_lp") => {
             let partial = param(request, "accept_partial") != Some("false");
             write(request, state, Path::V3 { partial })
@@ -61,8 +61,7 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
         }
         (_, "/health") if is_read(request) => text(Reply::new(200), "OK"),
         _ => text(Reply::new(404), "not found"),
-    };
-    reply.header("cluster-uuid", UUID)
+    }
 }
 
 const UUID: &str = "6f1e2d3c-4b5a-4768-8796-a5b4c3d2e1f0";
