@@ -20,6 +20,7 @@ use support::{
     measurement::record,
     pipeline::{quiet, settled},
     require_influxd, require_victoria_metrics, require_vmagent,
+    wait::wait_until,
 };
 
 /// Longer than an answer takes: only a failing test waits for so long.
@@ -386,16 +387,20 @@ fn victoria_metrics_1_79_and_its_double_answer_the_same() {
     // Stored as nothing here, as nothing there.
     asks.retain(|ask| !ask.body.ends_with(b"NaN"));
     compare(victoria.url(), &fake.url(), &asks);
-    let there: BTreeSet<_> = victoria
-        .export(r#"{__name__=~".+",db="d"}"#)
-        .into_iter()
-        .flat_map(|series| {
+    let stored = || -> BTreeSet<_> {
+        let series = victoria.export(r#"{__name__=~".+",db="d"}"#).into_iter();
+        let samples = series.flat_map(|series| {
             let name = series.name;
             let samples = series.samples.into_iter();
             samples.map(move |(at, _)| (name.clone(), at))
-        })
-        .collect();
-    assert_eq!(samples(&fake, "d"), there);
+        });
+        samples.collect()
+    };
+    // On a busy machine a new series takes a while to be found.
+    let here = samples(&fake, "d");
+    _ = wait_until(PATIENCE, || stored().len() >= here.len());
+    let there = stored();
+    assert_eq!(here, there);
     assert!(there.len() >= 5, "{there:?}");
 }
 
