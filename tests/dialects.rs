@@ -330,6 +330,7 @@ async fn a_database_bucket_or_mapping_that_is_missing_is_kept() {
     for (server, said) in [
         (Server::InfluxDb1_6, "database not found"),
         (Server::InfluxDb1_8, "database not found"),
+        (Server::InfluxDb1_12, "database not found"),
         (Server::InfluxDb2_7, "bucket \"db\" not found"),
         (Server::Cloud, "bucket \"db\" not found"),
         (Server::GreptimeDb, "Failed to find schema"),
@@ -378,6 +379,33 @@ async fn what_a_server_refuses_for_its_credentials_is_kept() {
     let config = slow(Config::v3(fake.url(), TOKEN));
     let right = |fake: &FakeInflux| fake.answer_always(Answer::accept());
     is_kept(&fake, config, right, "malformed").await;
+}
+
+#[actix::test]
+async fn what_a_server_can_not_store_for_now_is_kept() {
+    for server in Server::all() {
+        let count = configs(*server, &FakeInflux::imitating(*server)).len();
+        for number in 0..count {
+            let fake = FakeInflux::imitating(*server);
+            let config = configs(*server, &fake).remove(number);
+            let what = format!("{server} {:?}", config.settings().api());
+            fake.set_read_only(true);
+            let influx = Influx::start(config).unwrap();
+            record(&influx, "db", 100);
+            let report = influx.flush(WATCHED).await;
+            // It has a queue.
+            let kept = if *server == Server::Vmagent1_79 {
+                0
+            } else {
+                100
+            };
+            assert_eq!(report.undelivered, kept, "{what}: {report:?}");
+            let stats = influx.stats();
+            assert_eq!((stats.rejected, stats.pending), (0, kept), "{what}");
+            fake.set_read_only(false);
+            assert_eq!(settled(&influx).await.written, 100, "{what}");
+        }
+    }
 }
 
 #[actix::test]
@@ -523,6 +551,7 @@ async fn a_ping_tells_which_server_it_is() {
         let (product, version) = match server {
             Server::InfluxDb1_6 => (Product::InfluxDb, Some("1.6.7")),
             Server::InfluxDb1_8 => (Product::InfluxDb, Some("1.8.10")),
+            Server::InfluxDb1_12 => (Product::InfluxDb, Some("1.12.4")),
             Server::InfluxDb2_7 => (Product::InfluxDb, Some("2.7.12")),
             Server::InfluxDb3 => (Product::InfluxDb, Some("3.6.0")),
             Server::Cloud => (Product::InfluxDbCloud, None),
@@ -566,6 +595,7 @@ async fn the_first_contact_tells_which_server_it_is() {
         let wanted = match server {
             Server::InfluxDb1_6 => "InfluxDB 1.6.7 (OSS)",
             Server::InfluxDb1_8 => "InfluxDB 1.8.10 (OSS)",
+            Server::InfluxDb1_12 => "InfluxDB 1.12.4 (OSS)",
             Server::InfluxDb2_7 => "InfluxDB 2.7.12 (OSS)",
             Server::InfluxDb3 => "InfluxDB 3.6.0 (Core)",
             Server::Cloud => "InfluxDB Cloud",

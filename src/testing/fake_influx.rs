@@ -261,6 +261,20 @@ impl FakeInflux {
         self.shared.change(|state| state.store.create(database));
     }
 
+    /// Answers writes as the server does whose storage takes none: because its disk is full or read-only, or its log is behind; or,
+    /// with `false`, takes them again. vmagent 1.79 goes on: it has a queue.
+    ///
+    /// ```
+    /// use actix_influxdb::testing::{FakeInflux, Server};
+    ///
+    /// let fake = FakeInflux::imitating(Server::GreptimeDb);
+    /// fake.set_read_only(true); // 401, as if the password were wrong
+    /// ```
+    pub fn set_read_only(&self, is_read_only: bool) {
+        self.shared
+            .change(|state| state.is_read_only = is_read_only);
+    }
+
     /// Answers every write to this retention policy with the error of 1.6.7 for one that doesn't exist, if the server
     /// [imitates](Self::imitating) InfluxDB 1.x.
     pub fn without_retention_policy(&self, policy: &str) {

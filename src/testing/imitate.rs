@@ -31,6 +31,7 @@ fn route(server: Server, request: &Request, state: &mut State) -> Reply {
     match server {
         Server::InfluxDb1_6 => influx1::answer(request, state, influx1::Version::V1_6),
         Server::InfluxDb1_8 => influx1::answer(request, state, influx1::Version::V1_8),
+        Server::InfluxDb1_12 => influx1::answer(request, state, influx1::Version::V1_12),
         Server::InfluxDb2_7 => influx2::answer(request, state),
         Server::InfluxDb3 => influx3::answer(request, state),
         Server::Cloud => cloud::answer(request, state),

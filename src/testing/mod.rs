@@ -59,7 +59,7 @@
 //!
 //! # Other servers
 //!
-//! [`FakeInflux::imitating`] answers as another [`Server`] does: InfluxDB 1.6, 1.8, 2.7, 3 and Cloud, VictoriaMetrics, vmagent,
+//! [`FakeInflux::imitating`] answers as another [`Server`] does: InfluxDB 1.6, 1.8, 1.12, 2.7, 3 and Cloud, VictoriaMetrics, vmagent,
 //! QuestDB, GreptimeDB, Telegraf. Three of them are compared with the real ones by this library's tests; each says
 //! which version it imitates, and how its answers are known.
 //!

@@ -20,6 +20,9 @@ pub enum Server {
     InfluxDb1_6,
     /// InfluxDB 1.8: also `/api/v2/write` and `/health`; unknown precisions are refused.
     InfluxDb1_8,
+    /// InfluxDB 1.12: as 1.8, but each text about points ends with the names of database and retention policy, and a request with an
+    /// unknown precision stores nothing.
+    InfluxDb1_12,
     /// InfluxDB 2.7: a bad line refuses the whole body; conflicts of types are answered 422, the rest is
     /// stored. Any precision of `/write` but `us`, `ms` and `s` means nanoseconds.
     InfluxDb2_7,
@@ -53,6 +56,7 @@ impl Server {
         &[
             Self::InfluxDb1_6,
             Self::InfluxDb1_8,
+            Self::InfluxDb1_12,
             Self::InfluxDb2_7,
             Self::InfluxDb3,
             Self::Cloud,
@@ -71,6 +75,7 @@ impl Server {
         match self {
             Self::InfluxDb1_6 => "1.6.7",
             Self::InfluxDb1_8 => "1.8.10",
+            Self::InfluxDb1_12 => "1.12.4",
             Self::InfluxDb2_7 => "2.7.12",
             Self::InfluxDb3 => "3.6.0",
             Self::Cloud => "of August 2026",
@@ -89,7 +94,9 @@ impl Server {
                 "a running server, which is asked the same by the tests of this library"
             }
             Self::InfluxDb3 | Self::VictoriaMetrics1_112 => "a running server that was asked",
-            Self::InfluxDb1_8 => "its source (services/httpd/handler.go), by 1.6.7 as it runs",
+            Self::InfluxDb1_8 | Self::InfluxDb1_12 => {
+                "its source (services/httpd/handler.go), by 1.6.7 as it runs"
+            }
             Self::InfluxDb2_7 => {
                 "its source (http/write_handler.go, http/legacy/write_handler.go, \
                  kit/transport/http/error_handler.go)"
@@ -107,7 +114,7 @@ impl Server {
     /// The body that is too large begins behind as many bytes.
     pub(super) const fn max_body_size(self) -> usize {
         match self {
-            Self::InfluxDb1_6 | Self::InfluxDb1_8 => 25_000_000,
+            Self::InfluxDb1_6 | Self::InfluxDb1_8 | Self::InfluxDb1_12 => 25_000_000,
             Self::InfluxDb3 => 10 << 20,
             Self::Cloud => 50_000_000,
             Self::VictoriaMetrics1_112 | Self::GreptimeDb => 64 << 20,
@@ -123,7 +130,9 @@ impl Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
-            Self::InfluxDb1_6 | Self::InfluxDb1_8 | Self::InfluxDb2_7 => "InfluxDB",
+            Self::InfluxDb1_6 | Self::InfluxDb1_8 | Self::InfluxDb1_12 | Self::InfluxDb2_7 => {
+                "InfluxDB"
+            }
             Self::InfluxDb3 => "InfluxDB 3 Core",
             Self::Cloud => "InfluxDB Cloud Serverless",
             Self::VictoriaMetrics1_79 | Self::VictoriaMetrics1_112 => "VictoriaMetrics",

@@ -13,6 +13,10 @@ use super::{
     state::State,
 };
 
+/// What 1.6.7 says where its disk is full.
+pub(super) const READ_ONLY: &str =
+    "engine: error writing WAL entry: write /var/lib/influxdb/wal/1.wal: no space left on device";
+
 /// A write that was read, but not yet held against what the databases have.
 #[derive(Debug)]
 pub(super) struct Write {
@@ -78,6 +82,9 @@ impl Write {
         };
         if !state.store.exists(&database) {
             return Reply::error(404, &format!("database not found: {database:?}"));
+        }
+        if state.is_read_only {
+            return Reply::error(500, READ_ONLY);
         }
         // Seen on 1.6.7: the limit is for the bytes on the wire, not for what gzip makes of them.
         if request.body.len() > state.max_body_size {

@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) max_body_size: usize,
     /// As which server all requests are answered; `None`: as described in the module.
     pub(super) server: Option<Server>,
+    /// Does the storage take no writes?
+    pub(super) is_read_only: bool,
     /// What InfluxDB 3 knows of its tables.
     pub(super) catalog: Catalog,
     /// Retention policies that writes are refused to.
@@ -68,6 +70,7 @@ impl Default for State {
             credentials: Credentials::default(),
             max_body_size: DEFAULT_MAX_BODY_SIZE,
             server: None,
+            is_read_only: false,
             catalog: Catalog::default(),
             missing_policies: HashSet::new(),
             stopping: false,

@@ -30,6 +30,9 @@ fn write(request: &Request, state: &mut State) -> Reply {
     let Some(precision) = Precision::of_v2(param(request, "precision")) else {
         return error(400, "invalid", "invalid precision");
     };
+    if state.is_read_only {
+        return Reply::new(503).header("Retry-After", "1");
+    }
     if request.body.len() > state.max_body_size {
         let text = "cannot read data: points in batch is too large";
         return error(413, "request too large", text);

@@ -54,6 +54,9 @@ fn write(request: &Request, state: &mut State) -> Reply {
             );
         }
     };
+    if state.is_read_only {
+        return error(401, 4007, "Region 4398046511104(1024, 0) is read only");
+    }
     if request.body.len() > state.max_body_size {
         let mut reply = Reply::new(413).header("Content-Type", "text/plain; charset=utf-8");
         reply.body = "length limit exceeded".into();

@@ -1,5 +1,5 @@
-//! InfluxDB 1.x, by 1.6.7 as it runs, and by the source of 1.8.10 (`services/httpd/handler.go`) where they
-//! differ.
+//! InfluxDB 1.x, by 1.6.7 as it runs, and by the source of 1.8.10 and 1.12.4 (`services/httpd/handler.go`) where
+//! they differ.
 
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::testing::{precision::Precision, reply::Reply, request::Request, servi
 pub(super) enum Version {
     V1_6,
     V1_8,
+    V1_12,
 }
 
 impl Version {
@@ -18,6 +19,7 @@ impl Version {
         match self {
             Self::V1_6 => "1.6.7",
             Self::V1_8 => "1.8.10",
+            Self::V1_12 => "1.12.4",
         }
     }
 }
@@ -40,7 +42,7 @@ pub(super) fn answer(request: &Request, state: &mut State, version: Version) -> 
 }
 
 fn route(request: &Request, state: &mut State, version: Version) -> Reply {
-    let is_new = version == Version::V1_8;
+    let is_new = version != Version::V1_6;
     match request.path.as_str() {
         "/write" if request.method == "POST" => write(request, state, version),
         "/api/v2/write" if is_new && request.method == "POST" => write(request, state, version),
@@ -76,7 +78,17 @@ fn write(request: &Request, state: &mut State, version: Version) -> Reply {
         true => Precision::of_v2(word).is_some(),
         false => word.is_none_or(|word| ["n", "ns", "u", "ms", "s", "m", "h"].contains(&word)),
     };
-    let is_bad_precision = version == Version::V1_8 && !is_known;
+    let is_bad_precision = version != Version::V1_6 && !is_known;
+    let bad_precision = || {
+        let word = word.unwrap_or_default();
+        Reply::error(400, &format!("invalid precision \"{word}\" (use {words})"))
+    };
+    if is_bad_precision
+        && version == Version::V1_12
+        && service::Write::refusal(request, state).is_none()
+    {
+        return bad_precision();
+    }
     let levels = ["any", "one", "quorum", "all"];
     if let Some(level) = param(request, "consistency")
         && !levels.contains(&level.to_ascii_lowercase().as_str())
@@ -94,10 +106,26 @@ fn write(request: &Request, state: &mut State, version: Version) -> Reply {
     let reply = service::Write::read(request).accept(request, state);
     // Seen in the source of 1.8 and 1.9: the error is answered, and then the points are written.
     match is_bad_precision && matches!(reply.status, 204 | 400) {
-        true => {
-            let word = word.unwrap_or_default();
-            Reply::error(400, &format!("invalid precision \"{word}\" (use {words})"))
-        }
+        true => bad_precision(),
+        false if version == Version::V1_12 => with_names(reply, request),
         false => reply,
+    }
+}
+
+/// The same, but a text about points ends with where they were to go.
+fn with_names(reply: Reply, request: &Request) -> Reply {
+    let json = serde_json::from_slice::<serde_json::Value>(&reply.body).ok();
+    let text = json.as_ref().and_then(|json| json.get("error")?.as_str());
+    match text.filter(|text| text.contains(" dropped=")) {
+        Some(text) => {
+            let database = param(request, "db").or(param(request, "bucket"));
+            let (database, policy) = (
+                database.unwrap_or_default(),
+                param(request, "rp").unwrap_or("autogen"),
+            );
+            let names = format!(" for database: {database} for retention policy: {policy}");
+            Reply::error(400, &format!("{text}{names}"))
+        }
+        None => reply,
     }
 }

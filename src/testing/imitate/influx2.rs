@@ -81,6 +81,11 @@ fn write(request: &Request, state: &mut State, is_v2: bool) -> Reply {
         (Some(_), false) => return error(404, "not found", "no dbrp mapping found"),
         (None, false) => return error(400, "invalid", "missing db"),
     };
+    if state.is_read_only {
+        let why = crate::testing::service::READ_ONLY;
+        let text = format!("unexpected error writing points to database: {why}");
+        return error(500, "internal error", &text);
+    }
     if request.body.len() > state.max_body_size {
         let text = "unable to read data: points batch is too large";
         return error(413, "request too large", text);

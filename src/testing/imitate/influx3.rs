@@ -181,6 +181,11 @@ fn write(request: &Request, state: &mut State, path: Path) -> Reply {
             _ => path.refuse_in_json(422, &why),
         };
     }
+    if state.is_read_only {
+        let why = "write buffer error: error from wal: wal buffer full with 100000 ops";
+        // Its v2 API has the status of a bad line for it.
+        return path.refuse(if path == Path::V2 { 400 } else { 500 }, why);
+    }
     let lines = reading(precision, true).lines_of_v3(&body);
     if lines.is_empty() {
         return path.refuse(400, "incoming write was empty");

@@ -59,6 +59,10 @@ fn write(request: &Request, state: &mut State) -> Reply {
     if request.header("content-encoding") == Some("gzip") {
         return error(415, "not supported", "gzip encoding is not supported", 0);
     }
+    if state.is_read_only {
+        let text = "write error: m, errno: 28, error: could not append, no space left on device";
+        return error(500, "internal error", text, 1);
+    }
     let lines = reading(precision, false).lines(&request.body);
     for (at, line) in lines.iter().enumerate() {
         let number = at + 1;

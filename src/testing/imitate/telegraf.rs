@@ -63,6 +63,10 @@ fn parse_error(lines: &[ReadLine]) -> Option<String> {
 }
 
 fn write_v1(request: &Request, state: &mut State) -> Reply {
+    // It ends.
+    if state.is_read_only {
+        return Reply::new(503);
+    }
     if request.body.len() > state.max_body_size {
         return error_v1(413, "http: request body too large");
     }
@@ -114,6 +118,10 @@ fn write_v2(request: &Request, state: &mut State) -> Reply {
     let is_allowed = is_token && credentials.check(request).is_ok();
     if !credentials.are_none() && !is_allowed {
         return go_error(401, "Unauthorized\n");
+    }
+    // `max_undelivered_metrics` are.
+    if state.is_read_only {
+        return Reply::new(429);
     }
     if request.body.len() > state.max_body_size {
         let limit = state.max_body_size.to_string();

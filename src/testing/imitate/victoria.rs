@@ -92,6 +92,13 @@ fn refuse(request: &Request, why: &str, is_new: bool) -> Reply {
 
 fn write(request: &Request, state: &mut State, kind: Kind) -> Reply {
     let is_new = kind == Kind::New;
+    if state.is_read_only && kind != Kind::OldAgent {
+        let why = "cannot store metrics: the storage is in read-only mode; check -storage.minFreeDiskSpaceBytes command-line flag value";
+        return Reply {
+            status: 503,
+            ..refuse(request, why, is_new)
+        };
+    }
     let encoding = request.header("content-encoding").unwrap_or_default();
     let is_known = ["", "gzip", "none", "identity"].contains(&encoding);
     if is_new && !is_known {
