@@ -42,6 +42,8 @@ pub(crate) struct Encoder {
     /// `,key=value` of each, one after the other.
     base_text: LineBuffer,
     precision: Precision,
+    /// What a timestamp in that precision is multiplied by, to be written in another one.
+    scale: i64,
     format: FieldFormat,
 }
 
@@ -74,6 +76,7 @@ impl Encoder {
             base_tags: base_tags.collect(),
             base_text,
             precision,
+            scale: 1,
             format: FieldFormat {
                 unsigned,
                 string: Part::String,
@@ -86,6 +89,15 @@ impl Encoder {
         self.format.string = match newlines {
             StringNewlines::Escape => Part::String,
             StringNewlines::Raw => Part::RawString,
+        };
+        self
+    }
+
+    /// Whether microseconds are written as nanoseconds.
+    pub(crate) fn microseconds_as_nanoseconds(mut self, is_so: bool) -> Self {
+        self.scale = match is_so && self.precision == Precision::Microseconds {
+            true => 1_000,
+            false => 1,
         };
         self
     }
@@ -131,7 +143,8 @@ impl Encoder {
     pub(crate) fn push_end(&self, timestamp: Timestamp, line: &mut LineBuffer) -> bool {
         let is_stored = self.precision.stores(timestamp);
         if is_stored {
-            line.push_end(self.precision.from_nanos(timestamp.0));
+            // It is stored, so it is in the range of nanoseconds.
+            line.push_end(self.precision.from_nanos(timestamp.0) * self.scale);
         }
         is_stored
     }
