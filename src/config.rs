@@ -3,6 +3,7 @@
 mod api;
 mod api_path;
 mod builder;
+mod consistency;
 mod credentials;
 mod distance;
 mod env;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::api::Api;
+pub use self::consistency::Consistency;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
 pub(crate) use self::secret::Secret;
@@ -92,6 +94,10 @@ pub struct Config {
     #[debug("{:?}", self_measurement.as_ref().map(|it| shown::name(&it.to_string()).to_owned()))]
     pub(crate) self_measurement: Option<Database>,
     pub(crate) self_measurement_interval: Duration,
+    /// v1.
+    pub(crate) consistency: Option<Consistency>,
+    /// v3.
+    pub(crate) no_sync: bool,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
@@ -154,6 +160,17 @@ impl Config {
         self.url.parse()
     }
 
+    /// The unit that timestamps are written in.
+    ///
+    /// With API v1 no word for microseconds means the same everywhere: InfluxDB 2 takes `u` for nanoseconds, 1.6
+    /// takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds there.
+    pub(crate) fn unit(&self) -> Precision {
+        match (self.api, self.precision) {
+            (Api::V1, Precision::Microseconds) => Precision::Nanoseconds,
+            (_, precision) => precision,
+        }
+    }
+
     /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
     /// the buffer.
     pub(crate) fn warn_at(&self) -> usize {
@@ -212,6 +229,8 @@ impl Default for Config {
             create_database: false,
             self_measurement: None,
             self_measurement_interval: Self::DEFAULT_SELF_MEASUREMENT_INTERVAL,
+            consistency: None,
+            no_sync: false,
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),

@@ -107,7 +107,10 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
         ("INFLUXDB_TOKEN", "secret"),
     ];
     let lines = first_minute(&v2).await;
-    assert_says(&lines, &["/api/v2/write: ", "API"]);
+    assert_says(
+        &lines,
+        &["/api/v2/write: it is InfluxDB 1.", "set INFLUXDB_API to v1"],
+    );
 
     // A password.
     let influxd = require_influxd!(Influxd::builder().auth(true));

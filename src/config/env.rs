@@ -109,6 +109,7 @@ impl Config {
         let own = env.text("INFLUXDB_SELF_MEASUREMENT")?;
         config.self_measurement = own.map(Database::new);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
+        config.consistency = env.chosen("INFLUXDB_CONSISTENCY")?;
 
         let c = &mut config;
         env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
@@ -145,6 +146,7 @@ impl Config {
             MILLISECONDS,
             &mut c.self_measurement_interval,
         )?;
+        env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;
 

@@ -3,7 +3,7 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 34] = [
+pub(super) const SETTINGS: [&str; 36] = [
     "URL",
     "SCHEME",
     "HOST",
@@ -34,6 +34,8 @@ pub(super) const SETTINGS: [&str; 34] = [
     "CREATE_DATABASE",
     "SELF_MEASUREMENT",
     "SELF_MEASUREMENT_INTERVAL",
+    "CONSISTENCY",
+    "NO_SYNC",
     "TAG_HOSTNAME",
     "GZIP",
     "SPOOL_DIR",

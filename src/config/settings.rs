@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Api, Config, Overflow, StringNewlines};
+use super::{Api, Config, Consistency, Overflow, StringNewlines};
 use crate::point::database::Database;
 use crate::point::precision::Precision;
 
@@ -87,6 +87,10 @@ copied! {
     create_database: bool,
     /// Time between two points of the pipeline's own figures: [`Config::self_measurement`].
     self_measurement_interval: Duration,
+    /// Number of nodes that have to take a write: [`Config::consistency`].
+    consistency: Option<Consistency>,
+    /// Whether InfluxDB 3 may answer before a write is in its log: [`Config::no_sync`].
+    no_sync: bool,
     /// Whether measurements get the tag `hostname`: [`Config::tag_hostname`].
     tag_hostname: bool,
 }
@@ -174,6 +178,8 @@ mod tests {
             .max_age(day * 4)
             .create_database(true)
             .self_measurement("own", day * 5)
+            .consistency(Consistency::All)
+            .no_sync(true)
             .tag_hostname(false)
             .environment("production")
             .base_tag("region", "eu-1");
@@ -210,6 +216,8 @@ mod tests {
         assert_eq!(settings.precision(), Precision::Seconds);
         assert_eq!(settings.string_newlines(), StringNewlines::Raw);
         assert!(settings.unsigned() && settings.create_database() && !settings.tag_hostname());
+        assert_eq!(settings.consistency(), Some(Consistency::All));
+        assert!(settings.no_sync());
         assert_eq!(settings.environment(), Some("production"));
         let tags = [("environment", "production"), ("region", "eu-1")];
         assert_eq!(

@@ -12,8 +12,8 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::AtomicUsize;
 
 use crate::{
-    Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, RecordError,
-    ShutdownReport, Stats,
+    Api, Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, Precision,
+    RecordError, ShutdownReport, Stats,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -142,6 +142,18 @@ impl Shared {
                 format!(
                     "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
+                ),
+            ));
+        }
+        let is_v1 = |config: &Config| config.api == Api::V1;
+        if changed.precision == Precision::Microseconds && is_v1(&changed) != is_v1(&config) {
+            return Err(ConfigError::new(
+                "api",
+                format!("\"{}\"", changed.api),
+                format!(
+                    "it can't be changed from {} while delivery runs with microseconds, which API v1 writes as \
+                     nanoseconds",
+                    config.api
                 ),
             ));
         }

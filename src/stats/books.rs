@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::{
     BreakerState, Database, DatabaseStats, EndpointStats, Failure, LastFailure, Outage, Rejection,
+    ServerInfo,
     stats::{
         health::{DatabaseOutage, EndpointOutage, Servers},
         ledger::Settlement,
@@ -81,6 +82,7 @@ impl Books {
         let endpoint = |url| EndpointStats {
             url,
             state: BreakerState::Closed,
+            server: None,
             last_success: None,
             last_failure: None,
             outage: None,
@@ -100,6 +102,13 @@ impl Books {
         }
         let states = databases.values_mut().map(|own| &mut own.state);
         states.for_each(|state| *state = BreakerState::Closed);
+    }
+
+    /// Notes which server an endpoint is.
+    pub(crate) fn is_server(&self, endpoint: usize, server: ServerInfo) {
+        if let Some(endpoint) = self.0.lock().endpoints.get_mut(endpoint) {
+            endpoint.server = Some(server);
+        }
     }
 
     pub(crate) fn admitted(&self, database: &Database, lines: usize) {

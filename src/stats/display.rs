@@ -355,6 +355,7 @@ mod tests {
             endpoints: vec![EndpointStats {
                 url: "http://h:8086".to_owned(),
                 state: BreakerState::Open,
+                server: None,
                 last_success: None,
                 last_failure: None,
                 outage: None,

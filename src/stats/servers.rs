@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "serde")]
 use crate::stats::rfc3339;
-use crate::{Database, Failure, FailureKind, Rejection};
+use crate::{Database, Failure, FailureKind, Rejection, ServerInfo};
 
 /// An outage that lasts: a server or a database takes no measurements. They are kept, and sent again.
 ///
@@ -62,6 +62,8 @@ pub struct EndpointStats {
     pub url: String,
     /// Whether the endpoint is in service.
     pub state: BreakerState,
+    /// Which server it is, as far as its answers tell; none before the first of them.
+    pub server: Option<ServerInfo>,
     /// Time of the last POST that was written there.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
     pub last_success: Option<SystemTime>,

@@ -71,6 +71,7 @@ impl BufferActor {
             is_unusual: false,
             bytes: lines.byte_len(),
             took: Duration::ZERO,
+            told: None,
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {

@@ -16,7 +16,7 @@ use crate::{
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Told},
 };
 
 /// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
@@ -50,6 +50,8 @@ pub(crate) struct Returned {
     pub(crate) bytes: usize,
     /// Time from the beginning of the POST to its response or failure.
     pub(crate) took: Duration,
+    /// What the answer tells of the server, if there was one.
+    pub(crate) told: Option<Told>,
     pub(crate) verdict: Verdict,
 }
 
@@ -75,6 +77,10 @@ pub(crate) struct Created {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Pinged {
+    /// By its number.
+    pub(crate) endpoint: usize,
+    pub(crate) url: String,
+    pub(crate) was_unusual: bool,
     pub(crate) result: Result<ServerInfo, PingError>,
 }
 

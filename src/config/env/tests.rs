@@ -3,11 +3,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Overflow, StringNewlines};
+use crate::config::{Consistency, Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 33] = [
+const VARIABLES: [&str; 35] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -38,6 +38,8 @@ const VARIABLES: [&str; 33] = [
     "INFLUXDB_CREATE_DATABASE",
     "INFLUXDB_SELF_MEASUREMENT",
     "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
+    "INFLUXDB_CONSISTENCY",
+    "INFLUXDB_NO_SYNC",
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
     "INFLUXDB_GZIP",
@@ -171,6 +173,12 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             "15",
             v1().self_measurement("", ms(15)),
         ),
+        (
+            "INFLUXDB_CONSISTENCY",
+            "quorum",
+            v1().consistency(Consistency::Quorum),
+        ),
+        ("INFLUXDB_NO_SYNC", "on", v1().no_sync(true)),
         ("INFLUXDB_TAG_HOSTNAME", "false", v1().tag_hostname(false)),
         ("ENVIRONMENT", "production", v1().environment("production")),
         ("INFLUXDB_GZIP", "false", v1()),
@@ -224,6 +232,12 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
         ("INFLUXDB_MAX_AGE", "1h", ms),
         ("INFLUXDB_CREATE_DATABASE", "y", switch),
+        (
+            "INFLUXDB_CONSISTENCY",
+            "quorun",
+            "one of any, one, quorum, all",
+        ),
+        ("INFLUXDB_NO_SYNC", "nope", switch),
         ("INFLUXDB_TAG_HOSTNAME", "tru", switch),
     ] {
         let expected = format!("{variable} is {value:?}: {allowed}");
