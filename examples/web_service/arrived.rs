@@ -1,7 +1,8 @@
 //! What has arrived at the server, as the page shows it: the same figures whichever server was asked.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
+    hash::{BuildHasher as _, RandomState},
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,10 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 
 /// At most so many requests of the window are looked at.
 const MAX_SAMPLES: usize = 50_000;
+
+/// A line that is sent again, because its batch failed, is one point, as in a database. So many lines are known
+/// again.
+const REMEMBERED: usize = 200_000;
 
 /// So many of the last lines are shown, cut to so many characters.
 pub const LINES: usize = 8;
@@ -61,7 +66,33 @@ pub struct Arrived {
     figures: Figures,
     window: VecDeque<Sample>,
     lines: VecDeque<String>,
+    known: Known,
     pub table: Table,
+}
+
+/// Hashes of the last lines, the oldest first.
+#[derive(Default)]
+struct Known {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Known {
+    /// Whether it comes for the first time.
+    fn is_new(&mut self, line: &str) -> bool {
+        let hash = self.hasher.hash_one(line);
+        if !self.hashes.insert(hash) {
+            return false;
+        }
+        if self.order.len() == REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.hashes.remove(&oldest);
+        }
+        self.order.push_back(hash);
+        true
+    }
 }
 
 struct Sample {
@@ -76,6 +107,9 @@ impl Arrived {
     pub fn add<'a>(&mut self, points: impl Iterator<Item = &'a Point>, now: Instant) {
         let mut traffic = None;
         for point in points {
+            if !self.known.is_new(&point.line) {
+                continue;
+            }
             self.figures.points += 1;
             let number = |key| point.field(key).map_or(0.0, as_number);
             let machine = &mut self.figures.machine;

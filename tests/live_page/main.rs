@@ -170,7 +170,7 @@ async fn open(browser: &mut Browser, url: &str) {
         .call("Page.navigate", serde_json::json!({"url": url}))
         .await;
     browser
-        .wait_for("Number(document.documentElement.dataset.ticks) > 1")
+        .wait_for("Number(document.documentElement?.dataset.ticks) > 1")
         .await;
 }
 
@@ -298,6 +298,78 @@ async fn each_button_of_the_live_page_does_what_it_says_and_the_ledger_adds_up()
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+/// The page of a service that writes to a real server: figures are asked of it, in its language.
+async fn assert_a_real_server_is_asked(test: &str, url: &str, name: &str, language: &str) {
+    let Some(binary) = browser::installed(test) else {
+        return;
+    };
+    let Some(service) = Service::start(test, Some(url)) else {
+        return;
+    };
+    let mut browser = Browser::start(binary).await;
+    browser.look(WIDTHS[1], SCHEMES[0]).await;
+    open(&mut browser, &service.url).await;
+    let text = |id: &str| format!("document.getElementById({id:?}).textContent");
+    browser
+        .wait_for(&format!("{}.startsWith({name:?})", text("server")))
+        .await;
+    browser
+        .wait_for(&format!("{} === {language:?}", text("asked")))
+        .await;
+    press(&mut browser, "visitors").await;
+    for endpoint in ["/users/{id}", "/slow", "/fail", "unmatched"] {
+        browser
+            .wait_for(&format!("{}.includes({endpoint:?})", text("endpoints")))
+            .await;
+    }
+    for (id, shown) in [
+        ("statuses", "404: "),
+        ("outcomes", "error: "),
+        ("lines", "duration="),
+    ] {
+        browser
+            .wait_for(&format!("{}.includes({shown:?})", text(id)))
+            .await;
+    }
+    browser
+        .wait_for(&format!(
+            "{}.match(/memory used: [1-9]/) !== null",
+            text("machine")
+        ))
+        .await;
+    // `/slow` takes half a second, or 100 ms when its visitor leaves.
+    let slow = "[...document.getElementById('endpoints').rows].find((it) => it.cells[0].textContent === '/slow')";
+    let slow = format!("Number({slow}.cells[4].textContent.replaceAll(',', '')) > 90");
+    browser.wait_for(&slow).await;
+    // What can't be done to a real server is off, and says why.
+    for button in ["stop", "busy", "forbid"] {
+        let button = format!("document.getElementById('press-{button}')");
+        let off = format!(
+            "{button}.getAttribute('aria-disabled') === 'true' && {button}.getAttribute('aria-describedby') === 'off'"
+        );
+        assert_eq!(browser.value(&off).await, true, "{button}");
+    }
+    assert_eq!(
+        browser.value("document.getElementById('off').hidden").await,
+        false
+    );
+    assert!(ledger(&mut browser).await.written > 0);
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[actix::test]
+async fn the_live_page_of_a_real_influxd_shows_what_influxql_answers() {
+    let influxd = support::require_influxd!();
+    assert_a_real_server_is_asked(test_name!(), influxd.url(), "InfluxDB 1.", "InfluxQL").await;
+}
+
+#[actix::test]
+async fn the_live_page_of_a_real_victoria_metrics_shows_what_promql_answers() {
+    let victoria = support::require_victoria_metrics!();
+    let url = victoria.url();
+    assert_a_real_server_is_asked(test_name!(), url, "VictoriaMetrics", "PromQL").await;
 }
 
 /// Texts whose contrast with what is behind them is below 4.5:1 (WCAG 2.2, 1.4.3).
