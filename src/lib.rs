@@ -87,6 +87,7 @@ mod logging;
 mod middleware;
 mod point;
 mod printable;
+mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
