@@ -191,6 +191,18 @@ impl Lines {
         self.unit
     }
 
+    /// The same with timestamps in nanoseconds, where they are in microseconds.
+    pub(crate) fn in_nanoseconds(&self) -> Self {
+        let mut batch = OpenBatch::with_capacity(self.byte_len() + 3 * self.len(), self.len());
+        for line in self.iter() {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            batch.push(&[line, b"000\n"].concat());
+        }
+        let mut lines = batch.seal(false).lines;
+        lines.unit = Some(Precision::Nanoseconds);
+        lines
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.range.len()
     }

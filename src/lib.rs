@@ -123,6 +123,7 @@ pub use stats::{
     ledger::{Dropped, Places, Stats},
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
+    spool::{SpoolState, SpoolStats},
 };
 
 /// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.

@@ -30,5 +30,6 @@ pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
 pub(crate) mod format;
+pub(crate) mod index;
 pub(crate) mod name;
 pub(crate) mod store;

@@ -18,7 +18,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dialect {
     api: Api,
     /// Escaped, for v2.
@@ -33,6 +33,15 @@ impl Dialect {
             org: escaped(config.org.as_deref().unwrap_or_default()),
             precision: config.precision,
         }
+    }
+
+    /// The unit of the timestamps.
+    pub(super) fn unit(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn set_unit(&mut self, unit: Precision) {
+        self.precision = unit;
     }
 
     /// Path and query of a write.

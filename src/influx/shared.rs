@@ -17,7 +17,7 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{health::Health, report::Ticket},
+    stats::{health::Health, report::Ticket, spool::Shown},
 };
 
 /// The state that a handle and the actors of its pipeline share.
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
+    pub(crate) spool: Shown,
     pub(crate) home: Home,
     /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
@@ -45,6 +46,7 @@ impl Shared {
             config: Mutex::new(Arc::new(config)),
             health: Health::default(),
             turn: Turn::default(),
+            spool: Shown::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
             has_actors,
@@ -59,6 +61,7 @@ impl Shared {
         Stats {
             endpoints,
             databases,
+            spool: self.spool.get(),
             ..self.intake.stats()
         }
     }
@@ -98,6 +101,14 @@ impl Shared {
                     "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
                 ),
+            ));
+        }
+        if changed.spool_dir != config.spool_dir {
+            let folder = changed.spool_dir.as_deref().unwrap_or("".as_ref());
+            return Err(ConfigError::new(
+                "spool_dir",
+                format!("{folder:?}"),
+                "it can't be changed while delivery runs",
             ));
         }
         if changed.enabled && !self.has_actors {

@@ -12,7 +12,7 @@ use crate::{
         reply::Reply,
     },
     delivery::{
-        backlog::{Disposition, LoanId, Settled},
+        backlog::{Disposition, LoanId, Origin, Settled},
         breakers::State,
         dispatcher::{Outcome, Terms},
         verdict::{Refusal, Retry, Verdict},
@@ -55,8 +55,12 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) {
         let (now, terms) = (self.now(), self.terms());
+        if let Verdict::Retry(_) = verdict {
+            self.note_file(loan, true);
+        }
         match verdict {
             Verdict::Written => {
+                self.note_file(loan, false);
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(loan, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
@@ -86,6 +90,14 @@ impl BufferActor {
                 let outcome = self.dispatcher.failed(loan, &retry, terms);
                 self.failed(&database, &retry, outcome, context);
             }
+        }
+    }
+
+    /// Notes whether the lines of a file could be written.
+    fn note_file(&mut self, loan: LoanId, fails: bool) {
+        let file = self.dispatcher.backlog().loaded_from(loan);
+        if let (Some(spool), Some(file)) = (&mut self.spool, file) {
+            spool.index.set_fails(file, fails);
         }
     }
 
@@ -205,6 +217,7 @@ impl BufferActor {
             database,
             batch,
             number,
+            origin,
             disposition,
         } = settled;
         let measurements = batch.lines.len();
@@ -226,7 +239,9 @@ impl BufferActor {
         self.shared
             .health
             .settled(&database, measurements, settlement);
-        intake.release(&database, measurements, batch.lines.byte_len());
+        if origin != Origin::Loaded {
+            intake.release(&database, measurements, batch.lines.byte_len());
+        }
         for (_, ticket) in batch.tickets {
             ticket.answer(delivery.clone());
         }

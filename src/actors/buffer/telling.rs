@@ -238,6 +238,8 @@ impl BufferActor {
                 measurements,
                 reason,
             }),
+            // It has not ended.
+            Delivery::Spooled => {}
         }
     }
 

@@ -410,20 +410,48 @@ fn what_this_version_does_not_support_is_an_error_when_it_is_switched_on() {
         error("INFLUXDB_GZIP", "true"),
         r#"INFLUXDB_GZIP is "true": false: gzip is not supported by this version"#
     );
-    assert_eq!(
-        error("INFLUXDB_SPOOL_DIR", "/var/spool"),
-        "INFLUXDB_SPOOL_DIR is set: leave it out, a spool is not supported by this version"
-    );
-    assert_eq!(
-        error("INFLUXDB_OVERFLOW", "spool"),
-        "INFLUXDB_OVERFLOW is \"spool\": one of drop_newest, drop_oldest \
-         (spool is not supported by this version)"
-    );
-    let off = read(&[
-        ("INFLUXDB_SPOOL_DIR", ""),
-        ("INFLUXDB_SPOOL_MAX_BYTES", "1 GiB"),
+}
+
+#[test]
+fn the_spool_is_read_and_what_needs_a_folder_says_so() {
+    let config = read(&[
+        ("INFLUXDB_SPOOL_DIR", "/var/spool/shop"),
+        ("INFLUXDB_SPOOL_MAX_BYTES", "5 GiB"),
+        ("INFLUXDB_OVERFLOW", "spool"),
+        ("INFLUXDB_WRITE_AHEAD", "yes"),
+        ("INFLUXDB_SEAL_INTERVAL", "250"),
     ]);
-    assert_eq!(off, Ok(Config::default()));
+    let expected = Config::default()
+        .spool_dir("/var/spool/shop")
+        .spool_max_bytes(5 << 30)
+        .overflow(Overflow::Spool)
+        .write_ahead(true)
+        .seal_interval(Duration::from_millis(250));
+    assert_eq!(config, Ok(expected));
+    let why = |variables: &[(&str, &str)]| {
+        let config = read(variables).expect("each by itself is fine");
+        config.validate().unwrap_err().to_string()
+    };
+    for (variables, error) in [
+        (
+            &[("INFLUXDB_OVERFLOW", "spool")][..],
+            r#"INFLUXDB_OVERFLOW is "spool": only with a INFLUXDB_SPOOL_DIR, the folder for the files"#,
+        ),
+        (
+            &[("INFLUXDB_WRITE_AHEAD", "true")],
+            "INFLUXDB_WRITE_AHEAD is true: only with a INFLUXDB_SPOOL_DIR, the folder for the files",
+        ),
+        (
+            &[
+                ("INFLUXDB_SPOOL_DIR", "x"),
+                ("INFLUXDB_SPOOL_MAX_BYTES", "1 MiB"),
+            ],
+            "INFLUXDB_SPOOL_MAX_BYTES is 1048576: at least INFLUXDB_MAX_BATCH_BYTES, 4194304",
+        ),
+    ] {
+        assert_eq!(why(variables), error);
+    }
+    assert_eq!(read(&[("INFLUXDB_SPOOL_DIR", "")]), Ok(Config::default()));
 }
 
 #[test]

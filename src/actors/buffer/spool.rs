@@ -1,0 +1,486 @@
+//! What the buffer actor does with its spool: see [`crate::spool`] for how it works.
+//!
+//! All work on the disk is done by the disk actor, in order: so the answers come in order too.
+
+mod loading;
+mod overflowing;
+mod saving;
+mod sealing;
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime},
+};
+
+use actix::{AsyncContext as _, Context, Recipient, SpawnHandle};
+
+pub(super) use self::saving::time_for_the_disk;
+use self::sealing::Piece;
+use super::BufferActor;
+use crate::{
+    Api, Config, Database, Precision, SpoolState, SpoolStats,
+    actors::{
+        messages::internal::{DiskDone, DiskResult, DiskWork, Task, Work},
+        reply::Reply,
+    },
+    batch::Batch,
+    delivery::backlog::{Evicted, Taken},
+    logging,
+    printable::{LIMIT, printable},
+    spool::{format::Section, index::Index, name::FileName, store::Listing},
+};
+
+/// How often a folder is tried again that another process has.
+const TRY_TAKEN: Duration = Duration::from_millis(500);
+
+/// How long a folder that fails is left alone.
+const TRY_FAILING: Duration = Duration::from_secs(5);
+
+/// Names that a warning lists.
+const NAMED: usize = 10;
+
+/// The buffer actor's books of its spool.
+pub(super) struct Spool {
+    disk: Recipient<DiskWork>,
+    folder: PathBuf,
+    state: SpoolState,
+    /// Has the disk actor the folder?
+    is_open: bool,
+    /// Since when it fails, and until when it is left alone.
+    fails: Option<(Instant, Instant)>,
+    pub(super) index: Index,
+    /// What is being written, by number, in order.
+    storing: BTreeMap<u64, Writing>,
+    next_store: u64,
+    /// Room under the quota that will be given back when it is written.
+    leaving: (usize, usize),
+    /// Written ahead, and not sent yet.
+    staged: Vec<Piece>,
+    release: Option<SpawnHandle>,
+    /// The timer for the next file to load.
+    load: Option<(Instant, SpawnHandle)>,
+    /// Files are not read before.
+    load_from: Option<Instant>,
+    is_full_told: Option<Instant>,
+    is_unreadable_told: bool,
+    /// Bytes that are being written, at most.
+    reserved: u64,
+}
+
+/// A file that is being written.
+struct Writing {
+    storing: Storing,
+    /// At most.
+    bytes: u64,
+}
+
+/// Batches that are being written.
+enum Storing {
+    /// They leave memory.
+    Overflow(Vec<Evicted>),
+    /// They stay in memory.
+    Ahead {
+        batches: Vec<(Database, Batch)>,
+        began: Instant,
+        /// To be sent as soon as they are on disk.
+        is_due: bool,
+    },
+    /// At the end.
+    Last(Vec<Taken>),
+}
+
+impl Spool {
+    fn new(disk: Recipient<DiskWork>, folder: PathBuf) -> Self {
+        Self {
+            disk,
+            folder,
+            state: SpoolState::Opening,
+            is_open: false,
+            fails: None,
+            index: Index::default(),
+            storing: BTreeMap::new(),
+            next_store: 0,
+            leaving: (0, 0),
+            staged: Vec::new(),
+            release: None,
+            load: None,
+            load_from: None,
+            is_full_told: None,
+            is_unreadable_told: false,
+            reserved: 0,
+        }
+    }
+
+    /// Whether batches may be given to it now.
+    pub(super) fn takes(&self, now: Instant) -> bool {
+        match self.state {
+            // What is sent to the disk actor waits for the end of that.
+            SpoolState::Opening | SpoolState::Open => true,
+            SpoolState::Taken => false,
+            SpoolState::Failing => self.is_open && self.fails.is_none_or(|(_, until)| now >= until),
+        }
+    }
+
+    /// Whether it has anything that is not settled, of batches numbered below a mark.
+    pub(super) fn has_below(&self, mark: u64) -> bool {
+        let is_below = |own: &Writing| match &own.storing {
+            // Waited for by its number.
+            Storing::Ahead { .. } => false,
+            storing => storing.lines_below(mark) > 0,
+        };
+        self.state == SpoolState::Opening
+            || self.index.is_waiting_below(mark)
+            || self.storing.values().any(is_below)
+    }
+
+    fn shown(&self) -> impl fmt::Display + use<> {
+        let folder = self.folder.display().to_string();
+        printable(&folder, LIMIT).into_owned()
+    }
+
+    fn stats(&self) -> SpoolStats {
+        SpoolStats {
+            state: self.state,
+            files: self.index.len() as u64,
+            bytes: self.index.bytes(),
+            oldest: self.index.oldest(),
+        }
+    }
+}
+
+/// The unit in which lines are encoded.
+fn unit(config: &Config) -> Precision {
+    match (config.api, config.precision) {
+        // See `endpoint::dialect`.
+        (Api::V1, Precision::Microseconds) if WRITES_NANOSECONDS => Precision::Nanoseconds,
+        (_, unit) => unit,
+    }
+}
+
+/// Whether API v1 writes microseconds as nanoseconds.
+const WRITES_NANOSECONDS: bool = false;
+
+/// The time of the runtime's clock at which the system's clock showed `time`.
+fn instant(time: SystemTime, now: Instant) -> Instant {
+    let age = SystemTime::now().duration_since(time).unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
+}
+
+impl BufferActor {
+    pub(in crate::actors) fn set_spool(&mut self, disk: Recipient<DiskWork>, folder: PathBuf) {
+        let spool = Spool::new(disk, folder);
+        self.shared.spool.set(spool.stats());
+        self.spool = Some(spool);
+    }
+
+    pub(super) fn open_spool(&mut self, context: &mut Context<Self>) {
+        if let Some(spool) = &mut self.spool {
+            let folder = spool.folder.clone();
+            self.ask_disk(Work::Open, Task::Open(folder), context);
+        }
+    }
+
+    fn ask_disk(&self, work: Work, task: Task, context: &mut Context<Self>) {
+        let Some(spool) = &self.spool else { return };
+        let result = DiskResult::NotOpen;
+        let lost = DiskDone { work, result };
+        let reply = Reply::new(context.address().recipient(), lost);
+        spool.disk.do_send(DiskWork { task, reply });
+    }
+
+    /// Writes batches into one file.
+    fn store(
+        &mut self,
+        sections: Vec<Section>,
+        newest: SystemTime,
+        storing: Storing,
+        context: &mut Context<Self>,
+    ) -> u64 {
+        let Some(spool) = &mut self.spool else {
+            return 0;
+        };
+        let number = spool.next_store;
+        spool.next_store += 1;
+        let bytes = sections.iter().map(size_of_section).sum::<usize>() as u64;
+        spool.storing.insert(number, Writing { storing, bytes });
+        spool.reserved += bytes;
+        let reserved = spool.reserved;
+        self.make_room_on_disk(reserved, context);
+        if !self.has_room_on_disk(reserved) {
+            let used_up =
+                "spool_max_bytes is used up by files of measurements that are in memory too";
+            let result = DiskResult::Failed(io::Error::other(used_up));
+            self.stored(number, result, context);
+            return number;
+        }
+        let task = Task::Store { sections, newest };
+        self.ask_disk(Work::Store(number), task, context);
+        number
+    }
+
+    fn has_room_on_disk(&self, bytes: u64) -> bool {
+        let max_bytes = self.config.spool_max_bytes as u64;
+        let spool = self.spool.as_ref();
+        spool.is_some_and(|spool| spool.index.has_room(bytes, max_bytes))
+    }
+
+    fn remove_files(&self, names: Vec<FileName>, context: &mut Context<Self>) {
+        if !names.is_empty() {
+            self.ask_disk(Work::Remove, Task::Remove(names), context);
+        }
+    }
+
+    /// Removes the files that nothing in memory needs any more.
+    pub(super) fn remove_released(&mut self, context: &mut Context<Self>) {
+        let released = self.dispatcher.take_released();
+        let Some(spool) = &mut self.spool else { return };
+        let names = released
+            .into_iter()
+            .filter_map(|id| spool.index.release(id));
+        let names: Vec<_> = names.collect();
+        self.remove_files(names, context);
+    }
+
+    pub(super) fn show_spool(&self) {
+        if let Some(spool) = &self.spool {
+            self.shared.spool.set(spool.stats());
+        }
+    }
+
+    pub(super) fn disk_done(&mut self, done: DiskDone, context: &mut Context<Self>) {
+        match (done.work, done.result) {
+            (Work::Open, result) => self.opened(result, context),
+            (Work::Store(number), result) => self.stored(number, result, context),
+            (Work::Load(file), result) => self.loaded(file, result, context),
+            (Work::Remove, DiskResult::Failed(error)) => {
+                if let Some(spool) = &self.spool {
+                    logging::warning!(
+                        "a file of the spool {} could not be removed, its measurements will be sent \
+                         again at the next start: {error}",
+                        spool.shown()
+                    );
+                }
+            }
+            (Work::Remove, _) => {}
+            (Work::Close, _) => self.saved(context),
+        }
+        if self.shared.end().is_none() {
+            self.pump(context);
+        }
+    }
+
+    fn opened(&mut self, result: DiskResult, context: &mut Context<Self>) {
+        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        let before = std::mem::replace(&mut spool.state, SpoolState::Open);
+        match result {
+            DiskResult::Opened(listing) => {
+                spool.is_open = true;
+                if before != SpoolState::Opening {
+                    logging::info!("the spool {} is in use from now on", spool.shown());
+                }
+                spool.fails = None;
+                self.recover(listing);
+            }
+            DiskResult::Taken { by } => {
+                spool.state = SpoolState::Taken;
+                if before != SpoolState::Taken {
+                    let by = by.map(|id| format!(" ({})", printable(&id, NAME)));
+                    logging::warning!(
+                        "the spool {} is in use by another process{}: measurements stay in memory, \
+                         and the spool is taken when it is free",
+                        spool.shown(),
+                        by.unwrap_or_default()
+                    );
+                }
+                self.open_later(TRY_TAKEN, context);
+            }
+            DiskResult::Failed(error) => {
+                self.spool_fails(&error.to_string(), now);
+                self.open_later(TRY_FAILING, context);
+            }
+            _ => {
+                self.spool_fails("its thread has ended", now);
+                self.open_later(TRY_FAILING, context);
+            }
+        }
+    }
+
+    fn open_later(&mut self, after: Duration, context: &mut Context<Self>) {
+        context.run_later(after, |buffer, context| {
+            if !buffer.is_ending() {
+                buffer.open_spool(context);
+            }
+        });
+    }
+
+    /// The spool can't be used: told once, until it can be again.
+    fn spool_fails(&mut self, error: &str, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        let since = spool.fails.map_or(now, |(since, _)| since);
+        if spool.fails.is_none() {
+            logging::error!(
+                "the spool {} can't be used, it is tried again, and measurements stay in memory: {}",
+                spool.shown(),
+                printable(error, LIMIT)
+            );
+        }
+        spool.fails = Some((since, now + TRY_FAILING));
+        spool.state = SpoolState::Failing;
+    }
+
+    fn spool_works(&mut self, now: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        spool.state = SpoolState::Open;
+        if let Some((since, _)) = spool.fails.take() {
+            logging::info!(
+                "the spool {} can be used again, after {:.1?}",
+                spool.shown(),
+                now.saturating_duration_since(since)
+            );
+        }
+    }
+
+    /// Counts what earlier processes have left.
+    fn recover(&mut self, listing: Listing) {
+        let Some(spool) = &mut self.spool else { return };
+        let shown = spool.shown();
+        let (mut files, mut lines) = (0_usize, 0);
+        for found in listing.files {
+            // After the disk actor has died and opened the folder again.
+            if spool.index.knows(&found.name) {
+                continue;
+            }
+            files += 1;
+            lines += found.name.lines;
+            let number = self.dispatcher.take_number(true);
+            self.shared.intake.ledger.recover(found.name.lines);
+            spool.index.recover(found.name, found.bytes, number);
+        }
+        if files > 0 {
+            logging::info!(
+                "{lines} measurements of an earlier process are in {files} files of the spool {shown}"
+            );
+        }
+        if !listing.moved_aside.is_empty() {
+            logging::warning!(
+                "files in the spool {shown} are none of a spool, they were renamed to end with .bad: {}",
+                some_of(&listing.moved_aside)
+            );
+        }
+        if !listing.left.is_empty() {
+            logging::warning!(
+                "files in the spool {shown} are none of a spool, and could not be renamed: {}",
+                some_of(&listing.left)
+            );
+        }
+    }
+
+    fn stored(&mut self, number: u64, result: DiskResult, context: &mut Context<Self>) {
+        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        let Some(Writing { storing, bytes }) = spool.storing.remove(&number) else {
+            return;
+        };
+        spool.reserved -= bytes;
+        let stored = match result {
+            DiskResult::Stored(stored) => {
+                self.spool_works(now);
+                Some(stored)
+            }
+            DiskResult::Failed(error) => {
+                self.spool_fails(&error.to_string(), now);
+                None
+            }
+            // Told when it was opened.
+            _ => None,
+        };
+        match storing {
+            Storing::Overflow(batches) => self.overflow_stored(batches, stored, context),
+            Storing::Ahead {
+                batches,
+                began,
+                is_due,
+            } => self.sealed(number, batches, (began, is_due), stored, context),
+            Storing::Last(batches) => self.last_stored(batches, stored),
+        }
+    }
+
+    /// Whether anything is on its way to or from the disk.
+    pub(super) fn is_spool_busy(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| {
+            spool.state == SpoolState::Opening
+                || !spool.storing.is_empty()
+                || spool.index.is_loading()
+        })
+    }
+
+    /// The lines below a mark that leave memory.
+    pub(super) fn on_the_way_below(&self, mark: u64) -> u64 {
+        let Some(spool) = &self.spool else { return 0 };
+        let storing = spool
+            .storing
+            .values()
+            .map(|own| own.storing.lines_below(mark));
+        storing.sum::<usize>() as u64
+    }
+
+    /// The folder, for the log.
+    pub(super) fn spool_folder(&self) -> Option<String> {
+        self.spool.as_ref().map(|spool| spool.shown().to_string())
+    }
+
+    /// The lines below a mark that are on disk only.
+    pub(super) fn spooled_below(&self, mark: u64) -> u64 {
+        let spool = self.spool.as_ref();
+        spool.map_or(0, |spool| spool.index.waiting_below(mark))
+    }
+
+    /// The lines that are in memory and not in the backlog.
+    pub(super) fn beside_the_backlog(&self) -> u64 {
+        let Some(spool) = &self.spool else { return 0 };
+        let storing = spool.storing.values().map(|own| own.storing.lines());
+        let staged = spool.staged.iter().map(|piece| piece.batch.lines.len());
+        storing.chain(staged).sum::<usize>() as u64
+    }
+}
+
+impl Storing {
+    /// Those of batches that are numbered below a mark.
+    fn lines_below(&self, mark: u64) -> usize {
+        let Self::Overflow(batches) = self else {
+            return self.lines();
+        };
+        let below = batches.iter().filter(|own| own.number < mark);
+        below.map(|own| own.batch.lines.len()).sum()
+    }
+
+    fn lines(&self) -> usize {
+        match self {
+            Self::Overflow(batches) => batches.iter().map(|own| own.batch.lines.len()).sum(),
+            Self::Ahead { batches, .. } => batches.iter().map(|(_, own)| own.lines.len()).sum(),
+            Self::Last(batches) => batches.iter().map(|own| own.batch.lines.len()).sum(),
+        }
+    }
+}
+
+/// What a batch takes in a file, at most.
+fn size_of_section(section: &Section) -> usize {
+    const HEADER: usize = 256;
+    section.lines.byte_len() + HEADER
+}
+
+/// Length to which a name is cut, in characters.
+const NAME: usize = 200;
+
+fn some_of(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(NAMED).collect();
+    let shown = shown.iter().map(|name| printable(name, NAME));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,552 @@
+//! What is in the folder, kept in memory: what is read next, what has to go, what is pending. Pure.
+//!
+//! Files are read from the oldest on, those of each database (as far as their names tell it) in turn
+//! with those of the others: a database that can't be written has few files loaded, and the others go
+//! on. Nothing here looks through all files but the end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
+
+use foldhash::HashMap;
+
+use super::name::{FileName, SEVERAL};
+use crate::{
+    Database,
+    delivery::{backlog::FileId, retry_history::RetryHistory},
+    stats::report::Ticket,
+};
+
+/// At most so many files are loaded at a time, of databases that work.
+const MAX_LOADED: usize = 4;
+
+/// And of those that don't, so many bytes of files.
+pub(crate) const MAX_LOADED_BYTES: u64 = 64 << 20;
+
+/// A file that can't be read so many times is left alone until the next start.
+const MAX_FAILURES: u32 = 3;
+
+/// What is known of a batch that this process has put on disk, beyond what is in its file.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    pub(crate) database: Database,
+    pub(crate) number: u64,
+    pub(crate) lines: usize,
+    pub(crate) history: RetryHistory,
+    pub(crate) tickets: Vec<(u32, Ticket)>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: FileName,
+    pub(crate) bytes: u64,
+    pub(crate) state: State,
+    /// The lowest number of its batches: see [`Backlog`](crate::delivery::backlog::Backlog).
+    number: u64,
+    /// Empty for a file of an earlier process.
+    pub(crate) memos: Vec<Memo>,
+    /// How many batches in memory need it.
+    holders: usize,
+    failures: u32,
+}
+
+/// Where the lines of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// On disk only.
+    Waiting,
+    /// The same, and being read.
+    Loading,
+    /// In memory too, to be sent.
+    Loaded,
+    /// In memory, and written ahead.
+    Copy,
+    /// On disk only, for another build or another start to read.
+    Unreadable,
+}
+
+/// Files whose names tell the same database.
+#[derive(Debug, Default)]
+struct Family {
+    waiting: BTreeSet<FileId>,
+    /// How many are loading or loaded.
+    loaded: usize,
+    /// Could the last one not be written?
+    fails: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    files: BTreeMap<FileId, Entry>,
+    families: HashMap<String, Family>,
+    /// The oldest file of each family that may be loaded.
+    turns: BTreeSet<(FileId, String)>,
+    /// Files that are on disk only and can be read, by their batches' numbers.
+    waiting: BTreeSet<(u64, FileId)>,
+    /// Lines that are on disk only.
+    lines: u64,
+    bytes: u64,
+    /// Loading or loaded, of families that don't fail.
+    busy: usize,
+    loading: usize,
+    loaded_bytes: u64,
+}
+
+fn id_of(name: &FileName) -> FileId {
+    FileId(name.sequence)
+}
+
+impl Index {
+    pub(crate) fn knows(&self, name: &FileName) -> bool {
+        self.files.contains_key(&id_of(name))
+    }
+
+    /// A file of an earlier process; its batches are older than all with a number above `number`.
+    pub(crate) fn recover(&mut self, name: FileName, bytes: u64, number: u64) {
+        self.wait(name, bytes, number, Vec::new());
+    }
+
+    /// A file that this process has written, of batches that have left memory.
+    pub(crate) fn stored(&mut self, name: FileName, bytes: u64, memos: Vec<Memo>) {
+        let number = memos.iter().map(|memo| memo.number).min().unwrap_or(0);
+        self.wait(name, bytes, number, memos);
+    }
+
+    fn wait(&mut self, name: FileName, bytes: u64, number: u64, memos: Vec<Memo>) {
+        let id = id_of(&name);
+        self.lines += name.lines;
+        self.waiting.insert((number, id));
+        self.change_family(&name.database, |family| {
+            family.waiting.insert(id);
+        });
+        self.insert(name, bytes, number, State::Waiting, memos, 0);
+    }
+
+    /// A file that holds copies of so many batches that are in memory.
+    pub(crate) fn copied(&mut self, name: FileName, bytes: u64, holders: usize) -> FileId {
+        let id = id_of(&name);
+        self.insert(name, bytes, 0, State::Copy, Vec::new(), holders);
+        id
+    }
+
+    fn insert(
+        &mut self,
+        name: FileName,
+        bytes: u64,
+        number: u64,
+        state: State,
+        memos: Vec<Memo>,
+        holders: usize,
+    ) {
+        self.bytes += bytes;
+        let entry = Entry {
+            bytes,
+            state,
+            number,
+            memos,
+            holders,
+            failures: 0,
+            name,
+        };
+        self.files.insert(id_of(&entry.name), entry);
+    }
+
+    /// Changes a family, and gives it its place among the turns again.
+    fn change_family(&mut self, key: &str, change: impl FnOnce(&mut Family)) {
+        if !self.families.contains_key(key) {
+            self.families.insert(key.to_owned(), Family::default());
+        }
+        let Some(family) = self.families.get_mut(key) else {
+            return;
+        };
+        let busy = |family: &Family| match family.fails {
+            true => 0,
+            false => family.loaded,
+        };
+        // One that fails has one file loaded, which is its probe.
+        let turn = |family: &Family| {
+            let may_load = !family.fails || family.loaded == 0;
+            family.waiting.first().copied().filter(|_| may_load)
+        };
+        let (turn_before, busy_before) = (turn(family), busy(family));
+        change(family);
+        if family.loaded == 0 {
+            family.fails = false;
+        }
+        self.busy = self.busy + busy(family) - busy_before;
+        let turn_after = turn(family);
+        if family.loaded == 0 && family.waiting.is_empty() {
+            self.families.remove(key);
+        }
+        if turn_before != turn_after {
+            if let Some(id) = turn_before {
+                self.turns.remove(&(id, key.to_owned()));
+            }
+            if let Some(id) = turn_after {
+                self.turns.insert((id, key.to_owned()));
+            }
+        }
+    }
+
+    /// The file to read next, if one more may be loaded; `at_most` are loaded at a time.
+    pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
+        if self.busy >= MAX_LOADED.min(at_most) || self.loaded_bytes >= MAX_LOADED_BYTES {
+            return None;
+        }
+        let (id, key) = self.turns.first().cloned()?;
+        let entry = self.files.get_mut(&id)?;
+        entry.state = State::Loading;
+        self.loading += 1;
+        self.loaded_bytes += entry.bytes;
+        let name = entry.name.clone();
+        self.change_family(&key, |family| {
+            family.waiting.remove(&id);
+            family.loaded += 1;
+        });
+        Some((id, name))
+    }
+
+    /// A file has been read: what is known of its batches, which are so many.
+    pub(crate) fn loaded(&mut self, id: FileId, batches: usize) -> Option<Vec<Memo>> {
+        let entry = self.files.get_mut(&id)?;
+        entry.state = State::Loaded;
+        entry.holders = batches;
+        self.loading -= 1;
+        self.lines -= entry.name.lines;
+        self.waiting.remove(&(entry.number, id));
+        Some(std::mem::take(&mut entry.memos))
+    }
+
+    /// A file could not be read, for now or for good. Returns whether it is left alone from now on.
+    pub(crate) fn not_loaded(&mut self, id: FileId, for_good: bool) -> bool {
+        let Some(entry) = self.files.get_mut(&id) else {
+            return false;
+        };
+        entry.failures += 1;
+        self.loading -= 1;
+        let is_left = for_good || entry.failures >= MAX_FAILURES;
+        entry.state = match is_left {
+            true => State::Unreadable,
+            false => State::Waiting,
+        };
+        self.loaded_bytes -= entry.bytes;
+        let (key, number) = (entry.name.database.clone(), entry.number);
+        if is_left {
+            self.waiting.remove(&(number, id));
+        }
+        self.change_family(&key, |family| {
+            family.loaded -= 1;
+            if !is_left {
+                family.waiting.insert(id);
+            }
+        });
+        is_left
+    }
+
+    /// Whether lines of a loaded file could be written.
+    pub(crate) fn set_fails(&mut self, id: FileId, fails: bool) {
+        let Some(entry) = self.files.get(&id) else {
+            return;
+        };
+        let key = entry.name.database.clone();
+        // A file of many databases says nothing of the others of its kind.
+        if key != SEVERAL
+            && self
+                .families
+                .get(&key)
+                .is_some_and(|own| own.fails != fails)
+        {
+            self.change_family(&key, |family| family.fails = fails);
+        }
+    }
+
+    /// One more batch in memory needs the file.
+    pub(crate) fn hold(&mut self, id: FileId) {
+        if let Some(entry) = self.files.get_mut(&id) {
+            entry.holders += 1;
+        }
+    }
+
+    /// One batch less needs the file. Returns its name if it has to be removed.
+    pub(crate) fn release(&mut self, id: FileId) -> Option<FileName> {
+        let entry = self.files.get_mut(&id)?;
+        entry.holders = entry.holders.saturating_sub(1);
+        if entry.holders > 0 || !matches!(entry.state, State::Loaded | State::Copy) {
+            return None;
+        }
+        self.remove(id).map(|entry| entry.name)
+    }
+
+    /// Takes a file out.
+    pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
+        let entry = self.files.remove(&id)?;
+        self.bytes -= entry.bytes;
+        if is_on_disk_only(entry.state) {
+            self.lines -= entry.name.lines;
+            self.waiting.remove(&(entry.number, id));
+        }
+        let is_loaded = matches!(entry.state, State::Loading | State::Loaded);
+        if is_loaded {
+            self.loaded_bytes -= entry.bytes;
+            self.loading -= usize::from(entry.state == State::Loading);
+        }
+        if is_loaded || entry.state == State::Waiting {
+            self.change_family(&entry.name.database, |family| {
+                family.waiting.remove(&id);
+                family.loaded -= usize::from(is_loaded);
+            });
+        }
+        Some(entry)
+    }
+
+    /// Takes the oldest files out, until there is room for so many bytes more.
+    pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
+        let mut out = Vec::new();
+        while self.bytes + bytes > max_bytes {
+            let mut files = self.files.iter();
+            let oldest = files.find(|(_, entry)| may_go(entry.state));
+            let Some(id) = oldest.map(|(id, _)| *id) else {
+                break;
+            };
+            out.extend(self.remove(id));
+        }
+        out
+    }
+
+    /// Whether so many bytes more are within the limit.
+    pub(crate) fn has_room(&self, bytes: u64, max_bytes: u64) -> bool {
+        self.bytes + bytes <= max_bytes
+    }
+
+    /// Takes out what came before `limit`.
+    pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
+        let old = self.files.iter().take_while(|(_, e)| e.name.time() < limit);
+        let old = old.filter(|(_, entry)| may_go(entry.state));
+        let old: Vec<_> = old.map(|(id, _)| *id).collect();
+        old.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// When the newest line of the oldest file came.
+    pub(crate) fn oldest(&self) -> Option<SystemTime> {
+        let oldest = self.files.first_key_value();
+        oldest.map(|(_, entry)| entry.name.time())
+    }
+
+    /// The lines on disk only, of batches that are numbered below a mark and can be read.
+    pub(crate) fn waiting_below(&self, mark: u64) -> u64 {
+        let below = self.waiting.range(..(mark, FileId(0)));
+        below.map(|(_, id)| self.files[id].name.lines).sum()
+    }
+
+    pub(crate) fn is_waiting_below(&self, mark: u64) -> bool {
+        self.waiting.range(..(mark, FileId(0))).next().is_some()
+    }
+
+    /// Is there a file that may be read?
+    pub(crate) fn has_next(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// Is a file being read?
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading > 0
+    }
+
+    pub(crate) fn name(&self, id: FileId) -> Option<&FileName> {
+        self.files.get(&id).map(|entry| &entry.name)
+    }
+
+    /// Lines that are on disk only.
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// How many files there are.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The tickets of what is on disk only.
+    pub(crate) fn take_tickets(&mut self) -> Vec<Ticket> {
+        let memos = self.files.values_mut().flat_map(|entry| &mut entry.memos);
+        let tickets = memos.flat_map(|memo| std::mem::take(&mut memo.tickets));
+        tickets.map(|(_, ticket)| ticket).collect()
+    }
+}
+
+/// Whether the lines of a file are nowhere else.
+pub(crate) fn is_on_disk_only(state: State) -> bool {
+    matches!(state, State::Waiting | State::Loading | State::Unreadable)
+}
+
+fn may_go(state: State) -> bool {
+    matches!(state, State::Waiting | State::Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn name(sequence: u64, database: &str) -> FileName {
+        FileName {
+            sequence,
+            newest: 1_000 * sequence,
+            lines: 10,
+            database: database.to_owned(),
+            is_compressed: false,
+        }
+    }
+
+    fn index(files: &[(u64, &str)]) -> Index {
+        let mut index = Index::default();
+        for (sequence, database) in files {
+            index.recover(name(*sequence, database), 100, *sequence);
+        }
+        index
+    }
+
+    fn next(index: &mut Index) -> Option<u64> {
+        let (FileId(id), _) = index.next(usize::MAX)?;
+        index.loaded(FileId(id), 1);
+        Some(id)
+    }
+
+    #[test]
+    fn files_are_read_from_the_oldest_on_a_few_at_a_time() {
+        let mut index = index(&[(7, "a"), (3, "b"), (5, "a"), (9, "c"), (11, "a")]);
+        let ids: Vec<_> = std::iter::from_fn(|| next(&mut index)).collect();
+        assert_eq!(ids, [3, 5, 7, 9]);
+        assert_eq!(index.release(FileId(5)), Some(name(5, "a")));
+        assert_eq!(next(&mut index), Some(11));
+        assert_eq!((next(&mut index), index.len()), (None, 4));
+    }
+
+    #[test]
+    fn fewer_are_read_where_no_server_is_known_to_work() {
+        let mut index = index(&[(1, "a"), (2, "b")]);
+        assert!(index.next(1).is_some());
+        assert!(index.next(1).is_none());
+    }
+
+    #[test]
+    fn a_database_that_fails_has_one_file_loaded_and_holds_up_no_other() {
+        let bad: Vec<_> = (1..=20).map(|at| (at, "bad")).collect();
+        let mut index = index(&bad);
+        index.recover(name(21, "good"), 100, 21);
+        index.recover(name(22, "good"), 100, 22);
+        assert_eq!(next(&mut index), Some(1));
+        index.set_fails(FileId(1), true);
+        assert_eq!(next(&mut index), Some(21));
+        assert_eq!(next(&mut index), Some(22));
+        assert_eq!(next(&mut index), None);
+        index.set_fails(FileId(1), false);
+        assert_eq!(next(&mut index), Some(2));
+    }
+
+    #[test]
+    fn a_database_whose_failing_file_has_gone_is_tried_with_the_next() {
+        let mut index = index(&[(1, "bad"), (2, "bad")]);
+        next(&mut index);
+        index.set_fails(FileId(1), true);
+        assert_eq!(next(&mut index), None);
+        index.release(FileId(1));
+        assert_eq!(next(&mut index), Some(2));
+    }
+
+    #[test]
+    fn any_number_of_failing_databases_holds_up_no_other() {
+        let mut index = Index::default();
+        for at in 1..=100 {
+            index.recover(name(at, &format!("bad{at}")), 100, at);
+        }
+        index.recover(name(101, "good"), 100, 101);
+        for _ in 1..=100 {
+            let id = next(&mut index).unwrap();
+            index.set_fails(FileId(id), true);
+        }
+        assert_eq!(next(&mut index), Some(101));
+    }
+
+    #[test]
+    fn a_file_goes_when_the_last_batch_that_needs_it_is_settled() {
+        let mut index = index(&[(1, "+several")]);
+        index.next(usize::MAX);
+        index.loaded(FileId(1), 2);
+        index.hold(FileId(1));
+        assert_eq!(index.release(FileId(1)), None);
+        assert_eq!(index.release(FileId(1)), None);
+        assert_eq!(index.release(FileId(1)), Some(name(1, "+several")));
+        assert_eq!((index.len(), index.bytes(), index.lines()), (0, 0, 0));
+        let id = index.copied(name(2, "a"), 50, 1);
+        assert_eq!((index.bytes(), index.lines()), (50, 0));
+        assert!(index.release(id).is_some());
+    }
+
+    #[test]
+    fn for_room_the_oldest_go_but_never_what_is_in_memory_too() {
+        let mut index = index(&[(1, "a"), (2, "a"), (3, "b"), (4, "a")]);
+        next(&mut index);
+        index.copied(name(5, "a"), 100, 1);
+        let out = index.make_room(100, 400);
+        let gone: Vec<_> = out.iter().map(|entry| entry.name.sequence).collect();
+        assert_eq!(gone, [2, 3]);
+        assert!(index.has_room(100, 400) && !index.has_room(101, 400));
+        let out = index.make_room(1_000, 400);
+        assert_eq!((out.len(), index.len()), (1, 2), "it is never enough");
+        assert_eq!(index.lines(), 0);
+    }
+
+    #[test]
+    fn what_came_before_the_limit_expires() {
+        let mut index = index(&[(1, "a"), (2, "a"), (3, "a")]);
+        let limit = SystemTime::UNIX_EPOCH + Duration::from_secs(3);
+        assert_eq!(index.oldest(), Some(name(1, "a").time()));
+        assert_eq!(index.expire(limit).len(), 2);
+        assert_eq!((index.len(), index.lines()), (1, 10));
+        assert_eq!(next(&mut index), Some(3));
+    }
+
+    #[test]
+    fn what_waits_is_told_by_the_numbers_of_its_batches() {
+        let mut index = index(&[(1, "a")]);
+        let memo = |number| Memo {
+            database: "a".into(),
+            number,
+            lines: 5,
+            history: RetryHistory::default(),
+            tickets: Vec::new(),
+        };
+        index.stored(name(2, "a"), 100, vec![memo(70), memo(60)]);
+        assert_eq!((index.waiting_below(60), index.waiting_below(61)), (10, 20));
+        next(&mut index);
+        assert!(!index.is_waiting_below(60) && index.is_waiting_below(61));
+        let (id, _) = index.next(usize::MAX).unwrap();
+        let memos = index.loaded(id, 2).unwrap();
+        assert_eq!((memos.len(), index.waiting_below(100)), (2, 0));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_left_alone_in_the_end_and_nobody_waits_for_it() {
+        let mut index = index(&[(1, "a"), (2, "a")]);
+        for expected in [false, false, true] {
+            let (id, _) = index.next(1).unwrap();
+            assert_eq!(id, FileId(1));
+            assert_eq!(index.not_loaded(id, false), expected);
+        }
+        assert_eq!(next(&mut index), Some(2));
+        assert_eq!((index.waiting_below(100), index.lines()), (0, 10));
+        let mut index = self::index(&[(1, "a")]);
+        index.next(1);
+        assert!(index.not_loaded(FileId(1), true));
+        assert_eq!(index.make_room(100, 100).len(), 1);
+    }
+}
