@@ -249,12 +249,18 @@ impl BufferActor {
         }
         if is_shut_down {
             self.end_shutdown(End::Settled, context);
-        } else if self.is_ending() && self.can_save() && self.is_stuck(self.now()) {
+        } else if self.goes_to_disk() {
             self.end_shutdown(End::NothingGoes, context);
         } else if self.contacts.end_early() {
             let attempts = self.contacts.attempts();
             self.end_shutdown(End::NoServer { attempts }, context);
         }
+    }
+
+    /// Whether a shutdown need not wait any longer: what is in memory can go to disk, and nowhere else.
+    fn goes_to_disk(&self) -> bool {
+        let began = self.waiting.shutdown.as_ref().map(|own| own.progress.began);
+        self.can_save() && began.is_some_and(|began| self.is_stuck(began, self.now()))
     }
 
     fn answer_flush(&self, flush: Flushing) {

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Batches share a file up to so many bytes.
 const TOGETHER: usize = 4 << 20;
 
-/// A server that may be tried again within this time is waited for.
+/// A server that has just begun to fail, and may be tried again within this time, is waited for: once.
 const SOON: Duration = Duration::from_secs(1);
 
 /// The time of a shutdown that is kept for the disk.
@@ -40,16 +40,18 @@ impl BufferActor {
         spool.is_some_and(|spool| spool.is_open || spool.takes(now))
     }
 
-    /// Whether nothing more can be delivered soon.
-    pub(in crate::actors::buffer) fn is_stuck(&self, now: Instant) -> bool {
-        let opens_at = self.dispatcher.opens_at(now);
+    /// Whether nothing more can be delivered soon, in a shutdown that began at that time.
+    pub(in crate::actors::buffer) fn is_stuck(&self, began: Instant, now: Instant) -> bool {
+        let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= SOON;
         let breakers = self.dispatcher.breakers();
-        let opens_at = match breakers.any_in_service() {
-            true => opens_at,
-            false => opens_at.max(breakers.opens_at()),
-        };
-        let is_soon = opens_at.is_some_and(|at| at <= now + SOON);
-        self.dispatcher.is_idle() && !self.is_spool_busy() && !is_soon
+        let endpoints = 0..self.endpoints.len();
+        let mut outages = endpoints.map(|endpoint| breakers.endpoint_outage(endpoint));
+        let is_known_down = !breakers.any_in_service()
+            && outages.all(|outage| outage.is_some_and(|(since, _)| is_long_ago(since)));
+        let next = self.dispatcher.opens_at(now);
+        let is_soon = next.is_some_and(|at| at <= now + SOON);
+        let is_hopeless = is_known_down || is_long_ago(began) || !is_soon;
+        is_hopeless && self.dispatcher.is_idle() && !self.is_spool_busy()
     }
 
     /// Puts all that is in memory on disk, and closes the folder: [`Self::saved`] follows.
