@@ -7,7 +7,7 @@ use crate::config::{Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 31] = [
+const VARIABLES: [&str; 35] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -39,6 +39,10 @@ const VARIABLES: [&str; 31] = [
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
     "INFLUXDB_GZIP",
+    "INFLUXDB_SPOOL_DIR",
+    "INFLUXDB_SPOOL_MAX_BYTES",
+    "INFLUXDB_WRITE_AHEAD",
+    "INFLUXDB_SEAL_INTERVAL",
 ];
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -200,8 +204,11 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         (
             "INFLUXDB_OVERFLOW",
             "drop-newest",
-            "one of drop_newest, drop_oldest",
+            "one of drop_newest, drop_oldest, spool",
         ),
+        ("INFLUXDB_SPOOL_MAX_BYTES", "1 GB", bytes),
+        ("INFLUXDB_WRITE_AHEAD", "y", switch),
+        ("INFLUXDB_SEAL_INTERVAL", "1s", ms),
         ("INFLUXDB_MAX_TAG_VALUES", "-1", count),
         ("INFLUXDB_MAX_TAG_VALUES", "inf", count),
         ("INFLUXDB_SAMPLE_PROBABILITY", "50%", "a number"),
