@@ -117,6 +117,7 @@ pub use point::{
     precision::Precision,
     tag::TagValue,
 };
+pub use spool::folder::{SpoolBatch, SpoolError, SpoolFile};
 pub use stats::{
     event::Event,
     health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},

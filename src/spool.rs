@@ -29,6 +29,7 @@ pub(crate) mod compression;
 pub(crate) mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
+pub(crate) mod folder;
 pub(crate) mod format;
 pub(crate) mod index;
 pub(crate) mod name;
