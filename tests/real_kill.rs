@@ -53,7 +53,9 @@ fn config(url: &str, folder: &Path) -> Config {
 /// The process that is killed: not a test by itself.
 #[test]
 fn the_process_that_records_until_it_is_killed() {
-    let Ok(url) = env::var("KILL_URL") else { return };
+    let Ok(url) = env::var("KILL_URL") else {
+        return;
+    };
     let folder = PathBuf::from(env::var_os("KILL_FOLDER").unwrap());
     let mut number = variable("KILL_FIRST").unwrap();
     let influx = Influx::start(config(&url, &folder)).unwrap();
@@ -79,7 +81,11 @@ type Recorded = BTreeMap<u64, (String, u128)>;
 /// Lets a process record for a while, and kills it.
 fn round(url: &str, folder: &Path, first: u64, time: Duration) -> Recorded {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "the_process_that_records_until_it_is_killed", "--nocapture"])
+        .args([
+            "--exact",
+            "the_process_that_records_until_it_is_killed",
+            "--nocapture",
+        ])
         .env("KILL_URL", url)
         .env("KILL_FOLDER", folder)
         .env("KILL_FIRST", first.to_string())
@@ -117,7 +123,9 @@ fn on_disk(folder: &Path) -> BTreeSet<u64> {
     let Ok(files) = SpoolFile::list(folder) else {
         return BTreeSet::new();
     };
-    let batches = files.iter().flat_map(|file| file.read().expect("a whole file"));
+    let batches = files
+        .iter()
+        .flat_map(|file| file.read().expect("a whole file"));
     let batches: Vec<_> = batches.collect();
     let lines = batches.iter().flat_map(|batch| batch.lines());
     lines.map(|line| number_of(&line)).collect()
@@ -170,8 +178,15 @@ async fn what_was_on_disk_when_the_process_was_killed_is_stored_once() {
     let report = influx.flush(PATIENCE).await;
     assert!(report.is_complete(), "seed {seed}: {report}");
     let stats = influx.shutdown(PATIENCE).await.stats;
-    assert!(stats.balanced() && stats.pending == 0, "seed {seed}: {stats}");
-    assert_eq!((stats.rejected, stats.dropped.total()), (0, 0), "seed {seed}: {stats:?}");
+    assert!(
+        stats.balanced() && stats.pending == 0,
+        "seed {seed}: {stats}"
+    );
+    assert_eq!(
+        (stats.rejected, stats.dropped.total()),
+        (0, 0),
+        "seed {seed}: {stats:?}"
+    );
     let left = fs::read_dir(&spool).unwrap().count();
     assert_eq!(left, 1, "only the lock is left");
 
@@ -179,12 +194,21 @@ async fn what_was_on_disk_when_the_process_was_killed_is_stored_once() {
     for database in DATABASES {
         let numbers = stored(&influxd, database);
         let distinct: BTreeSet<_> = numbers.iter().copied().collect();
-        assert_eq!(distinct.len(), numbers.len(), "seed {seed}: {database} has some twice");
+        assert_eq!(
+            distinct.len(),
+            numbers.len(),
+            "seed {seed}: {database} has some twice"
+        );
         all_stored.extend(distinct);
     }
     let missing: Vec<_> = sealed.difference(&all_stored).take(20).collect();
-    assert!(missing.is_empty(), "seed {seed}: on disk, and not stored: {missing:?}");
-    let lost = recorded.iter().filter(|(number, _)| !all_stored.contains(number));
+    assert!(
+        missing.is_empty(),
+        "seed {seed}: on disk, and not stored: {missing:?}"
+    );
+    let lost = recorded
+        .iter()
+        .filter(|(number, _)| !all_stored.contains(number));
     let (mut count, mut oldest) = (0_u64, Duration::ZERO);
     for (number, (_, micros)) in lost {
         count += 1;

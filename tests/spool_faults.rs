@@ -59,7 +59,12 @@ fn until(influx: &Influx, what: &str, is_so: impl Fn(&Stats) -> bool) -> Stats {
 }
 
 fn is(state: SpoolState) -> impl Fn(&Stats) -> bool {
-    move |stats| stats.spool.as_ref().is_some_and(|spool| spool.state == state)
+    move |stats| {
+        stats
+            .spool
+            .as_ref()
+            .is_some_and(|spool| spool.state == state)
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -103,7 +108,11 @@ async fn a_folder_that_can_not_be_used_is_one_error_and_the_memory_goes_on() {
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
-    for path in [file.clone(), file.join("below"), PathBuf::from("/proc/none")] {
+    for path in [
+        file.clone(),
+        file.join("below"),
+        PathBuf::from("/proc/none"),
+    ] {
         logger::take();
         let config = small(fake.url(), &path).write_ahead(true);
         let influx = Influx::start(config).unwrap();
@@ -124,7 +133,10 @@ async fn a_folder_that_can_not_be_used_is_one_error_and_the_memory_goes_on() {
         let report = influx.shutdown(LONG).await;
         assert_eq!((report.undelivered, report.spooled), (0, 0), "{report:?}");
         let errors = lines_with("the spool");
-        let errors: Vec<_> = errors.iter().filter(|line| line.level == Level::Error).collect();
+        let errors: Vec<_> = errors
+            .iter()
+            .filter(|line| line.level == Level::Error)
+            .collect();
         assert_eq!(errors.len(), 1, "{path:?}: {errors:#?}");
         assert!(errors[0].text.contains("can't be used"), "{errors:#?}");
     }
@@ -138,14 +150,18 @@ impl Mounted {
     /// A file system of its own, if this user may have one.
     fn tmpfs(folder: &Path, options: &str) -> Option<Self> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder);
+        mount
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(folder);
         let is_mounted = mount.output().is_ok_and(|output| output.status.success());
         is_mounted.then(|| Self(folder.to_owned()))
     }
 
     fn remount(&self, options: &str) {
         let mut mount = Command::new("mount");
-        mount.args(["-o", &format!("remount,{options}")]).arg(&self.0);
+        mount
+            .args(["-o", &format!("remount,{options}")])
+            .arg(&self.0);
         assert!(mount.status().unwrap().success());
     }
 }
@@ -194,7 +210,9 @@ async fn a_full_disk_is_one_error_and_the_spool_is_used_again_when_there_is_room
         until(&influx, "the oldest give way", has_room);
         record(&influx, "db", 10 * number..10 * (number + 1));
     }
-    until(&influx, "what does not fit is counted", |stats| stats.dropped.overflow > 0);
+    until(&influx, "what does not fit is counted", |stats| {
+        stats.dropped.overflow > 0
+    });
     fs::remove_file(&ballast).unwrap();
     until(&influx, "the spool is used again", |stats| {
         for number in 0..20 {
@@ -233,7 +251,10 @@ async fn what_a_full_disk_can_not_take_at_the_end_is_told_as_undelivered() {
     assert_eq!((report.undelivered, report.spooled), (100, 0), "{report:?}");
     assert_eq!(report.undelivered_lines().count(), 100);
     let stats = report.stats;
-    assert!(stats.balanced() && stats.dropped.undelivered == 100, "{stats}");
+    assert!(
+        stats.balanced() && stats.dropped.undelivered == 100,
+        "{stats}"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -282,7 +303,12 @@ async fn damaged_and_foreign_files_are_moved_aside_and_the_others_delivered() {
     assert_eq!((stats.recovered, stats.written), (40, 20));
     assert_eq!(stats.dropped.spool_damaged, 20);
     assert_eq!((fake.count("a"), fake.count("d")), (10, 10));
-    let bad = |name: &Path| spool.join(format!("{}.bad", name.file_name().unwrap().to_str().unwrap()));
+    let bad = |name: &Path| {
+        spool.join(format!(
+            "{}.bad",
+            name.file_name().unwrap().to_str().unwrap()
+        ))
+    };
     for path in [&left[1], &left[2], &spool.join("notes.txt")] {
         assert!(bad(path).exists() && !path.exists(), "{path:?}");
     }
@@ -337,7 +363,10 @@ async fn beyond_its_size_the_oldest_files_go_and_are_counted() {
         assert!(bytes <= limit as u64, "{bytes}");
     }
     let stats = influx.stats();
-    assert!(stats.dropped.spool_full > 0 && stats.dropped.overflow == 0, "{stats:?}");
+    assert!(
+        stats.dropped.spool_full > 0 && stats.dropped.overflow == 0,
+        "{stats:?}"
+    );
     let errors = lines_with("is full (spool_max_bytes");
     assert!((1..5).contains(&errors.len()), "{errors:#?}");
     fake.accept_again();
@@ -348,7 +377,9 @@ async fn beyond_its_size_the_oldest_files_go_and_are_counted() {
     assert_eq!(fake.count("db") as u64, stats.written);
     // The newest are there.
     let points = fake.points("db");
-    let newest = points.iter().map(|point| point.field("number").unwrap().as_integer().unwrap());
+    let newest = points
+        .iter()
+        .map(|point| point.field("number").unwrap().as_integer().unwrap());
     assert_eq!(newest.max(), Some(19_999));
 }
 
@@ -379,14 +410,18 @@ async fn bad_databases_on_disk_hold_up_no_good_one_nor_what_is_recorded() {
         .collect();
     let all: Vec<_> = bad.iter().copied().chain(["good"]).collect();
     leave_files(&fake, folder.path(), &all).await;
-    fake.answer_with(|request| match request.param("db").is_some_and(|name| name.contains("bad")) {
-        true => Answer::status(404).body(r#"{"error":"database not found: \"bad\""}"#),
-        false => Answer::accept(),
+    fake.answer_with(|request| {
+        match request.param("db").is_some_and(|name| name.contains("bad")) {
+            true => Answer::status(404).body(r#"{"error":"database not found: \"bad\""}"#),
+            false => Answer::accept(),
+        }
     });
     let influx = Influx::start(impatient(fake.url()).spool_dir(folder.path())).unwrap();
     record(&influx, "live", 0..10);
     influx.flush(Duration::from_millis(1)).await;
-    let stats = until(&influx, "the good ones are written", |stats| stats.written == 20);
+    let stats = until(&influx, "the good ones are written", |stats| {
+        stats.written == 20
+    });
     assert_eq!(stats.pending, 120);
     assert_eq!((fake.count("good"), fake.count("live")), (10, 10));
     fake.answer_always(Answer::accept());
@@ -399,7 +434,11 @@ async fn a_bad_line_on_disk_is_isolated_and_the_others_are_written() {
     let _turn = turn();
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
     fake.refuse();
-    let config = || impatient(fake.url()).tag_hostname(false).spool_dir(folder.path());
+    let config = || {
+        impatient(fake.url())
+            .tag_hostname(false)
+            .spool_dir(folder.path())
+    };
     let influx = Influx::start(config()).unwrap();
     record(&influx, "db", 0..10);
     influx
@@ -411,7 +450,10 @@ async fn a_bad_line_on_disk_is_isolated_and_the_others_are_written() {
     let influx = Influx::start(config()).unwrap();
     assert!(influx.flush(LONG).await.is_complete());
     let stats = influx.shutdown(LONG).await.stats;
-    assert_eq!((stats.written, stats.rejected, stats.recovered), (20, 1, 21));
+    assert_eq!(
+        (stats.written, stats.rejected, stats.recovered),
+        (20, 1, 21)
+    );
     assert_eq!(fake.count("db"), 20);
     assert!(files(folder.path()).is_empty());
 }

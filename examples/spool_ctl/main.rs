@@ -114,7 +114,9 @@ fn export(folder: &Path, database: Option<&str>, to: Option<&Path>) -> Result<()
     let bar = progress(&files);
     let mut outputs: BTreeMap<PathBuf, File> = BTreeMap::new();
     for file in &files {
-        let batches = file.read().map_err(|error| format!("{}: {error}", name(file)))?;
+        let batches = file
+            .read()
+            .map_err(|error| format!("{}: {error}", name(file)))?;
         for batch in batches {
             let from = batch.database().to_string();
             if database.is_some_and(|only| only != from) {
@@ -141,7 +143,9 @@ fn export(folder: &Path, database: Option<&str>, to: Option<&Path>) -> Result<()
         bar.inc(file.bytes());
     }
     bar.finish_and_clear();
-    outputs.keys().for_each(|path| println!("{}", path.display()));
+    outputs
+        .keys()
+        .for_each(|path| println!("{}", path.display()));
     Ok(())
 }
 

@@ -194,15 +194,21 @@ mod tests {
     #[test]
     fn a_folder_in_use_can_be_listed_and_read() {
         let folder = TempDir::new().unwrap();
-        let Ok(Opened::Open(mut store, _)) = Store::open(Box::new(FileSystem), folder.path()) else {
+        let Ok(Opened::Open(mut store, _)) = Store::open(Box::new(FileSystem), folder.path())
+        else {
             panic!("it is free");
         };
-        let (a, b) = (section("a b", &["m f=1i 1\n"]), section("c", &["m f=\"x\ny\" 2\n"]));
+        let (a, b) = (
+            section("a b", &["m f=1i 1\n"]),
+            section("c", &["m f=\"x\ny\" 2\n"]),
+        );
         store.store(&[a.clone()], SystemTime::now()).unwrap();
         store.store(&[a, b], SystemTime::now()).unwrap();
         fs::write(folder.path().join("x.bad"), "x").unwrap();
         let files = SpoolFile::list(folder.path()).unwrap();
-        let about = files.iter().map(|file| (file.database(), file.measurements()));
+        let about = files
+            .iter()
+            .map(|file| (file.database(), file.measurements()));
         assert_eq!(about.collect::<Vec<_>>(), [(Some("a%20b"), 1), (None, 2)]);
         let batches = files[1].read().unwrap();
         let names = batches.iter().map(|batch| batch.database().name());
