@@ -129,6 +129,57 @@ async fn what_a_shutdown_can_not_deliver_is_delivered_by_the_next_process() {
 }
 
 #[actix::test]
+async fn a_shutdown_does_not_wait_for_a_server_that_is_known_to_be_down_and_waits_for_one_that_is_not()
+ {
+    let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
+    for hangs in [false, true] {
+        let influx = Influx::start(with_spool(&fake, &folder)).unwrap();
+        opened(&influx);
+        match hangs {
+            true => fake.answer_always(Answer::accept().stall_before_response()),
+            false => fake.refuse(),
+        }
+        fake.close_idle();
+        influx
+            .update(|config| config.request_timeout(Duration::from_millis(300)))
+            .unwrap();
+        record_numbered(&influx, "db", 0..10);
+        // For longer than a server is given that has just begun to fail.
+        influx.flush(Duration::from_millis(1_500)).await;
+        influx
+            .update(|config| config.request_timeout(LONG))
+            .unwrap();
+        let began = Instant::now();
+        let report = influx.shutdown(LONG).await;
+        assert!(
+            began.elapsed() < Duration::from_millis(1_500),
+            "{hangs}: {report:?}"
+        );
+        assert!(report.spooled >= 10, "{report:?}");
+        fake.answer_always(Answer::accept());
+        fake.release();
+        fake.accept_again();
+    }
+    // It is back, which nobody has seen yet.
+    let influx = Influx::start(with_spool(&fake, &folder)).unwrap();
+    opened(&influx);
+    fake.refuse();
+    fake.close_idle();
+    influx
+        .update(|config| config.max_retry_delay(Duration::from_secs(3_600)))
+        .unwrap();
+    record_numbered(&influx, "db", 10..20);
+    influx.flush(Duration::from_millis(1_500)).await;
+    fake.accept_again();
+    let report = influx.shutdown(LONG).await;
+    assert_eq!((report.spooled, report.undelivered), (0, 0), "{report:?}");
+    assert_eq!(
+        report.stats.written + report.stats.rejected,
+        report.stats.recovered + 10
+    );
+}
+
+#[actix::test]
 async fn a_full_buffer_goes_to_disk_and_comes_back_when_the_server_does() {
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
     fake.refuse();

@@ -102,6 +102,12 @@ impl Dispatcher {
         self.flights.is_empty()
     }
 
+    /// Is nothing sent but probes of databases that have failed before?
+    pub(crate) fn only_probes(&self) -> bool {
+        let mut flights = self.flights.values();
+        flights.all(|flight| flight.attempt.is_probe && flight.is_out)
+    }
+
     /// How many lines are being sent.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight

@@ -47,8 +47,8 @@ const ROUND: Duration = Duration::from_secs(5);
 const MAX_PENDING: u64 = 5_000;
 
 /// With a spool, what is in memory is held below this.
-const MAX_IN_MEMORY: u64 = 1_400;
-const SMALL_BUFFER: usize = 2_000;
+const MAX_IN_MEMORY: u64 = 950;
+const SMALL_BUFFER: usize = 1_000;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

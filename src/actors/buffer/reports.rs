@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 
 use super::{
     BufferActor,
-    spool::time_for_the_disk,
+    spool::{LAST_TRY, time_for_the_disk},
     undelivered::{self, End, LastFailure, Undelivered},
 };
 use crate::{
@@ -179,10 +179,11 @@ impl BufferActor {
                 "shutting down: delivering {pending} pending measurements, for {timeout:?} at most"
             );
         }
-        // A breaker that closes after the timeout is no help. With a spool, nothing is lost without.
-        if !can_save {
-            let now = self.now();
-            self.dispatcher.retry_now(now);
+        // A breaker that closes after the timeout is no help.
+        let now = self.now();
+        self.dispatcher.retry_now(now);
+        if can_save {
+            context.run_later(LAST_TRY, |buffer, context| buffer.pump(context));
         }
         self.pump(context);
         report

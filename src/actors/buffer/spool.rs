@@ -16,7 +16,7 @@ use std::{
 
 use actix::{AsyncContext as _, Context, Recipient, SpawnHandle};
 
-pub(super) use self::saving::time_for_the_disk;
+pub(super) use self::saving::{LAST_TRY, time_for_the_disk};
 use self::sealing::Piece;
 use super::BufferActor;
 use crate::{

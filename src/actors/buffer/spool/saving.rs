@@ -24,8 +24,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Batches share a file up to so many bytes.
 const TOGETHER: usize = 4 << 20;
 
-/// A server that has just begun to fail, and may be tried again within this time, is waited for: once.
-const SOON: Duration = Duration::from_secs(1);
+/// What fails is tried once more, for so long at most, and not waited for.
+pub(in crate::actors::buffer) const LAST_TRY: Duration = Duration::from_secs(1);
 
 /// The time of a shutdown that is kept for the disk.
 pub(in crate::actors::buffer) fn time_for_the_disk(timeout: Duration) -> Duration {
@@ -40,18 +40,24 @@ impl BufferActor {
         spool.is_some_and(|spool| spool.is_open || spool.takes(now))
     }
 
-    /// Whether nothing more can be delivered soon, in a shutdown that began at that time.
+    /// Whether nothing more can be delivered soon, in a shutdown that began at that time: then what is in
+    /// memory need not wait for the timeout.
     pub(in crate::actors::buffer) fn is_stuck(&self, began: Instant, now: Instant) -> bool {
-        let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= SOON;
+        if self.is_spool_busy() {
+            return false;
+        }
+        let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= LAST_TRY;
         let breakers = self.dispatcher.breakers();
-        let endpoints = 0..self.endpoints.len();
-        let mut outages = endpoints.map(|endpoint| breakers.endpoint_outage(endpoint));
+        let mut outages = (0..self.endpoints.len()).map(|at| breakers.endpoint_outage(at));
         let is_known_down = !breakers.any_in_service()
             && outages.all(|outage| outage.is_some_and(|(since, _)| is_long_ago(since)));
+        if is_long_ago(began) && (is_known_down || self.dispatcher.only_probes()) {
+            return true;
+        }
         let next = self.dispatcher.opens_at(now);
-        let is_soon = next.is_some_and(|at| at <= now + SOON);
+        let is_soon = next.is_some_and(|at| at <= now + LAST_TRY);
         let is_hopeless = is_known_down || is_long_ago(began) || !is_soon;
-        is_hopeless && self.dispatcher.is_idle() && !self.is_spool_busy()
+        is_hopeless && self.dispatcher.is_idle()
     }
 
     /// Puts all that is in memory on disk, and closes the folder: [`Self::saved`] follows.
