@@ -86,8 +86,9 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
     };
     let mut buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
     if let Some(folder) = shared.config().spool_dir.clone() {
-        let disk = SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem)));
-        buffer.set_spool(disk.recipient(), folder);
+        let start =
+            || SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem))).recipient();
+        buffer.set_spool(Box::new(start), folder);
     }
     join(shared, buffer)
 }

@@ -331,10 +331,22 @@ impl Dispatcher {
         Some(evicted)
     }
 
+    /// Takes out what is not lent of a database and was loaded from a file.
+    pub(crate) fn take_loaded(
+        &mut self,
+        database: &Database,
+        file: FileId,
+        now: Instant,
+    ) -> Vec<Evicted> {
+        let taken = self.backlog.take_loaded(database, file);
+        self.place(database, now);
+        taken
+    }
+
     /// A batch could not be put on disk.
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let database = evicted.database.clone();
-        self.backlog.put_back(evicted);
+        self.backlog.put_back(evicted, now);
         self.place(&database, now);
     }
 

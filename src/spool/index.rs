@@ -22,7 +22,7 @@ use crate::{
 const MAX_LOADED: usize = 4;
 
 /// And of those that don't, so many bytes of files.
-pub(crate) const MAX_LOADED_BYTES: u64 = 64 << 20;
+const MAX_LOADED_BYTES: u64 = 16 << 20;
 
 /// A file that can't be read so many times is left alone until the next start.
 const MAX_FAILURES: u32 = 3;

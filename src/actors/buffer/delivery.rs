@@ -12,7 +12,7 @@ use crate::{
         reply::Reply,
     },
     delivery::{
-        backlog::{Disposition, LoanId, Origin, Settled},
+        backlog::{Disposition, FileId, LoanId, Origin, Settled},
         breakers::State,
         dispatcher::{Outcome, Terms},
         verdict::{Refusal, Retry, Verdict},
@@ -55,12 +55,14 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) {
         let (now, terms) = (self.now(), self.terms());
-        if let Verdict::Retry(_) = verdict {
-            self.note_file(loan, true);
+        let file = self.dispatcher.backlog().loaded_from(loan);
+        let is_kept = matches!(verdict, Verdict::Retry(_));
+        if is_kept {
+            self.note_file(file, true);
         }
         match verdict {
             Verdict::Written => {
-                self.note_file(loan, false);
+                self.note_file(file, false);
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(loan, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
@@ -91,11 +93,13 @@ impl BufferActor {
                 self.failed(&database, &retry, outcome, context);
             }
         }
+        if let Some(file) = file.filter(|_| is_kept) {
+            self.set_apart_on_disk(&database, file, context);
+        }
     }
 
     /// Notes whether the lines of a file could be written.
-    fn note_file(&mut self, loan: LoanId, fails: bool) {
-        let file = self.dispatcher.backlog().loaded_from(loan);
+    fn note_file(&mut self, file: Option<FileId>, fails: bool) {
         if let (Some(spool), Some(file)) = (&mut self.spool, file) {
             spool.index.set_fails(file, fails);
         }

@@ -291,9 +291,12 @@ impl BufferActor {
     }
 
     fn tell_what_is_awaited(&self) {
-        let Some(shutdown) = &self.waiting.shutdown else {
+        let Some(shutdown) = self.waiting.shutdown.as_ref() else {
             return;
         };
+        if shutdown.saving.is_some() {
+            return;
+        }
         let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
         let left = shutdown.ends.map_or(Duration::MAX, |ends| {
             ends.saturating_duration_since(self.now())

@@ -41,9 +41,13 @@ const TRY_FAILING: Duration = Duration::from_secs(5);
 /// Names that a warning lists.
 const NAMED: usize = 10;
 
+/// Starts a disk actor: the first one, and another when that has died.
+pub(in crate::actors) type StartDisk = Box<dyn Fn() -> Recipient<DiskWork>>;
+
 /// The buffer actor's books of its spool.
 pub(super) struct Spool {
     disk: Recipient<DiskWork>,
+    start_disk: StartDisk,
     folder: PathBuf,
     state: SpoolState,
     /// Has the disk actor the folder?
@@ -92,9 +96,10 @@ enum Storing {
 }
 
 impl Spool {
-    fn new(disk: Recipient<DiskWork>, folder: PathBuf) -> Self {
+    fn new(start_disk: StartDisk, folder: PathBuf) -> Self {
         Self {
-            disk,
+            disk: start_disk(),
+            start_disk,
             folder,
             state: SpoolState::Opening,
             is_open: false,
@@ -169,8 +174,8 @@ fn instant(time: SystemTime, now: Instant) -> Instant {
 }
 
 impl BufferActor {
-    pub(in crate::actors) fn set_spool(&mut self, disk: Recipient<DiskWork>, folder: PathBuf) {
-        let spool = Spool::new(disk, folder);
+    pub(in crate::actors) fn set_spool(&mut self, start_disk: StartDisk, folder: PathBuf) {
+        let spool = Spool::new(start_disk, folder);
         self.shared.spool.set(spool.stats());
         self.spool = Some(spool);
     }
@@ -178,6 +183,9 @@ impl BufferActor {
     pub(super) fn open_spool(&mut self, context: &mut Context<Self>) {
         if let Some(spool) = &mut self.spool {
             let folder = spool.folder.clone();
+            if !spool.disk.connected() {
+                spool.disk = (spool.start_disk)();
+            }
             self.ask_disk(Work::Open, Task::Open(folder), context);
         }
     }
@@ -316,6 +324,17 @@ impl BufferActor {
         });
     }
 
+    /// The disk actor has not the folder. That was told when it was opened, unless the actor has died
+    /// since.
+    fn not_open(&mut self, context: &mut Context<Self>) {
+        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        if std::mem::take(&mut spool.is_open) {
+            self.spool_fails("its thread has ended", now);
+            self.open_later(TRY_FAILING, context);
+        }
+    }
+
     /// The spool can't be used: told once, until it can be again.
     fn spool_fails(&mut self, error: &str, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
@@ -394,8 +413,10 @@ impl BufferActor {
                 self.spool_fails(&error.to_string(), now);
                 None
             }
-            // Told when it was opened.
-            _ => None,
+            _ => {
+                self.not_open(context);
+                None
+            }
         };
         match storing {
             Storing::Overflow(batches) => self.overflow_stored(batches, stored, context),

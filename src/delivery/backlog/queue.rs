@@ -292,6 +292,20 @@ impl Queue {
         self.jobs_of(source).remove(at)
     }
 
+    /// Takes out the loaded jobs that are not lent and that `is_wanted` tells by their numbers.
+    pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
+        let mut taken = Vec::new();
+        for jobs in [&mut self.parts, &mut self.suspects, &mut self.loaded] {
+            let is_taken = |job: &Job| job.is_loaded() && is_wanted(job.number);
+            if jobs.iter().any(is_taken) {
+                let (wanted, others): (Vec<_>, Vec<_>) = jobs.drain(..).partition(is_taken);
+                *jobs = others.into();
+                taken.extend(wanted);
+            }
+        }
+        taken
+    }
+
     /// Takes out what is not lent of the batch `number`.
     pub(super) fn take_number(&mut self, number: u64, many_wait: bool) -> Vec<Job> {
         if self.open_number == number {

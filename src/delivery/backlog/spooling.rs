@@ -51,7 +51,7 @@ pub(crate) struct Evicted {
     pub(crate) history: RetryHistory,
     /// Files that hold copies of its lines: they are needed until it is on disk.
     pub(crate) files: Vec<FileId>,
-    pub(crate) newest: Instant,
+    pub(crate) newest: Option<Instant>,
 }
 
 /// A batch that was taken out at the end.
@@ -89,10 +89,7 @@ impl Backlog {
             newest,
         } = sealed;
         let number = number.unwrap_or_else(|| self.take_old_number());
-        let source = match origin {
-            Origin::Recorded | Origin::WrittenAhead => Source::Fresh,
-            Origin::Loaded => Source::Loaded,
-        };
+        let source = source_of(origin);
         let many_wait = self.unsettled.len() >= MANY;
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         // What came before goes before.
@@ -138,10 +135,30 @@ impl Backlog {
         let queue = self.queues.get_mut(&database)?;
         queue.seal(many_wait);
         let job = queue.take(Overflow::Spool)?;
-        let about = self.unsettled.get(&job.number)?;
-        let (files, newest) = (about.files.clone(), about.newest);
+        Some(self.evicted(database, job))
+    }
+
+    /// Takes out what is not lent of a database and was loaded from a file, to be put into another.
+    pub(crate) fn take_loaded(&mut self, database: &Database, file: FileId) -> Vec<Evicted> {
+        let unsettled = &self.unsettled;
+        let is_from_it = |number: u64| {
+            let about = unsettled.get(&number);
+            about.is_some_and(|about| about.files.contains(&file))
+        };
+        let queue = self.queues.get_mut(database);
+        let jobs = queue.map_or_else(Vec::new, |queue| queue.take_loaded(is_from_it));
+        let evicted = |job| self.evicted(database.clone(), job);
+        jobs.into_iter().map(evicted).collect()
+    }
+
+    fn evicted(&mut self, database: Database, job: Job) -> Evicted {
+        let about = self.unsettled.get(&job.number);
+        let (files, newest) = match about {
+            Some(about) => (about.files.clone(), Some(about.newest)),
+            None => (Vec::new(), None),
+        };
         self.leave(&database, job.number, job.batch.lines.len());
-        Some(Evicted {
+        Evicted {
             database,
             batch: job.batch,
             number: job.number,
@@ -150,11 +167,11 @@ impl Backlog {
             history: job.history,
             files,
             newest,
-        })
+        }
     }
 
     /// A batch could not be put on disk: it is the first of its database again.
-    pub(crate) fn put_back(&mut self, evicted: Evicted) {
+    pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let Evicted {
             database,
             batch,
@@ -165,12 +182,14 @@ impl Backlog {
             files,
             newest,
         } = evicted;
+        let source = source_of(origin);
+        let newest = newest.unwrap_or(now);
         let lines = self.note_unsettled(&database, number, &batch, newest, files);
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         queue.push_front(Job {
             origin,
             was_lent: was_drawn,
-            ..Job::new(number, Source::Fresh, batch, history)
+            ..Job::new(number, source, batch, history)
         });
         self.change_pending(&database, |pending| pending + lines);
     }
@@ -206,5 +225,12 @@ impl Backlog {
             batch: job.batch,
         };
         all.into_iter().map(taken).collect()
+    }
+}
+
+fn source_of(origin: Origin) -> Source {
+    match origin {
+        Origin::Recorded | Origin::WrittenAhead => Source::Fresh,
+        Origin::Loaded => Source::Loaded,
     }
 }

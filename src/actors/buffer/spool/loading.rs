@@ -92,7 +92,7 @@ impl BufferActor {
         spool.load = Some((at, load));
     }
 
-    pub(super) fn loaded(&mut self, file: FileId, result: DiskResult, _: &mut Context<Self>) {
+    pub(super) fn loaded(&mut self, file: FileId, result: DiskResult, context: &mut Context<Self>) {
         let now = self.now();
         // At the end, files stay where they are.
         if self.is_saving() {
@@ -126,10 +126,10 @@ impl BufferActor {
                 spool.load_from = Some(now + AFTER_A_FAILURE);
                 self.leave_file(file, &name, &error.to_string(), false);
             }
-            // The disk actor has died: the folder is opened again.
             _ => {
                 spool.load_from = Some(now + AFTER_A_FAILURE);
                 spool.index.not_loaded(file, false);
+                self.not_open(context);
             }
         }
     }

@@ -6,14 +6,17 @@ use actix::Context;
 
 use super::{Storing, unit};
 use crate::{
-    DropReason, Event, Overflow,
+    Database, DropReason, Event, Overflow,
     actors::buffer::BufferActor,
-    delivery::backlog::{Disposition, Evicted, Origin, Settled},
+    delivery::{
+        backlog::{Disposition, Evicted, FileId, Origin, Settled},
+        breakers::State,
+    },
     logging,
     spool::{
         format::Section,
         index::{Entry, Memo, is_on_disk_only},
-        name::SEVERAL,
+        name::{FileName, SEVERAL},
         store::Stored,
     },
     stats::{ledger::Settlement, reason::GivenUp},
@@ -109,6 +112,33 @@ impl BufferActor {
         fastrand::f64() < self.config.sample_probability
     }
 
+    /// A file of many databases is not kept from being removed by one that can't be written: its lines
+    /// get a file of their own.
+    pub(in crate::actors::buffer) fn set_apart_on_disk(
+        &mut self,
+        database: &Database,
+        file: FileId,
+        context: &mut Context<Self>,
+    ) {
+        let now = self.now();
+        let breakers = self.dispatcher.breakers();
+        let is_its_fault = breakers.any_in_service() && breakers.state(database) != State::Ready;
+        let Some(spool) = &self.spool else { return };
+        let is_of_many = |name: &FileName| name.database == SEVERAL;
+        if !is_its_fault || !spool.takes(now) || !spool.index.name(file).is_some_and(is_of_many) {
+            return;
+        }
+        let taken = self.dispatcher.take_loaded(database, file, now);
+        if taken.is_empty() {
+            return;
+        }
+        if let Some(spool) = &mut self.spool {
+            let files = taken.iter().flat_map(|own| &own.files);
+            files.for_each(|id| spool.index.hold(*id));
+        }
+        self.store_evicted(taken, context);
+    }
+
     fn store_evicted(&mut self, evicted: Vec<Evicted>, context: &mut Context<Self>) {
         let now = self.now();
         let unit = unit(&self.config);
@@ -118,7 +148,7 @@ impl BufferActor {
             lines: evicted.batch.lines.clone(),
         };
         let sections = evicted.iter().map(section).collect();
-        let newest = evicted.iter().map(|evicted| evicted.newest).max();
+        let newest = evicted.iter().filter_map(|evicted| evicted.newest).max();
         let age = newest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let newest = SystemTime::now() - age;
         self.store(sections, newest, Storing::Overflow(evicted), context);
@@ -132,7 +162,7 @@ impl BufferActor {
     ) {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
-        for evicted in &batches {
+        for evicted in batches.iter().filter(|own| own.origin != Origin::Loaded) {
             spool.leaving.0 -= evicted.batch.lines.len();
             spool.leaving.1 -= evicted.batch.lines.byte_len();
         }
@@ -238,7 +268,7 @@ impl BufferActor {
         }
     }
 
-    fn tell_dropped(&mut self, database: crate::Database, measurements: usize, reason: GivenUp) {
+    fn tell_dropped(&mut self, database: Database, measurements: usize, reason: GivenUp) {
         if !self.subscribers.is_empty() {
             self.subscribers.push(Event::Dropped {
                 database,
