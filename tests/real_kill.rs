@@ -143,7 +143,9 @@ async fn what_was_on_disk_when_the_process_was_killed_is_stored_once() {
     let rounds = variable("KILL_ROUNDS").unwrap_or(8);
     let seed = variable("KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let mut rng = Rng::with_seed(seed);
-    DATABASES.map(|database| influxd.create_database(database));
+    for database in DATABASES {
+        influxd.create_database(database);
+    }
     let folder = TempDir::new().unwrap();
     let spool = folder.path().join("spool");
     let url = influxd.url().to_owned();

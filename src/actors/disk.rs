@@ -62,11 +62,13 @@ impl Worker {
                 Err(error) => DiskResult::NotLoaded(error),
             },
             Task::Remove(names) => {
-                let results = names.iter().map(|name| store.remove(name));
-                match results.filter_map(Result::err).last() {
-                    Some(error) => DiskResult::Failed(error),
-                    None => DiskResult::Done,
+                let mut result = DiskResult::Done;
+                for name in &names {
+                    if let Err(error) = store.remove(name) {
+                        result = DiskResult::Failed(error);
+                    }
                 }
+                result
             }
             Task::Open(_) | Task::Close => {
                 self.store = None;

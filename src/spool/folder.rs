@@ -202,7 +202,9 @@ mod tests {
             section("a b", &["m f=1i 1\n"]),
             section("c", &["m f=\"x\ny\" 2\n"]),
         );
-        store.store(&[a.clone()], SystemTime::now()).unwrap();
+        store
+            .store(std::slice::from_ref(&a), SystemTime::now())
+            .unwrap();
         store.store(&[a, b], SystemTime::now()).unwrap();
         fs::write(folder.path().join("x.bad"), "x").unwrap();
         let files = SpoolFile::list(folder.path()).unwrap();

@@ -142,7 +142,6 @@ fn a_file_with_any_byte_flipped_or_cut_off_is_moved_aside_or_reads_as_before() {
             // Bytes of gzip's own header, which say nothing of the contents.
             Ok(read) => {
                 assert_eq!(plain(&read), plain(&sections(1)));
-                assert!(compression::IS_AVAILABLE);
                 same += 1;
             }
             Err(LoadError::Damaged(_)) => {
@@ -156,7 +155,11 @@ fn a_file_with_any_byte_flipped_or_cut_off_is_moved_aside_or_reads_as_before() {
             Err(other) => panic!("{other}"),
         }
     }
-    assert!(aside > 2 * good.len() - 20 && same < 10, "{aside} {same}");
+    let most = if compression::IS_AVAILABLE { 10 } else { 0 };
+    assert!(
+        aside > 2 * good.len() - 20 && same <= most,
+        "{aside} {same}"
+    );
 }
 
 #[test]
