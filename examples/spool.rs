@@ -33,5 +33,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = influx.shutdown(Duration::from_secs(10)).await;
     println!("the next process: {report}");
     std::fs::remove_dir_all(&folder)?;
-    Ok(assert_eq!(report.stats.pending, 0))
+    assert_eq!(report.stats.pending, 0);
+    Ok(())
 }
