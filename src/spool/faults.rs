@@ -10,6 +10,8 @@ use std::{
     },
 };
 
+use parking_lot::Mutex;
+
 use super::disk::{Disk, FileSystem, Listed};
 
 /// What happens at the chosen step.
@@ -42,6 +44,8 @@ pub(crate) struct Faulty {
     /// The number of the step, from 0.
     at: usize,
     steps: Arc<AtomicUsize>,
+    /// In order.
+    names: Arc<Mutex<Vec<&'static str>>>,
 }
 
 fn broken() -> io::Error {
@@ -50,8 +54,12 @@ fn broken() -> io::Error {
 
 impl Faulty {
     pub(crate) fn new(fault: Fault, at: usize) -> Self {
-        let steps = Arc::default();
-        Self { fault, at, steps }
+        Self {
+            fault,
+            at,
+            steps: Arc::default(),
+            names: Arc::default(),
+        }
     }
 
     /// How many steps there were.
@@ -59,12 +67,19 @@ impl Faulty {
         self.steps.load(Relaxed)
     }
 
+    /// The names of the steps since the last call.
+    pub(crate) fn take_names(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.names.lock())
+    }
+
     fn step<T>(
         &self,
+        name: &'static str,
         whole: impl FnOnce() -> io::Result<T>,
         half: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<T> {
         let step = self.steps.fetch_add(1, Relaxed);
+        self.names.lock().push(name);
         let is_over = self.at < step
             && matches!(
                 self.fault,
@@ -86,48 +101,53 @@ impl Faulty {
 
 impl Disk for Faulty {
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        self.step(|| FileSystem.make_folder(folder), || Ok(()))
+        self.step("make_folder", || FileSystem.make_folder(folder), || Ok(()))
     }
 
     fn lock(&self, file: &Path) -> io::Result<Option<File>> {
         // The file is there, but not locked.
-        self.step(|| FileSystem.lock(file), || File::create(file).map(drop))
+        self.step(
+            "lock",
+            || FileSystem.lock(file),
+            || File::create(file).map(drop),
+        )
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Listed>> {
-        self.step(|| FileSystem.list(folder), || Ok(()))
+        self.step("list", || FileSystem.list(folder), || Ok(()))
     }
 
     fn create(&self, file: &Path) -> io::Result<File> {
-        self.step(|| FileSystem.create(file), || Ok(()))
+        self.step("create", || FileSystem.create(file), || Ok(()))
     }
 
     fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let half = &bytes[..bytes.len() / 2];
         let mut other = file.try_clone()?;
         self.step(
+            "write",
             || FileSystem.write(file, bytes),
             || FileSystem.write(&mut other, half),
         )
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        self.step(|| FileSystem.sync(file), || Ok(()))
+        self.step("sync", || FileSystem.sync(file), || Ok(()))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step(|| FileSystem.rename(from, to), || Ok(()))
+        self.step("rename", || FileSystem.rename(from, to), || Ok(()))
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.step(|| FileSystem.sync_folder(folder), || Ok(()))
+        self.step("sync_folder", || FileSystem.sync_folder(folder), || Ok(()))
     }
 
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        self.step(|| FileSystem.read(file), || Ok(()))
+        self.step("read", || FileSystem.read(file), || Ok(()))
     }
 
     fn remove(&self, file: &Path) -> io::Result<()> {
-        self.step(|| FileSystem.remove(file), || Ok(()))
+        self.step("remove", || FileSystem.remove(file), || Ok(()))
     }
 }

@@ -234,3 +234,137 @@ fn source_of(origin: Origin) -> Source {
         Origin::Loaded => Source::Loaded,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::batch::{BatchLimits, OpenBatch};
+
+    const LIMITS: BatchLimits = BatchLimits {
+        lines: 10,
+        bytes: 1_000,
+    };
+
+    fn open(lines: usize) -> OpenBatch {
+        let mut batch = OpenBatch::default();
+        (0..lines).for_each(|_| batch.push(b"m f=1i 1\n"));
+        batch
+    }
+
+    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> Sealed {
+        Sealed {
+            database: database.into(),
+            batch: open(lines).seal(true),
+            origin: Origin::Loaded,
+            number: None,
+            history: RetryHistory::default(),
+            files: vec![FileId(file)],
+            newest: now,
+        }
+    }
+
+    #[test]
+    fn the_oldest_goes_to_disk_and_never_what_was_loaded_from_there() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        backlog.add_sealed(loaded("db", 3, 7, now));
+        backlog.add("db".into(), open(10), now);
+        backlog.add("db".into(), open(10), now);
+        let mark = backlog.seal_all();
+        let first = backlog.evict_to_disk().unwrap();
+        let second = backlog.evict_to_disk().unwrap();
+        assert!(first.number < second.number);
+        assert!(!first.was_drawn && first.origin == Origin::Recorded && first.files.is_empty());
+        assert!(backlog.evict_to_disk().is_none());
+        assert_eq!(backlog.unsettled_below(mark), 3);
+        // What could not be stored is the first one again.
+        let number = first.number;
+        backlog.put_back(second, now);
+        backlog.put_back(first, now);
+        assert_eq!(backlog.unsettled_below(mark), 23);
+        assert_eq!(backlog.evict_to_disk().unwrap().number, number);
+    }
+
+    #[test]
+    fn recorded_and_loaded_batches_take_turns_and_a_file_is_released_once_for_each_batch() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let database = Database::from("db");
+        backlog.add_sealed(loaded("db", 1, 7, now));
+        backlog.add_sealed(loaded("db", 2, 7, now));
+        backlog.add("db".into(), open(10), now);
+        backlog.add("db".into(), open(10), now);
+        let mut order = Vec::new();
+        while let Some(lent) = backlog.lend(&database, usize::MAX, (0, 0), now) {
+            assert!(
+                backlog
+                    .loaded_from(lent.id)
+                    .is_none_or(|file| file == FileId(7))
+            );
+            order.push((lent.lines.len(), lent.is_first));
+            let written = super::super::Part::Ended(super::super::Disposition::Written);
+            let all = 0..lent.lines.len();
+            backlog.conclude(lent.id, [(all, written)], super::super::PartsPlace::Behind);
+        }
+        assert_eq!(order, [(10, true), (1, false), (10, true), (2, false)]);
+        assert_eq!(backlog.take_released(), [FileId(7), FileId(7)]);
+        assert!(backlog.take_released().is_empty());
+    }
+
+    #[test]
+    fn a_copy_is_needed_until_the_last_line_of_its_batch_is_settled() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let number = Some(backlog.take_number());
+        backlog.add_sealed(Sealed {
+            origin: Origin::WrittenAhead,
+            number,
+            files: vec![FileId(1), FileId(2)],
+            ..loaded("db", 4, 0, now)
+        });
+        let lent = backlog.lend(&"db".into(), usize::MAX, (0, 0), now).unwrap();
+        use super::super::{Disposition, Part, PartsPlace};
+        let written = Part::Ended(Disposition::Written);
+        let runs = [(0..2, written.clone()), (2..4, Part::Together)];
+        backlog.conclude(lent.id, runs, PartsPlace::Behind);
+        assert!(backlog.take_released().is_empty());
+        let evicted = backlog.evict_to_disk().unwrap();
+        assert_eq!(evicted.files, [FileId(1), FileId(2)]);
+        assert_eq!(
+            (evicted.origin, evicted.batch.lines.len()),
+            (Origin::WrittenAhead, 2)
+        );
+        assert_eq!(backlog.take_released().len(), 2);
+    }
+
+    #[test]
+    fn what_was_loaded_for_one_database_can_be_taken_out_but_not_what_is_sent() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        for (database, file) in [("a", 1), ("b", 1), ("a", 2), ("a", 1)] {
+            backlog.add_sealed(loaded(database, 1, file, now));
+        }
+        let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now).unwrap();
+        let taken = backlog.take_loaded(&"a".into(), FileId(1));
+        assert_eq!(taken.len(), 1);
+        backlog.give_back(lent.id);
+        assert_eq!(backlog.take_loaded(&"a".into(), FileId(1)).len(), 1);
+        assert_eq!(backlog.pending(&"a".into()), 1);
+        assert_eq!(backlog.pending(&"b".into()), 1);
+    }
+
+    #[test]
+    fn what_is_loaded_expires_and_is_older_than_all_that_is_recorded() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let later = now + Duration::from_secs(9);
+        backlog.add("db".into(), open(1), later);
+        let mark = backlog.seal_all();
+        backlog.add_sealed(loaded("db", 2, 7, now));
+        assert_eq!(backlog.unsettled_below(mark), 3);
+        let expired = backlog.expire(later);
+        assert_eq!(expired.len(), 1);
+        assert_eq!(
+            (expired[0].origin, expired[0].batch.lines.len()),
+            (Origin::Loaded, 2)
+        );
+        assert_eq!(backlog.take_released(), [FileId(7)]);
+    }
+}

@@ -243,3 +243,16 @@ fn whatever_step_fails_or_is_the_last_one_what_was_stored_is_there_whole() {
         }
     }
 }
+
+#[test]
+fn a_file_is_synced_before_it_has_its_name_and_the_folder_after() {
+    let folder = TempDir::new().unwrap();
+    let disk = Faulty::new(Fault::Fail, usize::MAX);
+    let Ok(Opened::Open(mut store, _)) = Store::open(Box::new(disk.clone()), folder.path()) else {
+        panic!("it is free");
+    };
+    disk.take_names();
+    store.store(&sections(1), time(1)).unwrap();
+    let steps = ["create", "write", "sync", "rename", "sync_folder"];
+    assert_eq!(disk.take_names(), steps);
+}
