@@ -43,7 +43,9 @@ async fn what_is_in_a_folder_is_listed_checked_exported_and_sent() {
             .spool_dir(&spool);
         let influx = Influx::start(config).unwrap();
         for number in 0..10 {
-            let measurement = Measurement::new(database, "m").field("number", number);
+            let measurement = Measurement::new(database, "m")
+                .tag("number", number.to_string())
+                .field("number", number);
             influx.record(measurement).unwrap();
         }
         assert_eq!(influx.shutdown(LONG).await.undelivered, 0);

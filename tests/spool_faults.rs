@@ -457,3 +457,33 @@ async fn a_bad_line_on_disk_is_isolated_and_the_others_are_written() {
     assert_eq!(fake.count("db"), 20);
     assert!(files(folder.path()).is_empty());
 }
+
+#[actix::test]
+async fn a_file_for_another_build_is_left_in_place_and_nobody_waits_for_it() {
+    let _turn = turn();
+    let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
+    // Of a later version; and, where this build can't read it, a compressed one.
+    let newer = folder.path().join("000000000001-1764157800123-3-db.lp");
+    fs::write(&newer, "# actix-influxdb-spool 2 of a later version\n").unwrap();
+    let compressed = folder.path().join("000000000002-1764157800123-4-db.lp.gz");
+    let is_read = cfg!(feature = "gzip");
+    if !is_read {
+        fs::write(&compressed, "gzip").unwrap();
+    }
+    let lines = if is_read { 3 } else { 7 };
+    let influx = Influx::start(impatient(fake.url()).spool_dir(folder.path())).unwrap();
+    until(&influx, "they are found", |stats| stats.recovered == lines);
+    record(&influx, "db", 0..10);
+    let report = influx.flush(LONG).await;
+    assert!(report.is_complete(), "{report}");
+    until(&influx, "they are counted where they are", |stats| {
+        stats.places.spooled == lines && stats.pending == lines
+    });
+    let report = influx.shutdown(LONG).await;
+    assert!(report.elapsed < LONG / 2, "{report:?}");
+    assert_eq!((report.spooled, report.undelivered), (lines, 0));
+    assert!(newer.exists() && compressed.exists() != is_read);
+    let errors = lines_with("it is left in place");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert_eq!(errors[0].level, Level::Error);
+}
