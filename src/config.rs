@@ -87,6 +87,7 @@ pub struct Config {
     pub(crate) max_retry_delay: Duration,
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
+    #[debug("{:?}", spool_dir.as_deref().map(shown::folder))]
     pub(crate) spool_dir: Option<PathBuf>,
     pub(crate) spool_max_bytes: usize,
     pub(crate) write_ahead: bool,

@@ -36,7 +36,7 @@ impl Config {
         let spool = match &self.spool_dir {
             None => String::new(),
             Some(folder) => {
-                let folder = folder.display().to_string();
+                let folder = super::shown::folder(folder);
                 let ahead = match self.write_ahead {
                     true => format!(
                         ", and is written before they are sent, every {:?}",

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     Config, ConfigError, Delivery, DropReason, FlushReport, RecordError, ShutdownReport, Stats,
+    config::shown,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -104,10 +105,10 @@ impl Shared {
             ));
         }
         if changed.spool_dir != config.spool_dir {
-            let folder = changed.spool_dir.as_deref().unwrap_or("".as_ref());
+            let folder = changed.spool_dir.as_deref().map(shown::folder);
             return Err(ConfigError::new(
                 "spool_dir",
-                format!("{folder:?}"),
+                format!("{:?}", folder.unwrap_or_default()),
                 "it can't be changed while delivery runs",
             ));
         }

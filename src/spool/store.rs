@@ -108,7 +108,12 @@ impl Store {
         };
         let mut listing = Listing::default();
         // Again: what was there before the lock may have been another's.
-        for entry in disk.list(folder)? {
+        let entries = disk.list(folder)?;
+        let names: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| entry.name.clone())
+            .collect();
+        for entry in entries {
             let Some(name) = entry.name.filter(|_| entry.is_file) else {
                 continue;
             };
@@ -122,7 +127,8 @@ impl Store {
                 // One that can't be removed does no harm.
                 _ = disk.remove(&path);
             } else if name != LOCK && !name.ends_with(BAD) {
-                match disk.rename(&path, &folder.join(format!("{name}{BAD}"))) {
+                let aside = aside(&name, |aside| names.contains(aside));
+                match disk.rename(&path, &folder.join(aside)) {
                     Ok(()) => listing.moved_aside.push(name),
                     Err(error) => listing.left.push(format!("{name} ({error})")),
                 }
@@ -230,6 +236,13 @@ pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, U
             "the number of lines is another than its name says",
         )),
     }
+}
+
+/// The name of a file that is moved aside: one that is not taken.
+fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
+    let numbered = (1..).map(|number| format!("{name}.{number}{BAD}"));
+    let mut names = std::iter::once(format!("{name}{BAD}")).chain(numbered);
+    names.find(|aside| !is_taken(aside)).unwrap_or_default()
 }
 
 /// Whether a name is one that a spool has, or that a file system has by itself.

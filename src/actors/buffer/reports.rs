@@ -10,7 +10,7 @@ use futures_channel::oneshot;
 
 use super::{
     BufferActor,
-    spool::{LAST_TRY, time_for_the_disk},
+    spool::{LAST_TRY, Spool, time_for_the_disk},
     undelivered::{self, End, LastFailure, Undelivered},
 };
 use crate::{
@@ -204,12 +204,14 @@ impl BufferActor {
         }
     }
 
-    /// All that was written ahead up to a file is in the backlog.
-    pub(super) fn sealed_up_to(&mut self, file: u64) {
+    /// Sets the marks of those who wait for what was written ahead, and is in the backlog now.
+    pub(super) fn set_marks(&mut self) {
+        let unsealed = self.spool.as_ref().and_then(Spool::first_unsealed);
         let dispatcher = &mut self.dispatcher;
         let mut mark = None;
         for progress in self.waiting.all() {
-            if progress.awaits.is_some_and(|last| last <= file) {
+            let is_there = |last: u64| unsealed.is_none_or(|first| first > last);
+            if progress.awaits.is_some_and(is_there) {
                 progress.awaits = None;
                 progress.mark = *mark.get_or_insert_with(|| dispatcher.seal_all());
             }

@@ -8,7 +8,7 @@ mod saving;
 mod sealing;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
@@ -26,6 +26,7 @@ use crate::{
         reply::Reply,
     },
     batch::Batch,
+    config::shown,
     delivery::backlog::{Evicted, Taken},
     logging,
     printable::{LIMIT, printable},
@@ -37,6 +38,9 @@ const TRY_TAKEN: Duration = Duration::from_millis(500);
 
 /// How long a folder that fails is left alone.
 const TRY_FAILING: Duration = Duration::from_secs(5);
+
+/// A disk that has not written a file for so long hangs: nothing waits for it any longer.
+const HANGS: Duration = Duration::from_secs(10);
 
 /// Names that a warning lists.
 const NAMED: usize = 10;
@@ -58,6 +62,9 @@ pub(super) struct Spool {
     /// What is being written, by number, in order.
     storing: BTreeMap<u64, Writing>,
     next_store: u64,
+    /// Files that nobody waits for any more.
+    late: BTreeSet<u64>,
+    watchdog: Option<SpawnHandle>,
     /// Room under the quota that will be given back when it is written.
     leaving: (usize, usize),
     /// Written ahead, and not sent yet.
@@ -69,6 +76,7 @@ pub(super) struct Spool {
     load_from: Option<Instant>,
     is_full_told: Option<Instant>,
     is_unreadable_told: bool,
+    is_removal_told: bool,
     /// Bytes that are being written, at most.
     reserved: u64,
 }
@@ -107,6 +115,8 @@ impl Spool {
             index: Index::default(),
             storing: BTreeMap::new(),
             next_store: 0,
+            late: BTreeSet::new(),
+            watchdog: None,
             leaving: (0, 0),
             staged: Vec::new(),
             release: None,
@@ -114,6 +124,7 @@ impl Spool {
             load_from: None,
             is_full_told: None,
             is_unreadable_told: false,
+            is_removal_told: false,
             reserved: 0,
         }
     }
@@ -121,6 +132,7 @@ impl Spool {
     /// Whether batches may be given to it now.
     pub(super) fn takes(&self, now: Instant) -> bool {
         match self.state {
+            _ if !self.late.is_empty() => false,
             // What is sent to the disk actor waits for the end of that.
             SpoolState::Opening | SpoolState::Open => true,
             SpoolState::Taken => false,
@@ -140,8 +152,15 @@ impl Spool {
             || self.storing.values().any(is_below)
     }
 
+    /// The number of the first file that is being written ahead.
+    pub(super) fn first_unsealed(&self) -> Option<u64> {
+        let is_ahead = |own: &Writing| matches!(own.storing, Storing::Ahead { .. });
+        let mut ahead = self.storing.iter().filter(|(_, own)| is_ahead(own));
+        ahead.next().map(|(number, _)| *number)
+    }
+
     fn shown(&self) -> impl fmt::Display + use<> {
-        let folder = self.folder.display().to_string();
+        let folder = shown::folder(&self.folder);
         printable(&folder, LIMIT).into_owned()
     }
 
@@ -225,7 +244,57 @@ impl BufferActor {
         }
         let task = Task::Store { sections, newest };
         self.ask_disk(Work::Store(number), task, context);
+        self.watch_disk(context);
         number
+    }
+
+    /// Sees to it that nothing waits for a disk that hangs.
+    fn watch_disk(&mut self, context: &mut Context<Self>) {
+        let Some(spool) = &mut self.spool else { return };
+        let Some((first, _)) = spool.storing.first_key_value() else {
+            return;
+        };
+        if spool.watchdog.is_some() {
+            return;
+        }
+        let watched = *first;
+        spool.watchdog = Some(context.run_later(HANGS, move |buffer, context| {
+            let Some(spool) = &mut buffer.spool else {
+                return;
+            };
+            spool.watchdog = None;
+            if spool.storing.contains_key(&watched) && !buffer.is_saving() {
+                buffer.give_up_waiting(context);
+            }
+            buffer.watch_disk(context);
+        }));
+    }
+
+    /// Takes what is being written as not written.
+    fn give_up_waiting(&mut self, context: &mut Context<Self>) {
+        let Some(spool) = &mut self.spool else { return };
+        let numbers: Vec<_> = spool.storing.keys().copied().collect();
+        spool.late.extend(&numbers);
+        for number in numbers {
+            let result = DiskResult::Failed(io::Error::other("the disk does not answer"));
+            self.stored(number, result, context);
+        }
+        self.pump(context);
+    }
+
+    /// A file that nobody has waited for was written, or was not.
+    fn stored_late(&mut self, number: u64, result: DiskResult, context: &mut Context<Self>) {
+        if let Some(spool) = &mut self.spool {
+            spool.late.remove(&number);
+        }
+        if let DiskResult::Stored(stored) = result {
+            self.remove_files(vec![stored.name], context);
+        }
+    }
+
+    fn is_late(&self, number: u64) -> bool {
+        let spool = self.spool.as_ref();
+        spool.is_some_and(|spool| spool.late.contains(&number))
     }
 
     fn has_room_on_disk(&self, bytes: u64) -> bool {
@@ -260,10 +329,15 @@ impl BufferActor {
     pub(super) fn disk_done(&mut self, done: DiskDone, context: &mut Context<Self>) {
         match (done.work, done.result) {
             (Work::Open, result) => self.opened(result, context),
+            (Work::Store(number), result) if self.is_late(number) => {
+                self.stored_late(number, result, context);
+            }
             (Work::Store(number), result) => self.stored(number, result, context),
             (Work::Load(file), result) => self.loaded(file, result, context),
             (Work::Remove, DiskResult::Failed(error)) => {
-                if let Some(spool) = &self.spool {
+                if let Some(spool) = &mut self.spool
+                    && !std::mem::replace(&mut spool.is_removal_told, true)
+                {
                     logging::warning!(
                         "a file of the spool {} could not be removed, its measurements will be sent \
                          again at the next start: {error}",
@@ -271,7 +345,11 @@ impl BufferActor {
                     );
                 }
             }
-            (Work::Remove, _) => {}
+            (Work::Remove, _) => {
+                if let Some(spool) = &mut self.spool {
+                    spool.is_removal_told = false;
+                }
+            }
             (Work::Close, _) => self.saved(context),
         }
         if self.shared.end().is_none() {
@@ -424,7 +502,7 @@ impl BufferActor {
                 batches,
                 began,
                 is_due,
-            } => self.sealed(number, batches, (began, is_due), stored, context),
+            } => self.sealed(batches, (began, is_due), stored, context),
             Storing::Last(batches) => self.last_stored(batches, stored),
         }
     }

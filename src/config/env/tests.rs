@@ -126,6 +126,15 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             "drop_oldest",
             v1().overflow(Overflow::DropOldest),
         ),
+        ("INFLUXDB_OVERFLOW", "Spool", v1().overflow(Overflow::Spool)),
+        ("INFLUXDB_SPOOL_DIR", "/spool", v1().spool_dir("/spool")),
+        (
+            "INFLUXDB_SPOOL_MAX_BYTES",
+            "2 GiB",
+            v1().spool_max_bytes(2 << 30),
+        ),
+        ("INFLUXDB_WRITE_AHEAD", "yes", v1().write_ahead(true)),
+        ("INFLUXDB_SEAL_INTERVAL", "50", v1().seal_interval(ms(50))),
         ("INFLUXDB_MAX_TAG_VALUES", "12", v1().max_tag_values(12)),
         ("INFLUXDB_MAX_TAG_VALUES", "0", v1().max_tag_values(0)),
         (

@@ -95,14 +95,26 @@ fn only_the_owner_may_read_what_is_in_the_folder() {
 #[test]
 fn foreign_files_are_moved_aside_and_temporary_ones_go_and_folders_stay() {
     let folder = TempDir::new().unwrap();
-    for name in ["notes.txt", "x.lp", "left.lp.gz.tmp", "old.lp.bad"] {
+    for name in [
+        "notes.txt",
+        "x.lp",
+        "x.lp.bad",
+        "left.lp.gz.tmp",
+        "old.lp.bad",
+    ] {
         fs::write(folder.path().join(name), "x").unwrap();
     }
     fs::create_dir(folder.path().join("lost+found")).unwrap();
     let (_store, mut listing) = open(folder.path());
     listing.moved_aside.sort();
     assert_eq!(listing.moved_aside, ["notes.txt", "x.lp"]);
-    let left = ["lost+found", "notes.txt.bad", "old.lp.bad", "x.lp.bad"];
+    let left = [
+        "lost+found",
+        "notes.txt.bad",
+        "old.lp.bad",
+        "x.lp.1.bad",
+        "x.lp.bad",
+    ];
     assert_eq!(names(folder.path()), left);
 }
 

@@ -138,7 +138,6 @@ impl BufferActor {
 
     pub(super) fn sealed(
         &mut self,
-        number: u64,
         batches: Vec<(Database, Batch)>,
         (began, is_due): (Instant, bool),
         stored: Option<Stored>,
@@ -171,7 +170,7 @@ impl BufferActor {
                 spool.release = Some(release);
             }
         }
-        self.sealed_up_to(number);
+        self.set_marks();
     }
 
     /// Gives what is staged to the backlog, in batches.

@@ -129,6 +129,89 @@ async fn a_disk_that_hangs_holds_up_neither_delivery_nor_the_end() {
 }
 
 #[actix::test]
+async fn a_disk_that_hangs_while_it_is_written_ahead_does_not_stop_delivery_for_long() {
+    tokio::time::pause();
+    let (disk, mut work) = recorder::<DiskWork>();
+    let start: StartDisk = Box::new(move || disk.clone());
+    let mut spooling = Spooling::new(start, |config| {
+        config.write_ahead(true).max_buffer_size(1_000)
+    });
+    let rig = &mut spooling.rig;
+    let mut worker = Worker::new(|| Box::new(FileSystem));
+    worker.work(work.recv().await.unwrap());
+    rig.idle().await;
+    // From here on it hangs.
+    rig.record("db", 3);
+    let began = Instant::now();
+    assert_eq!(rig.settle_next(Verdict::Written).await, 3);
+    assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(spooling.state(), SpoolState::Failing);
+    let rig = &mut spooling.rig;
+    for _ in 0..5 {
+        rig.record("db", 3);
+        let began = Instant::now();
+        assert_eq!(rig.settle_next(Verdict::Written).await, 3);
+        assert!(began.elapsed() < SECOND, "nothing waits for it any more");
+    }
+    // It goes on: what it has written meanwhile is of no use.
+    while let Ok(late) = work.try_recv() {
+        worker.work(late);
+    }
+    rig.idle().await;
+    while let Ok(removal) = work.try_recv() {
+        worker.work(removal);
+    }
+    assert!(spooling.files().is_empty());
+    assert_eq!(spooling.rig.stats().pending, 0);
+    tokio::time::sleep(6 * SECOND).await;
+    spooling.rig.record("db", 3);
+    spooling.rig.idle().await;
+    worker.work(work.recv().await.unwrap());
+    assert_eq!(spooling.rig.settle_next(Verdict::Written).await, 3);
+    assert_eq!(spooling.state(), SpoolState::Open);
+}
+
+#[actix::test]
+async fn a_flush_waits_for_all_that_is_written_ahead_also_if_a_later_file_fails_before() {
+    tokio::time::pause();
+    let (disk, mut work) = recorder::<DiskWork>();
+    let start: StartDisk = Box::new(move || disk.clone());
+    let mut spooling = Spooling::new(start, |config| {
+        let config = config
+            .write_ahead(true)
+            .trigger_size(100)
+            .max_buffer_size(1_000);
+        config.max_batch_bytes(1 << 10).spool_max_bytes(1 << 10)
+    });
+    let rig = &mut spooling.rig;
+    let mut worker = Worker::new(|| Box::new(FileSystem));
+    worker.work(work.recv().await.unwrap());
+    rig.record("db", 3);
+    let report = actix::spawn(rig.flush(5 * SECOND));
+    rig.idle().await;
+    // There is no room for this one.
+    rig.record("db", 99);
+    let second = actix::spawn(rig.flush(5 * SECOND));
+    rig.idle().await;
+    while let Ok(write) = rig.writes.try_recv() {
+        answer(write, Verdict::Written);
+        rig.idle().await;
+    }
+    assert!(!report.is_finished() && !second.is_finished());
+    worker.work(work.recv().await.unwrap());
+    while let Some(write) = tokio::time::timeout(SECOND, rig.writes.recv())
+        .await
+        .ok()
+        .flatten()
+    {
+        answer(write, Verdict::Written);
+    }
+    assert_eq!(report.await.unwrap().undelivered, 0);
+    assert_eq!(second.await.unwrap().undelivered, 0);
+    assert_eq!(rig.stats().written, 102);
+}
+
+#[actix::test]
 async fn whatever_is_drawn_before_it_goes_to_disk_is_not_drawn_again() {
     tokio::time::pause();
     let spooling = Spooling::new(file_system(), |config| config.sample_probability(0.0));
