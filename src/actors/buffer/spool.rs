@@ -3,13 +3,15 @@
 //! All work on the disk is done by the disk actor, in order: so the answers come in order too.
 
 mod loading;
+mod opening;
 mod overflowing;
 mod saving;
 mod sealing;
+mod storing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, io,
+    fmt,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
 };
@@ -30,17 +32,11 @@ use crate::{
     delivery::backlog::{Evicted, Taken},
     logging,
     printable::{LIMIT, printable},
-    spool::{format::Section, index::Index, name::FileName, store::Listing},
+    spool::{format::Section, index::Index, name::FileName},
 };
-
-/// How often a folder is tried again that another process has.
-const TRY_TAKEN: Duration = Duration::from_millis(500);
 
 /// How long a folder that fails is left alone.
 const TRY_FAILING: Duration = Duration::from_secs(5);
-
-/// A disk that has not written a file for so long hangs: nothing waits for it any longer.
-const HANGS: Duration = Duration::from_secs(10);
 
 /// Names that a warning lists.
 const NAMED: usize = 10;
@@ -199,108 +195,12 @@ impl BufferActor {
         self.spool = Some(spool);
     }
 
-    pub(super) fn open_spool(&mut self, context: &mut Context<Self>) {
-        if let Some(spool) = &mut self.spool {
-            let folder = spool.folder.clone();
-            if !spool.disk.connected() {
-                spool.disk = (spool.start_disk)();
-            }
-            self.ask_disk(Work::Open, Task::Open(folder), context);
-        }
-    }
-
     fn ask_disk(&self, work: Work, task: Task, context: &mut Context<Self>) {
         let Some(spool) = &self.spool else { return };
         let result = DiskResult::NotOpen;
         let lost = DiskDone { work, result };
         let reply = Reply::new(context.address().recipient(), lost);
         spool.disk.do_send(DiskWork { task, reply });
-    }
-
-    /// Writes batches into one file.
-    fn store(
-        &mut self,
-        sections: Vec<Section>,
-        newest: SystemTime,
-        storing: Storing,
-        context: &mut Context<Self>,
-    ) -> u64 {
-        let Some(spool) = &mut self.spool else {
-            return 0;
-        };
-        let number = spool.next_store;
-        spool.next_store += 1;
-        let bytes = sections.iter().map(size_of_section).sum::<usize>() as u64;
-        spool.storing.insert(number, Writing { storing, bytes });
-        spool.reserved += bytes;
-        let reserved = spool.reserved;
-        self.make_room_on_disk(reserved, context);
-        if !self.has_room_on_disk(reserved) {
-            let used_up =
-                "spool_max_bytes is used up by files of measurements that are in memory too";
-            let result = DiskResult::Failed(io::Error::other(used_up));
-            self.stored(number, result, context);
-            return number;
-        }
-        let task = Task::Store { sections, newest };
-        self.ask_disk(Work::Store(number), task, context);
-        self.watch_disk(context);
-        number
-    }
-
-    /// Sees to it that nothing waits for a disk that hangs.
-    fn watch_disk(&mut self, context: &mut Context<Self>) {
-        let Some(spool) = &mut self.spool else { return };
-        let Some((first, _)) = spool.storing.first_key_value() else {
-            return;
-        };
-        if spool.watchdog.is_some() {
-            return;
-        }
-        let watched = *first;
-        spool.watchdog = Some(context.run_later(HANGS, move |buffer, context| {
-            let Some(spool) = &mut buffer.spool else {
-                return;
-            };
-            spool.watchdog = None;
-            if spool.storing.contains_key(&watched) && !buffer.is_saving() {
-                buffer.give_up_waiting(context);
-            }
-            buffer.watch_disk(context);
-        }));
-    }
-
-    /// Takes what is being written as not written.
-    fn give_up_waiting(&mut self, context: &mut Context<Self>) {
-        let Some(spool) = &mut self.spool else { return };
-        let numbers: Vec<_> = spool.storing.keys().copied().collect();
-        spool.late.extend(&numbers);
-        for number in numbers {
-            let result = DiskResult::Failed(io::Error::other("the disk does not answer"));
-            self.stored(number, result, context);
-        }
-        self.pump(context);
-    }
-
-    /// A file that nobody has waited for was written, or was not.
-    fn stored_late(&mut self, number: u64, result: DiskResult, context: &mut Context<Self>) {
-        if let Some(spool) = &mut self.spool {
-            spool.late.remove(&number);
-        }
-        if let DiskResult::Stored(stored) = result {
-            self.remove_files(vec![stored.name], context);
-        }
-    }
-
-    fn is_late(&self, number: u64) -> bool {
-        let spool = self.spool.as_ref();
-        spool.is_some_and(|spool| spool.late.contains(&number))
-    }
-
-    fn has_room_on_disk(&self, bytes: u64) -> bool {
-        let max_bytes = self.config.spool_max_bytes as u64;
-        let spool = self.spool.as_ref();
-        spool.is_some_and(|spool| spool.index.has_room(bytes, max_bytes))
     }
 
     fn remove_files(&self, names: Vec<FileName>, context: &mut Context<Self>) {
@@ -354,156 +254,6 @@ impl BufferActor {
         }
         if self.shared.end().is_none() {
             self.pump(context);
-        }
-    }
-
-    fn opened(&mut self, result: DiskResult, context: &mut Context<Self>) {
-        let now = self.now();
-        let Some(spool) = &mut self.spool else { return };
-        let before = std::mem::replace(&mut spool.state, SpoolState::Open);
-        match result {
-            DiskResult::Opened(listing) => {
-                spool.is_open = true;
-                if before != SpoolState::Opening {
-                    logging::info!("the spool {} is in use from now on", spool.shown());
-                }
-                spool.fails = None;
-                self.recover(listing);
-            }
-            DiskResult::Taken { by } => {
-                spool.state = SpoolState::Taken;
-                if before != SpoolState::Taken {
-                    let by = by.map(|id| format!(" ({})", printable(&id, NAME)));
-                    logging::warning!(
-                        "the spool {} is in use by another process{}: measurements stay in memory, \
-                         and the spool is taken when it is free",
-                        spool.shown(),
-                        by.unwrap_or_default()
-                    );
-                }
-                self.open_later(TRY_TAKEN, context);
-            }
-            DiskResult::Failed(error) => {
-                self.spool_fails(&error.to_string(), now);
-                self.open_later(TRY_FAILING, context);
-            }
-            _ => {
-                self.spool_fails("its thread has ended", now);
-                self.open_later(TRY_FAILING, context);
-            }
-        }
-    }
-
-    fn open_later(&mut self, after: Duration, context: &mut Context<Self>) {
-        context.run_later(after, |buffer, context| {
-            if !buffer.is_ending() {
-                buffer.open_spool(context);
-            }
-        });
-    }
-
-    /// The disk actor has not the folder. That was told when it was opened, unless the actor has died
-    /// since.
-    fn not_open(&mut self, context: &mut Context<Self>) {
-        let now = self.now();
-        let Some(spool) = &mut self.spool else { return };
-        if std::mem::take(&mut spool.is_open) {
-            self.spool_fails("its thread has ended", now);
-            self.open_later(TRY_FAILING, context);
-        }
-    }
-
-    /// The spool can't be used: told once, until it can be again.
-    fn spool_fails(&mut self, error: &str, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        let since = spool.fails.map_or(now, |(since, _)| since);
-        if spool.fails.is_none() {
-            logging::error!(
-                "the spool {} can't be used, it is tried again, and measurements stay in memory: {}",
-                spool.shown(),
-                printable(error, LIMIT)
-            );
-        }
-        spool.fails = Some((since, now + TRY_FAILING));
-        spool.state = SpoolState::Failing;
-    }
-
-    fn spool_works(&mut self, now: Instant) {
-        let Some(spool) = &mut self.spool else { return };
-        spool.state = SpoolState::Open;
-        if let Some((since, _)) = spool.fails.take() {
-            logging::info!(
-                "the spool {} can be used again, after {:.1?}",
-                spool.shown(),
-                now.saturating_duration_since(since)
-            );
-        }
-    }
-
-    /// Counts what earlier processes have left.
-    fn recover(&mut self, listing: Listing) {
-        let Some(spool) = &mut self.spool else { return };
-        let shown = spool.shown();
-        let (mut files, mut lines) = (0_usize, 0);
-        for found in listing.files {
-            // After the disk actor has died and opened the folder again.
-            if spool.index.knows(&found.name) {
-                continue;
-            }
-            files += 1;
-            lines += found.name.lines;
-            let number = self.dispatcher.take_number(true);
-            self.shared.intake.ledger.recover(found.name.lines);
-            spool.index.recover(found.name, found.bytes, number);
-        }
-        if files > 0 {
-            logging::info!(
-                "{lines} measurements of an earlier process are in {files} files of the spool {shown}"
-            );
-        }
-        if !listing.moved_aside.is_empty() {
-            logging::warning!(
-                "files in the spool {shown} are none of a spool, they were renamed to end with .bad: {}",
-                some_of(&listing.moved_aside)
-            );
-        }
-        if !listing.left.is_empty() {
-            logging::warning!(
-                "files in the spool {shown} are none of a spool, and could not be renamed: {}",
-                some_of(&listing.left)
-            );
-        }
-    }
-
-    fn stored(&mut self, number: u64, result: DiskResult, context: &mut Context<Self>) {
-        let now = self.now();
-        let Some(spool) = &mut self.spool else { return };
-        let Some(Writing { storing, bytes }) = spool.storing.remove(&number) else {
-            return;
-        };
-        spool.reserved -= bytes;
-        let stored = match result {
-            DiskResult::Stored(stored) => {
-                self.spool_works(now);
-                Some(stored)
-            }
-            DiskResult::Failed(error) => {
-                self.spool_fails(&error.to_string(), now);
-                None
-            }
-            _ => {
-                self.not_open(context);
-                None
-            }
-        };
-        match storing {
-            Storing::Overflow(batches) => self.overflow_stored(batches, stored, context),
-            Storing::Ahead {
-                batches,
-                began,
-                is_due,
-            } => self.sealed(batches, (began, is_due), stored, context),
-            Storing::Last(batches) => self.last_stored(batches, stored),
         }
     }
 
