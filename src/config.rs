@@ -3,6 +3,7 @@
 mod api;
 mod api_path;
 mod builder;
+mod consistency;
 mod credentials;
 mod distance;
 mod env;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::api::Api;
+pub use self::consistency::Consistency;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
 pub(crate) use self::secret::Secret;
@@ -93,6 +95,10 @@ pub struct Config {
     pub(crate) write_ahead: bool,
     pub(crate) seal_interval: Duration,
     pub(crate) create_database: bool,
+    /// v1.
+    pub(crate) consistency: Option<Consistency>,
+    /// v3.
+    pub(crate) no_sync: bool,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
@@ -156,6 +162,17 @@ impl Config {
         self.url.parse()
     }
 
+    /// The unit that timestamps are written in.
+    ///
+    /// With API v1 no word for microseconds means the same everywhere: InfluxDB 2 takes `u` for nanoseconds, 1.6
+    /// takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds there.
+    pub(crate) fn unit(&self) -> Precision {
+        match (self.api, self.precision) {
+            (Api::V1, Precision::Microseconds) => Precision::Nanoseconds,
+            (_, precision) => precision,
+        }
+    }
+
     /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
     /// the buffer.
     pub(crate) fn warn_at(&self) -> usize {
@@ -216,6 +233,8 @@ impl Default for Config {
             write_ahead: false,
             seal_interval: Self::DEFAULT_SEAL_INTERVAL,
             create_database: false,
+            consistency: None,
+            no_sync: false,
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),

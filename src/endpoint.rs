@@ -12,6 +12,7 @@ mod head;
 mod host;
 mod http;
 mod ping;
+mod product;
 mod reader;
 mod stream;
 mod transport;
@@ -20,10 +21,14 @@ use std::{fmt, sync::Arc};
 
 use awc::http::header::HeaderValue;
 
-pub use self::ping::{PingError, ServerInfo};
+pub(crate) use self::product::{Identity, Told};
 #[cfg(fuzzing)]
 pub(crate) use self::stream::check::check_response;
 pub(crate) use self::{dialect::Dialect, http::Http};
+pub use self::{
+    ping::{PingError, ServerInfo},
+    product::Product,
+};
 use crate::{Config, ConfigError, Database, Precision};
 
 /// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.

@@ -133,16 +133,14 @@ async fn a_shutdown_does_not_wait_for_a_server_that_is_known_to_be_down_and_wait
  {
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
     for hangs in [false, true] {
-        let influx = Influx::start(with_spool(&fake, &folder)).unwrap();
+        let config = with_spool(&fake, &folder).request_timeout(Duration::from_millis(300));
+        let influx = Influx::start(config).unwrap();
         opened(&influx);
         match hangs {
             true => fake.answer_always(Answer::accept().stall_before_response()),
             false => fake.refuse(),
         }
         fake.close_idle();
-        influx
-            .update(|config| config.request_timeout(Duration::from_millis(300)))
-            .unwrap();
         record_numbered(&influx, "db", 0..10);
         // For longer than a server is given that has just begun to fail.
         influx.flush(Duration::from_millis(1_500)).await;
@@ -305,6 +303,42 @@ async fn a_file_keeps_its_unit_whatever_the_settings_are_when_it_is_sent() {
     times.sort();
     assert_eq!(times, [Some(1_234_000_000), Some(5_000_000_000)]);
     influx.shutdown(LONG).await;
+}
+
+#[actix::test]
+async fn microseconds_are_the_same_time_whatever_api_they_are_sent_by() {
+    let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
+    let spool = folder.path().join("spool");
+    let time = |nanos| actix_influxdb::Timestamp::from_nanos(nanos);
+    let with = |config: Config| {
+        let config = config.precision(Precision::Microseconds).spool_dir(&spool);
+        Influx::start(config).unwrap()
+    };
+    fake.refuse();
+    let v2 = with(Config::v2(fake.url(), "org", "token"));
+    let stamped = Measurement::new("db", "m")
+        .timestamp(time(1_234_567_000))
+        .field("f", 1);
+    v2.record(stamped).unwrap();
+    assert_eq!(v2.shutdown(LONG).await.spooled, 1);
+    let v1 = with(Config::v1(fake.url()));
+    until(&v1, "it is found", |stats| stats.recovered == 1);
+    let stamped = Measurement::new("db", "m")
+        .timestamp(time(2_345_678_000))
+        .field("f", 2);
+    v1.record(stamped).unwrap();
+    assert_eq!(v1.shutdown(LONG).await.spooled, 2);
+    fake.accept_again();
+    let v1 = with(Config::v1(fake.url()));
+    until(&v1, "both are written", |stats| stats.written == 2);
+    v1.shutdown(LONG).await;
+    let mut times: Vec<_> = fake
+        .points("db")
+        .iter()
+        .map(|point| point.timestamp)
+        .collect();
+    times.sort();
+    assert_eq!(times, [Some(1_234_567_000), Some(2_345_678_000)]);
 }
 
 #[actix::test]

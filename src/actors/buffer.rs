@@ -29,7 +29,7 @@ mod undelivered;
 mod updating;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     mem,
     sync::Arc,
     time::{Duration, Instant},
@@ -59,7 +59,7 @@ use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
     delivery::{backlog::Taken, contacts::Contacts, dispatcher::Dispatcher},
-    endpoint::{Endpoint, Http},
+    endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
     logging,
@@ -100,8 +100,10 @@ pub(crate) struct BufferActor {
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
-    /// The endpoints that were pinged after an unusual success.
+    /// The endpoints that were pinged because their answers don't tell what they are.
     asked: BTreeSet<usize>,
+    /// What the endpoints are, as far as they have told.
+    known: BTreeMap<usize, Identity>,
     contacts: Contacts,
     budget: Budget,
     /// The actor behind `addr()`.
@@ -149,6 +151,7 @@ impl BufferActor {
             outages: Outages::default(),
             rejections: Rejections::default(),
             asked: BTreeSet::new(),
+            known: BTreeMap::new(),
             contacts: Contacts::default(),
             budget: Budget::default(),
             ingest: None,
@@ -198,6 +201,7 @@ impl BufferActor {
                         self.outages.forget_all();
                     }
                     self.asked.clear();
+                    self.known.clear();
                     let destination = config.destination();
                     logging::info!("measurements now go to {destination}");
                 }
@@ -222,6 +226,7 @@ impl BufferActor {
 fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+        || (old.consistency, old.no_sync) != (new.consistency, new.no_sync)
 }
 
 /// Answers those who wait for the end, and counts every measurement, also if the actor panicked or its

@@ -104,6 +104,7 @@ impl Config {
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
         config.spool_dir = env.text("INFLUXDB_SPOOL_DIR")?.map(PathBuf::from);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
+        config.consistency = env.chosen("INFLUXDB_CONSISTENCY")?;
 
         let c = &mut config;
         env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
@@ -138,6 +139,7 @@ impl Config {
         env.set("INFLUXDB_WRITE_AHEAD", SWITCH, &mut c.write_ahead)?;
         env.set("INFLUXDB_SEAL_INTERVAL", MILLISECONDS, &mut c.seal_interval)?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
+        env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;
 

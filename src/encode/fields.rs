@@ -57,7 +57,7 @@ impl FieldFormat {
         line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
         let mut separator = b' ';
-        for (key, value) in &*point.fields {
+        for (key, value) in point.fields.iter() {
             if !is_writable(key) {
                 return Err(invalid_key(&point.name, key.as_str()));
             }
@@ -79,8 +79,8 @@ impl FieldFormat {
             FieldValue::Float(value) => line.push_float(value),
             FieldValue::Integer(value) => line.push_integer(value, b'i'),
             FieldValue::Unsigned(value) => self.push_unsigned(line, value),
-            FieldValue::Boolean(true) => line.push_bytes(b"true"),
-            FieldValue::Boolean(false) => line.push_bytes(b"false"),
+            FieldValue::Boolean(true) => line.push_all(b"true"),
+            FieldValue::Boolean(false) => line.push_all(b"false"),
             FieldValue::String(ref value) => self.push_string(line, value),
         }
     }
@@ -134,10 +134,10 @@ pub(super) fn push_seconds(line: &mut LineBuffer, value: std::time::Duration) {
     let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
     let len = text.len() - zeros.count();
     if seconds == 0 {
-        line.push_bytes(&text[..len]);
+        line.push_all(&text[..len]);
     } else {
         line.push_unsigned(seconds, b'.');
-        line.push_bytes(&text[2..len]);
+        line.push_all(&text[2..len]);
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     fault::Fault,
     host::{Host, Hosts},
     ping,
+    product::{Signs, Told},
 };
 use crate::{
     Database,
@@ -58,14 +59,14 @@ impl Http {
 
     /// POSTs lines, within `limit`. A connection that was kept alive and is not good any more, as the
     /// server has closed it meanwhile, is no failure of the server: then they are sent once more, on a
-    /// new one, if nothing of an answer came.
-    pub(crate) async fn write(
+    /// new one, if nothing of an answer came. Returns also what the answer tells of the server.
+    pub(crate) async fn post(
         &self,
         endpoint: &Endpoint,
         database: &Database,
         body: Bytes,
         limit: Duration,
-    ) -> Outcome {
+    ) -> (Outcome, Option<Told>) {
         let request = || {
             let request = self.client.post(endpoint.write_url(database));
             request
@@ -73,17 +74,32 @@ impl Http {
                 .insert_header(("accept", "application/json"))
         };
         match self.exchange(endpoint, request, body, limit).await {
-            Err(fault) => fault.into(),
-            Ok(response) => Outcome::Answered(Box::new(Answer {
-                status: response.status,
-                retry_after: response.text(RETRY_AFTER.as_str()),
-                body: response.body(),
-                error: response.text("x-influxdb-error"),
-                location: response.text(LOCATION.as_str()),
-                content_type: response.text(CONTENT_TYPE.as_str()),
-                is_whole: response.is_whole,
-            })),
+            Err(fault) => (fault.into(), None),
+            Ok(response) => {
+                let told = Signs::new(&response, true).told();
+                let answer = Box::new(Answer {
+                    status: response.status,
+                    retry_after: response.text(RETRY_AFTER.as_str()),
+                    body: response.body(),
+                    error: response.text("x-influxdb-error"),
+                    location: response.text(LOCATION.as_str()),
+                    content_type: response.text(CONTENT_TYPE.as_str()),
+                    is_whole: response.is_whole,
+                });
+                (Outcome::Answered(answer), Some(told))
+            }
         }
+    }
+
+    #[cfg(test)]
+    async fn write(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
+        body: Bytes,
+        limit: Duration,
+    ) -> Outcome {
+        self.post(endpoint, database, body, limit).await.0
     }
 
     /// Creates a database, or says why that failed.

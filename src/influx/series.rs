@@ -151,7 +151,7 @@ impl Series {
 
     /// The tags as keys and values, in the order in which they were set. Without base tags, and as
     /// they were given: what the cardinality guard replaces is not seen here.
-    pub fn tags(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.definition().tags.iter();
         tags.map(|(key, value)| (key.as_str(), &**value))
     }

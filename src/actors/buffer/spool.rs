@@ -22,7 +22,7 @@ pub(super) use self::saving::{LAST_TRY, time_for_the_disk};
 use self::sealing::Piece;
 use super::BufferActor;
 use crate::{
-    Api, Config, Database, Precision, SpoolState, SpoolStats,
+    Database, SpoolState, SpoolStats,
     actors::{
         messages::internal::{DiskDone, DiskResult, DiskWork, Task, Work},
         reply::Reply,
@@ -169,18 +169,6 @@ impl Spool {
         }
     }
 }
-
-/// The unit in which lines are encoded.
-fn unit(config: &Config) -> Precision {
-    match (config.api, config.precision) {
-        // See `endpoint::dialect`.
-        (Api::V1, Precision::Microseconds) if WRITES_NANOSECONDS => Precision::Nanoseconds,
-        (_, unit) => unit,
-    }
-}
-
-/// Whether API v1 writes microseconds as nanoseconds.
-const WRITES_NANOSECONDS: bool = false;
 
 /// The time of the runtime's clock at which the system's clock showed `time`.
 fn instant(time: SystemTime, now: Instant) -> Instant {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::Context;
 
-use super::{Storing, unit};
+use super::Storing;
 use crate::{
     Database, DropReason, Event, Overflow,
     actors::buffer::BufferActor,
@@ -141,7 +141,7 @@ impl BufferActor {
 
     fn store_evicted(&mut self, evicted: Vec<Evicted>, context: &mut Context<Self>) {
         let now = self.now();
-        let unit = unit(&self.config);
+        let unit = self.config.unit();
         let section = |evicted: &Evicted| Section {
             database: evicted.database.clone(),
             precision: evicted.batch.lines.unit().unwrap_or(unit),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::Context;
 
-use super::{Storing, unit};
+use super::Storing;
 use crate::{
     Database, Delivery,
     actors::{
@@ -107,7 +107,7 @@ impl BufferActor {
     }
 
     fn store_last(&mut self, batches: Vec<Taken>, context: &mut Context<Self>) {
-        let unit = unit(&self.config);
+        let unit = self.config.unit();
         let section = |taken: &Taken| Section {
             database: taken.database.clone(),
             precision: taken.batch.lines.unit().unwrap_or(unit),

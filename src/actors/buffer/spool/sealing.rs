@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use actix::{AsyncContext as _, Context};
 use foldhash::HashMap;
 
-use super::{Storing, unit};
+use super::Storing;
 use crate::{
     Database,
     actors::buffer::BufferActor,
@@ -58,7 +58,7 @@ impl BufferActor {
         for (database, batch) in drained {
             by_database.entry(database).or_default().append(batch);
         }
-        let unit = unit(&self.config);
+        let unit = self.config.unit();
         let (mut batches, mut sections, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (database, batch) in by_database {
             if batch.is_empty() {
