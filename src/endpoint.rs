@@ -29,7 +29,7 @@ pub use self::{
     ping::{PingError, ServerInfo},
     product::Product,
 };
-use crate::{Config, ConfigError, Database};
+use crate::{Config, ConfigError, Database, Precision};
 
 /// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Endpoint {
     base_url: Arc<str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     dialect: Dialect,
     /// Marked as sensitive.
@@ -59,6 +59,19 @@ impl Endpoint {
             base_url: base_url.into(),
         };
         Ok(config.urls()?.into_iter().map(endpoint).collect())
+    }
+
+    /// The same, for lines whose timestamps have this unit; `None`: that of the configuration.
+    pub(crate) fn in_unit(self, unit: Option<Precision>) -> Self {
+        let Some(unit) = unit.filter(|unit| *unit != self.inner.dialect.unit()) else {
+            return self;
+        };
+        let mut inner = Inner::clone(&self.inner);
+        inner.dialect.set_unit(unit);
+        Self {
+            inner: Arc::new(inner),
+            ..self
+        }
     }
 
     pub(crate) fn write_url(&self, database: &Database) -> String {
@@ -106,6 +119,20 @@ mod tests {
         assert_eq!(write_url, "http://a:1/write?db=x&precision=ns");
         assert_eq!(all[1].ping_url(), "http://b:2/influx/ping");
         assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn lines_of_another_unit_are_written_with_that_unit() {
+        let config = Config::v1("http://a:1").precision(Precision::Seconds);
+        let endpoint = Endpoint::all(&config).unwrap().remove(0);
+        for (unit, word) in [
+            (None, "s"),
+            (Some(Precision::Seconds), "s"),
+            (Some(Precision::Milliseconds), "ms"),
+        ] {
+            let url = endpoint.clone().in_unit(unit).write_url(&"x".into());
+            assert_eq!(url, format!("http://a:1/write?db=x&precision={word}"));
+        }
     }
 
     #[test]

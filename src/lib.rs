@@ -87,6 +87,7 @@ mod logging;
 mod middleware;
 mod point;
 mod printable;
+mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -116,12 +117,14 @@ pub use point::{
     precision::Precision,
     tag::TagValue,
 };
+pub use spool::folder::{SpoolBatch, SpoolError, SpoolFile};
 pub use stats::{
     event::Event,
     health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
     ledger::{Dropped, Places, Stats},
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
+    spool::{SpoolState, SpoolStats},
 };
 
 /// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.

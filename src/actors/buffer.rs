@@ -8,6 +8,7 @@
 //! | [`Wake`] | recording threads | none | a lost one is made up for by the next |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
+//! | [`DiskDone`] | the disk actor | none | if it dies, the folder is opened again |
 //!
 //! No state lives in a future: a batch in flight stays in the [`Backlog`](crate::delivery::backlog::Backlog).
 
@@ -22,12 +23,14 @@ mod outages;
 mod rejections;
 mod reports;
 mod sending;
+mod spool;
 mod telling;
 mod undelivered;
 mod updating;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,14 +41,15 @@ use actix::{
 
 use self::{
     alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
-    reports::Waiting,
+    reports::Waiting, spool::Spool,
 };
 use super::{
     budget::Budget,
     messages::{
         Flush, Ping, Shutdown, Subscribe, Update,
         internal::{
-            Barrier, Created, End, InOrder, Isolate, Isolated, Pinged, Reconfigure, Returned, Wake,
+            Barrier, Created, DiskDone, End, InOrder, Isolate, Isolated, Pinged, Reconfigure,
+            Returned, Wake,
         },
     },
     pool::Pool,
@@ -54,7 +58,7 @@ use super::{
 use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
-    delivery::{contacts::Contacts, dispatcher::Dispatcher},
+    delivery::{backlog::Taken, contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
@@ -104,6 +108,9 @@ pub(crate) struct BufferActor {
     budget: Budget,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
+    spool: Option<Spool>,
+    /// At the end, what could not be put on disk.
+    unsaved: Vec<Taken>,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -148,6 +155,8 @@ impl BufferActor {
             contacts: Contacts::default(),
             budget: Budget::default(),
             ingest: None,
+            spool: None,
+            unsaved: Vec::new(),
         }
     }
 
@@ -174,7 +183,7 @@ impl BufferActor {
     }
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {
-        let old = std::mem::replace(&mut self.config, self.shared.config());
+        let old = mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
         self.limits = QuotaLimits::new(config);
         let limits = BatchLimits::new(config);
@@ -244,6 +253,7 @@ impl Actor for BufferActor {
         // Unbounded, so that no sender waits: the ingest actor sends one message at a time, recording
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
+        self.open_spool(context);
     }
 }
 
@@ -365,6 +375,15 @@ impl Handler<Isolated> for BufferActor {
     fn handle(&mut self, isolated: Isolated, context: &mut Self::Context) {
         self.budget.spend(context);
         self.isolated(isolated, context);
+    }
+}
+
+impl Handler<DiskDone> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, done: DiskDone, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.disk_done(done, context);
     }
 }
 

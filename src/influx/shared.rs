@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     Api, Config, ConfigError, Delivery, DropReason, FlushReport, Precision, RecordError,
     ShutdownReport, Stats,
+    config::shown,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -18,7 +19,7 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{health::Health, report::Ticket},
+    stats::{health::Health, report::Ticket, spool::Shown},
 };
 
 /// The state that a handle and the actors of its pipeline share.
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
+    pub(crate) spool: Shown,
     pub(crate) home: Home,
     /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
@@ -46,6 +48,7 @@ impl Shared {
             config: Mutex::new(Arc::new(config)),
             health: Health::default(),
             turn: Turn::default(),
+            spool: Shown::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
             has_actors,
@@ -60,6 +63,7 @@ impl Shared {
         Stats {
             endpoints,
             databases,
+            spool: self.spool.get(),
             ..self.intake.stats()
         }
     }
@@ -99,6 +103,14 @@ impl Shared {
                     "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
                 ),
+            ));
+        }
+        if changed.spool_dir != config.spool_dir {
+            let folder = changed.spool_dir.as_deref().map(shown::folder);
+            return Err(ConfigError::new(
+                "spool_dir",
+                format!("{:?}", folder.unwrap_or_default()),
+                "it can't be changed while delivery runs",
             ));
         }
         let is_v1 = |config: &Config| config.api == Api::V1;
