@@ -306,7 +306,7 @@ impl Influx {
     /// ```
     /// # fn show(influx: &actix_influxdb::Influx) {
     /// let health = influx.health();
-    /// println!("{health}"); // down: 12 pending for 3s, never stored anything; http://…
+    /// println!("{health}"); // down: 12 pending for 3s, nothing was ever stored; http://…
     /// for database in &health.databases_down {
     ///     println!("{}: {}", database.database, database.outage.reason);
     /// }

@@ -13,3 +13,4 @@ pub(crate) mod rfc3339;
 #[cfg(feature = "serde")]
 mod serialize;
 pub(crate) mod servers;
+pub(crate) mod thinning;

@@ -9,8 +9,9 @@ use super::BufferActor;
 use crate::{
     Config, Measurement,
     stats::{
-        own::{Figures, Posts, Room, Thinning},
+        own::{Figures, Posts},
         report::Ticket,
+        thinning::{Room, Thinning},
     },
 };
 
