@@ -226,7 +226,7 @@ impl LineBuffer {
 
     /// It has to be finite.
     #[inline]
-    pub(super) fn push_float(&mut self, value: f64) {
+    pub(crate) fn push_float(&mut self, value: f64) {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(value).as_bytes();
         let len = text.len();
