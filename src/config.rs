@@ -34,6 +34,7 @@ pub use self::settings::Settings;
 pub use self::string_newlines::StringNewlines;
 pub(crate) use self::urls::BaseUrls;
 use crate::error::ConfigError;
+use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 /// The configuration of a pipeline: servers, limits, and how measurements are sent.
@@ -95,6 +96,10 @@ pub struct Config {
     pub(crate) write_ahead: bool,
     pub(crate) seal_interval: Duration,
     pub(crate) create_database: bool,
+    /// Where the pipeline's own figures go.
+    #[debug("{:?}", self_measurement.as_ref().map(|it| shown::name(&it.to_string()).to_owned()))]
+    pub(crate) self_measurement: Option<Database>,
+    pub(crate) self_measurement_interval: Duration,
     /// v1.
     pub(crate) consistency: Option<Consistency>,
     /// v3.
@@ -139,6 +144,9 @@ impl Config {
     pub const DEFAULT_SPOOL_MAX_BYTES: usize = 1 << 30;
     /// Default of [`seal_interval`](Self::seal_interval): 1 s.
     pub const DEFAULT_SEAL_INTERVAL: Duration = Duration::from_secs(1);
+    /// Default of `INFLUXDB_SELF_MEASUREMENT_INTERVAL` (see [`self_measurement`](Self::self_measurement)):
+    /// 10 s.
+    pub const DEFAULT_SELF_MEASUREMENT_INTERVAL: Duration = Duration::from_secs(10);
 
     /// Creates a configuration for InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
     /// [`url`](Self::url)).
@@ -233,6 +241,8 @@ impl Default for Config {
             write_ahead: false,
             seal_interval: Self::DEFAULT_SEAL_INTERVAL,
             create_database: false,
+            self_measurement: None,
+            self_measurement_interval: Self::DEFAULT_SELF_MEASUREMENT_INTERVAL,
             consistency: None,
             no_sync: false,
             tag_hostname: true,

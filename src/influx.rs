@@ -1,5 +1,9 @@
+#[cfg(feature = "testing")]
+pub(crate) mod here;
 pub(crate) mod own_thread;
 pub(crate) mod process;
+#[cfg(feature = "testing")]
+pub(crate) mod registry;
 pub(crate) mod series;
 pub(crate) mod shared;
 pub(crate) mod turn;
@@ -12,7 +16,7 @@ use std::{
 use actix::{Addr, MailboxError, Recipient};
 
 use crate::{
-    Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, RecordError,
+    Config, ConfigError, Delivery, Event, FlushReport, Health, Measurement, PingError, RecordError,
     ServerInfo, ShutdownReport, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
@@ -93,6 +97,8 @@ impl Influx {
         }
         let summary = config.summary();
         let shared = Arc::new(Shared::new(config));
+        #[cfg(feature = "testing")]
+        registry::add(&shared);
         let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
             false => Addresses::of_nobody(),
@@ -135,7 +141,7 @@ impl Influx {
     /// }
     /// ```
     pub fn installed() -> Option<Self> {
-        INSTALLED.get().cloned()
+        with_installed(Self::clone)
     }
 
     /// Records a measurement: encodes it into the calling thread's buffer. Never waits.
@@ -289,6 +295,25 @@ impl Influx {
     /// ```
     pub fn stats(&self) -> Stats {
         self.0.shared.stats()
+    }
+
+    /// Says whether measurements arrive, and if not, since when and why. Asks no server: all that it tells is
+    /// known from the last requests.
+    ///
+    /// For a page or a log, not for a decision to restart: the program is alive while its database is down,
+    /// and a restart loses what is pending. `examples/health.rs` shows it at `/healthz`.
+    ///
+    /// ```
+    /// # fn show(influx: &actix_influxdb::Influx) {
+    /// let health = influx.health();
+    /// println!("{health}"); // down: 12 pending for 3s, nothing was ever stored; http://…
+    /// for database in &health.databases_down {
+    ///     println!("{}: {}", database.database, database.outage.reason);
+    /// }
+    /// # }
+    /// ```
+    pub fn health(&self) -> Health {
+        self.0.shared.health()
     }
 
     /// Returns the configuration in force.
@@ -470,8 +495,16 @@ impl Drop for ShutdownGuard {
 /// As [`Influx::record`]; and [`RecordError::NotInstalled`].
 #[inline]
 pub fn record(measurement: Measurement) -> Result<(), RecordError> {
-    match INSTALLED.get() {
-        Some(influx) => influx.record(measurement),
-        None => Err(RecordError::NotInstalled),
+    let recorded = with_installed(|influx| influx.record(measurement));
+    recorded.unwrap_or(Err(RecordError::NotInstalled))
+}
+
+/// Uses the installed pipeline: in tests that of this thread, if there is one.
+#[inline]
+fn with_installed<T>(use_it: impl FnOnce(&Influx) -> T) -> Option<T> {
+    #[cfg(feature = "testing")]
+    if let Some(influx) = here::here() {
+        return Some(use_it(&influx));
     }
+    INSTALLED.get().map(use_it)
 }

@@ -66,6 +66,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
+//! | `serde` | no | `Serialize` for [`Stats`] and [`Health`], for a page of JSON |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -101,6 +102,8 @@ pub use actors::{
 pub use config::{Api, Config, Consistency, Overflow, Settings, StringNewlines};
 pub use endpoint::{PingError, Product, ServerInfo};
 pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
+#[cfg(feature = "testing")]
+pub use influx::here::InstalledHere;
 pub use influx::{
     Influx, ShutdownGuard, record,
     series::{Point, PointTimer, Series, SeriesBuilder, series},
@@ -120,14 +123,37 @@ pub use point::{
 pub use spool::folder::{SpoolBatch, SpoolError, SpoolFile};
 pub use stats::{
     event::Event,
-    health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
+    health::{DatabaseOutage, EndpointOutage, Health, HealthStatus},
     ledger::{Dropped, Places, Stats},
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
+    servers::{BreakerState, DatabaseStats, EndpointStats, LastFailure, Outage},
     spool::{SpoolState, SpoolStats},
 };
 
-/// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.
+/// The code of the README and the pages of `docs`, which is compiled, and run unless it says otherwise, by
+/// `cargo test --doc`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    macro_rules! pages {
+        ($($page:ident: $path:literal,)+) => {$(
+            #[doc = include_str!($path)]
+            struct $page;
+        )+};
+    }
+
+    pages! {
+        Readme: "../README.md",
+        Architecture: "../docs/architecture.md",
+        Comparison: "../docs/comparison.md",
+        Containers: "../docs/containers.md",
+        Faq: "../docs/faq.md",
+        Faults: "../docs/faults.md",
+        GettingStarted: "../docs/getting-started.md",
+        Migrating: "../docs/migrating.md",
+        Operations: "../docs/operations.md",
+        Performance: "../docs/performance.md",
+        Privacy: "../docs/privacy.md",
+        Servers: "../docs/servers.md",
+    }
+}

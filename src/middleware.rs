@@ -5,6 +5,8 @@
 mod address;
 mod body;
 mod builder;
+#[cfg(feature = "testing")]
+mod counted;
 mod extractor;
 mod finished;
 mod forwarded;

@@ -107,7 +107,7 @@ async fn each_fault_is_one_line_that_says_what_is_wrong_and_what_to_do() {
             Answer::error(401, "authorization failed"),
             false,
             Error,
-            &["authorization failed", "check user and password"],
+            &["authorization failed", "set user and password"],
         ),
         (
             Answer::status(401),

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_influxdb::{Delivery, DropReason, Influx, PingError, testing::FakeInflux};
+use actix_influxdb::{Delivery, DropReason, HealthStatus, Influx, PingError, testing::FakeInflux};
 use futures_util::FutureExt as _;
 use log::{Level, LevelFilter};
 use support::{
@@ -91,6 +91,9 @@ async fn in_a_fork_nothing_waits_for_a_delivery_that_cannot_be_and_one_error_say
             "update is called in a fork of the process that has started delivery: \
              nothing was changed, start delivery after the fork"
         );
+        let health = influx.health();
+        assert_eq!(health.status, HealthStatus::Forked);
+        assert_eq!((health.recording, health.pending), (false, 100));
         let ended = influx.shutdown(hour).now_or_never().expect("at once");
         assert_eq!((ended.undelivered, ended.stats.pending), (100, 0));
         assert!(ended.stats.balanced());

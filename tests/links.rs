@@ -159,3 +159,91 @@ fn named_tests(prose: &str) -> (usize, Vec<&str>) {
     }
     (count, wrong)
 }
+
+#[test]
+fn the_code_of_every_page_is_compiled_and_says_which_language_it_is() {
+    let library = fs::read_to_string(Path::new(ROOT).join("src/lib.rs")).unwrap();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let fences = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("```"));
+        let languages: Vec<_> = fences.step_by(2).map(|it| it.trim()).collect();
+        if languages.contains(&"```") {
+            wrong.push(format!("{}: a block of no language", page.display()));
+        }
+        let has_rust = languages.iter().any(|it| it.starts_with("```rust"));
+        let name = page.strip_prefix(ROOT).unwrap().display().to_string();
+        count += usize::from(has_rust);
+        if has_rust && !library.contains(&format!("\"../{name}\"")) {
+            wrong.push(format!("{name}: not in the list in src/lib.rs"));
+        }
+        if languages.iter().any(|it| it.contains("ignore")) {
+            wrong.push(format!("{name}: code that is not compiled"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(count > 3, "only {count} pages have code");
+}
+
+/// The literals of the calls of these macros, joined, in all files of `src`.
+fn logged(macros: &[&str], folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            logged(macros, &path, found);
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        for name in macros {
+            for call in source.split(name).skip(1) {
+                let end = call.find(");").unwrap_or(call.len());
+                if let Some((_, literal)) = call[..end].split_once('"') {
+                    let literal = literal.split('"').next().unwrap_or_default();
+                    found.push(literal.to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// The longest part of a line of the log that is the same each time.
+fn constant_part(literal: &str) -> String {
+    let unfolded = literal.replace("\\\n", " ");
+    let mut depth = 0;
+    let parts = unfolded.split(|char| {
+        depth += i32::from(char == '{') - i32::from(char == '}');
+        char == '{' || char == '}' || depth > 0
+    });
+    let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = parts.map(words);
+    parts.max_by_key(String::len).unwrap_or_default()
+}
+
+#[test]
+fn every_warning_and_error_of_the_log_is_in_the_page_for_operators() {
+    let source = Path::new(ROOT).join("src");
+    let mut found = Vec::new();
+    let macros = [
+        "logging::warning!(",
+        "logging::error!(",
+        "logging::log_at!(",
+    ];
+    logged(&macros, &source, &mut found);
+    assert!(found.len() > 20, "{found:#?}");
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/operations.md")).unwrap();
+    let page = page.replace('`', "");
+    let is_missing = |literal: &String| {
+        let part = constant_part(literal);
+        // The first words: the page leaves the rest out where it is long.
+        let words: Vec<_> = part.split(' ').take(5).collect();
+        part.len() > 12 && !page.contains(&words.join(" ").replace('`', ""))
+    };
+    let missing: Vec<_> = found.iter().filter(|it| is_missing(it)).collect();
+    assert!(
+        missing.is_empty(),
+        "not in docs/operations.md: {missing:#?}"
+    );
+}

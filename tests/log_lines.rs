@@ -52,10 +52,13 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     logger::install(LevelFilter::Trace);
     use Level::{Error, Info, Warn};
 
-    // Where to, and then nothing, where nothing happens.
+    // Where to, that they arrive, and then nothing, where nothing happens.
     let fake = FakeInflux::start();
     let influx = start(&fake);
     assert_logged(&[(Info, "measurements go to|as API v1|with user and password")]);
+    record(&influx, "db", 10);
+    influx.flush(LONG).await;
+    assert_logged(&[(Info, "measurements arrive|the first 10, of database db")]);
     record(&influx, "db", 10);
     influx.flush(LONG).await;
     assert_logged(&[]);

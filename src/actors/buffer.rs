@@ -22,6 +22,7 @@ mod first_contact;
 mod outages;
 mod rejections;
 mod reports;
+mod self_measuring;
 mod sending;
 mod spool;
 mod telling;
@@ -41,7 +42,7 @@ use actix::{
 
 use self::{
     alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
-    reports::Waiting, spool::Spool,
+    reports::Waiting, self_measuring::SelfMeasuring, spool::Spool,
 };
 use super::{
     budget::Budget,
@@ -105,7 +106,10 @@ pub(crate) struct BufferActor {
     /// What the endpoints are, as far as they have told.
     known: BTreeMap<usize, Identity>,
     contacts: Contacts,
+    /// Whether it was logged that measurements arrive.
+    has_arrived: bool,
     budget: Budget,
+    own: SelfMeasuring,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
     spool: Option<Spool>,
@@ -153,7 +157,9 @@ impl BufferActor {
             asked: BTreeSet::new(),
             known: BTreeMap::new(),
             contacts: Contacts::default(),
+            has_arrived: false,
             budget: Budget::default(),
+            own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
             ingest: None,
             spool: None,
             unsaved: Vec::new(),
@@ -199,6 +205,7 @@ impl BufferActor {
                     self.dispatcher.set_endpoints(self.endpoints.len(), now);
                     if old.url != config.url {
                         self.outages.forget_all();
+                        self.has_arrived = false;
                     }
                     self.asked.clear();
                     self.known.clear();
@@ -217,6 +224,7 @@ impl BufferActor {
         if let Some(began) = self.stop_interval(context) {
             self.start_interval(began, context);
         }
+        self.arm_self_measuring(context);
         self.look(context);
         self.pump(context);
     }
@@ -254,6 +262,7 @@ impl Actor for BufferActor {
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
         self.open_spool(context);
+        self.arm_self_measuring(context);
     }
 }
 

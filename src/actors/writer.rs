@@ -3,7 +3,7 @@
 //! A writer owns no batch, only its connections. [`Write`] comes from the buffer actor; the verdict
 //! goes back through the message's [`Reply`](super::reply::Reply), also if this actor dies.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
 
@@ -45,7 +45,9 @@ async fn post(http: Http, write: Write) {
         timeout,
         reply,
     } = write;
+    let began = Instant::now();
     let (outcome, told) = http.post(&endpoint, &database, body, timeout).await;
+    let took = began.elapsed();
     let name = database.to_string();
     logging::debug!(
         "POST of a batch for {} to {endpoint}: {outcome}",
@@ -56,6 +58,7 @@ async fn post(http: Http, write: Write) {
     reply.send(|lost| Returned {
         verdict,
         is_unusual,
+        took,
         told,
         ..lost
     });

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{Api, BaseUrls, Config, Consistency, Overflow, Secret, StringNewlines};
+use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 impl Config {
@@ -343,6 +344,34 @@ impl Config {
     pub fn create_database(mut self, create: bool) -> Self {
         self.origin.set_by_program("create_database");
         self.create_database = create;
+        self
+    }
+
+    /// Writes the pipeline's own figures to `database` every `interval`, from 1 ms to 1 day. A database with
+    /// an empty name: none are written.
+    ///
+    /// `influx_client` has the ledger, where pending measurements are, and how many POSTs took how long;
+    /// `influx_client_endpoint` has a point for each endpoint. Both have the tag `program`, the name of the
+    /// executable. docs/operations.md lists their fields. They are measurements like others: counted in
+    /// the [ledger](crate::Stats), sent with them, and kept during an outage. There they become rarer, take at
+    /// most a hundredth of the buffer, and are left out while it is more than half full.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::default().self_measurement("monitoring", Duration::from_secs(10));
+    /// let settings = config.settings();
+    /// assert_eq!(settings.self_measurement().unwrap().name(), "monitoring");
+    /// ```
+    ///
+    /// `INFLUXDB_SELF_MEASUREMENT`, the database, and `INFLUXDB_SELF_MEASUREMENT_INTERVAL`, milliseconds;
+    /// default none, 10 s.
+    pub fn self_measurement(mut self, database: impl Into<Database>, interval: Duration) -> Self {
+        self.origin.set_by_program("self_measurement");
+        self.origin.set_by_program("self_measurement_interval");
+        self.self_measurement = Some(database.into()).filter(|it| !it.name().is_empty());
+        self.self_measurement_interval = interval;
         self
     }
 

@@ -13,6 +13,7 @@ use super::parts::url_of_parts;
 use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
 use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
+use crate::point::database::Database;
 
 impl Config {
     /// Reads the settings from the process's environment; absent ones have their defaults.
@@ -86,9 +87,13 @@ impl Config {
         };
         env.choose("INFLUXDB_API", &mut config.api)?;
         let url = env.text("INFLUXDB_URL")?;
-        config.origin = Origin::environment(match url {
-            Some(_) => "INFLUXDB_URL",
-            None => "INFLUXDB_SCHEME",
+        let mut has_parts = false;
+        for part in ["INFLUXDB_SCHEME", "INFLUXDB_HOST", "INFLUXDB_PORT"] {
+            has_parts |= env.text(part)?.is_some();
+        }
+        config.origin = Origin::environment(match url.is_none() && has_parts {
+            true => "INFLUXDB_SCHEME",
+            false => "INFLUXDB_URL",
         });
         config.url = BaseUrls::new(match url {
             Some(url) => url,
@@ -103,6 +108,8 @@ impl Config {
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
         config.spool_dir = env.text("INFLUXDB_SPOOL_DIR")?.map(PathBuf::from);
+        let own = env.text("INFLUXDB_SELF_MEASUREMENT")?;
+        config.self_measurement = own.map(Database::new);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
         config.consistency = env.chosen("INFLUXDB_CONSISTENCY")?;
 
@@ -139,6 +146,11 @@ impl Config {
         env.set("INFLUXDB_WRITE_AHEAD", SWITCH, &mut c.write_ahead)?;
         env.set("INFLUXDB_SEAL_INTERVAL", MILLISECONDS, &mut c.seal_interval)?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
+        env.set(
+            "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
+            MILLISECONDS,
+            &mut c.self_measurement_interval,
+        )?;
         env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;

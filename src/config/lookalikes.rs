@@ -3,7 +3,7 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 36] = [
+pub(super) const SETTINGS: [&str; 38] = [
     "URL",
     "SCHEME",
     "HOST",
@@ -32,6 +32,8 @@ pub(super) const SETTINGS: [&str; 36] = [
     "MAX_RETRY_DELAY",
     "MAX_AGE",
     "CREATE_DATABASE",
+    "SELF_MEASUREMENT",
+    "SELF_MEASUREMENT_INTERVAL",
     "CONSISTENCY",
     "NO_SYNC",
     "TAG_HOSTNAME",

@@ -46,10 +46,30 @@ impl Origin {
         }
     }
 
+    /// The setting that the interval of the pipeline's own figures is a part of, or the one that it is by itself
+    /// in the environment.
+    pub(super) fn own_interval(&self) -> &'static str {
+        const INTERVAL: &str = "self_measurement_interval";
+        match self.url_variable.is_none() || self.by_program.contains(&INTERVAL) {
+            true => "self_measurement",
+            false => INTERVAL,
+        }
+    }
+
     /// Returns the setting's name as it was set: the builder's method or the variable. A setting that was
     /// not set is named as the others are.
     pub(crate) fn name(&self, setting: &'static str) -> Cow<'static, str> {
         self.rename(setting.into())
+    }
+
+    /// Returns the names of the settings that say where the server is.
+    pub(crate) fn address(&self) -> Cow<'static, str> {
+        match self.name("url") {
+            name if name == "INFLUXDB_SCHEME" => {
+                "what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say".into()
+            }
+            name => name,
+        }
     }
 
     pub(super) fn named(&self, error: ConfigError) -> ConfigError {
@@ -82,6 +102,10 @@ mod tests {
         assert_eq!(program.name("org"), "org");
         assert_eq!(program.name("token"), "token");
 
+        let parts = Origin::environment("INFLUXDB_SCHEME");
+        assert!(parts.address().contains("INFLUXDB_HOST and INFLUXDB_PORT"));
+        assert_eq!(program.address(), "url");
+
         let mut both = Origin::environment("INFLUXDB_URL");
         both.set_by_program("org");
         for (setting, name) in [
@@ -93,5 +117,6 @@ mod tests {
         ] {
             assert_eq!(both.name(setting), name);
         }
+        assert_eq!(both.address(), "INFLUXDB_URL");
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Api, Config, Consistency, Overflow, StringNewlines};
+use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 /// The settings of a [`Config`], each read by a method that is named as the one that sets it.
@@ -91,6 +92,8 @@ copied! {
     seal_interval: Duration,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
+    /// Time between two points of the pipeline's own figures: [`Config::self_measurement`].
+    self_measurement_interval: Duration,
     /// Number of nodes that have to take a write: [`Config::consistency`].
     consistency: Option<Consistency>,
     /// Whether InfluxDB 3 may answer before a write is in its log: [`Config::no_sync`].
@@ -135,6 +138,11 @@ impl<'a> Settings<'a> {
     /// Folder of the spool: [`Config::spool_dir`].
     pub fn spool_dir(&self) -> Option<&'a Path> {
         self.0.spool_dir.as_deref()
+    }
+
+    /// Database of the pipeline's own figures, if they are written: [`Config::self_measurement`].
+    pub fn self_measurement(&self) -> Option<&'a Database> {
+        self.0.self_measurement.as_ref()
     }
 
     /// Value of the tag `environment`: [`Config::environment`].
@@ -185,6 +193,7 @@ mod tests {
             .write_ahead(true)
             .seal_interval(day * 5)
             .create_database(true)
+            .self_measurement("own", day * 6)
             .consistency(Consistency::All)
             .no_sync(true)
             .tag_hostname(false)
@@ -216,10 +225,12 @@ mod tests {
             settings.max_retry_delay(),
             settings.max_age().unwrap(),
             settings.seal_interval(),
+            settings.self_measurement_interval(),
         ];
-        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5]);
+        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5, day * 6]);
         assert_eq!(settings.spool_dir(), Some(Path::new("/spool")));
         assert!(settings.write_ahead());
+        assert_eq!(settings.self_measurement().unwrap().name(), "own");
         assert_eq!(settings.overflow(), Overflow::DropOldest);
         assert_eq!(settings.sample_probability(), 0.5);
         assert_eq!(settings.precision(), Precision::Seconds);

@@ -60,6 +60,13 @@ impl Config {
             "from 1 ms to 365 days, or none",
         )?;
 
+        within(
+            self.origin.own_interval(),
+            self.self_measurement_interval,
+            MS..=DAY,
+            "an interval from 1 ms to 1 day",
+        )?;
+
         at_least_one("trigger_size", self.trigger_size)?;
         at_least_one("max_batch_size", self.max_batch_size)?;
         at_least_one("max_buffer_size", self.max_buffer_size)?;
@@ -232,6 +239,8 @@ mod tests {
             v1().max_age(None),
             v1().max_age(MS),
             v1().max_age(YEAR),
+            v1().self_measurement("own", MS),
+            v1().self_measurement("own", DAY),
             v1().trigger_size(1),
             v1().trigger_size(usize::MAX),
             v1().max_batch_size(1),
@@ -301,6 +310,10 @@ mod tests {
             (
                 v1().max_age(YEAR + MS),
                 format!("max_age is 31536000.001s: {year}"),
+            ),
+            (
+                v1().self_measurement("own", Duration::ZERO),
+                "self_measurement is 0ns: an interval from 1 ms to 1 day".into(),
             ),
             (v1().trigger_size(0), format!("trigger_size is 0: {one}")),
             (

@@ -20,6 +20,7 @@ use crate::printable::{LIMIT, html_title, printable};
 /// # let _ = is_1x;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ServerInfo {
     /// The server's base URL.

@@ -7,7 +7,7 @@ pub use self::{
     builder::SeriesBuilder,
     point::{Point, PointTimer},
 };
-use super::{INSTALLED, Influx};
+use super::{Influx, with_installed};
 use crate::{
     Database, Measurement, RecordError, TagValue, Timestamp, influx::shared::Shared,
     ingest::prepared::PreparedSeries, point::measurement::Contents,
@@ -90,8 +90,8 @@ impl Influx {
 /// # }
 /// ```
 pub fn series(database: impl Into<Database>, name: impl Into<Str>) -> SeriesBuilder {
-    let shared = INSTALLED.get().map(|influx| &influx.0.shared);
-    SeriesBuilder::new(shared, database.into(), name.into())
+    let shared = with_installed(|influx| Arc::clone(&influx.0.shared));
+    SeriesBuilder::new(shared.as_ref(), database.into(), name.into())
 }
 
 impl Series {

@@ -8,9 +8,12 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
+#[cfg(feature = "testing")]
+use std::sync::atomic::AtomicUsize;
+
 use crate::{
-    Api, Config, ConfigError, Delivery, DropReason, FlushReport, Precision, RecordError,
-    ShutdownReport, Stats,
+    Api, Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, Precision,
+    RecordError, ShutdownReport, Stats,
     config::shown,
     influx::process::Home,
     influx::turn::{Taken, Turn},
@@ -19,14 +22,14 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{health::Health, report::Ticket, spool::Shown},
+    stats::{books::Books, health::Servers, ledger::Places, report::Ticket, spool::Shown},
 };
 
 /// The state that a handle and the actors of its pipeline share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
-    pub(crate) health: Health,
+    pub(crate) health: Books,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
     pub(crate) spool: Shown,
@@ -37,6 +40,9 @@ pub(crate) struct Shared {
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
     ended: Condvar,
+    /// Requests that the middleware has not recorded yet.
+    #[cfg(feature = "testing")]
+    pub(crate) open_requests: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -46,7 +52,7 @@ impl Shared {
         Self {
             intake: Intake::new(Settings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
-            health: Health::default(),
+            health: Books::default(),
             turn: Turn::default(),
             spool: Shown::default(),
             home: Home::here(),
@@ -54,17 +60,58 @@ impl Shared {
             has_actors,
             end: Mutex::new(None),
             ended: Condvar::new(),
+            #[cfg(feature = "testing")]
+            open_requests: Arc::default(),
         }
     }
 
     /// A snapshot of the ledger, with the health of endpoints and databases.
     pub(crate) fn stats(&self) -> Stats {
         let (endpoints, databases) = self.health.snapshot();
+        let ledger = self.intake.stats();
         Stats {
             endpoints,
             databases,
             spool: self.spool.get(),
-            ..self.intake.stats()
+            health: self.health_with(&ledger),
+            ..ledger
+        }
+    }
+
+    /// The snapshot that follows from [`set_end`](Self::set_end), which is about to be called with it.
+    pub(crate) fn stats_of_the_end(&self) -> Stats {
+        let mut stats = self.stats();
+        stats.health.status = HealthStatus::Stopped;
+        stats.health.recording = false;
+        stats
+    }
+
+    /// Whether measurements arrive.
+    pub(crate) fn health(&self) -> Health {
+        if self.home.is_elsewhere() {
+            // Any lock may be taken for ever.
+            let buffered = self.pending();
+            let places = Places {
+                buffered,
+                ..Places::default()
+            };
+            let status = Some(HealthStatus::Forked);
+            return Health::new(status, Servers::default(), buffered, places);
+        }
+        self.health_with(&self.intake.stats())
+    }
+
+    fn health_with(&self, ledger: &Stats) -> Health {
+        let status = match self.intake.admission() {
+            _ if self.end.lock().is_some() => Some(HealthStatus::Stopped),
+            Admission::Open => None,
+            Admission::Disabled => Some(HealthStatus::Disabled),
+            Admission::Closed if !self.has_actors => Some(HealthStatus::Stopped),
+            Admission::Closed => Some(HealthStatus::Stopping),
+        };
+        Health {
+            spool: self.spool.get(),
+            ..Health::new(status, self.health.servers(), ledger.pending, ledger.places)
         }
     }
 

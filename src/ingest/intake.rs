@@ -200,6 +200,11 @@ impl Intake {
         }
     }
 
+    /// Whether measurements are taken.
+    pub(crate) fn admission(&self) -> Admission {
+        self.thread_buffers.lock().settings.admission
+    }
+
     /// The ledger and the thread buffers, at one instant: no line moves from these to that meanwhile,
     /// because a drain needs the lock that is held here.
     pub(crate) fn stats(&self) -> Stats {

@@ -34,6 +34,11 @@ impl Instance {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn counted(&self) -> super::counted::Counted {
+        super::counted::Counted::new(self.influx.open_requests())
+    }
+
     /// The route of a request that came for `target` and has no response.
     pub(super) fn route_of_gone(
         &self,

@@ -31,6 +31,9 @@ pub(super) struct Record {
     working: bool,
     /// How and when it was over.
     over: Option<(Outcome, Duration)>,
+    /// Counts it until it is recorded.
+    #[cfg(feature = "testing")]
+    _counted: super::counted::Counted,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,8 @@ impl Record {
             },
             working: false,
             over: None,
+            #[cfg(feature = "testing")]
+            _counted: instance.counted(),
             instance: Rc::clone(instance),
         }
     }

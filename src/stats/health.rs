@@ -1,304 +1,293 @@
-//! Health of each endpoint and each database, a part of [`Stats`](crate::Stats). The buffer actor keeps it
-//! up to date.
+//! Whether measurements arrive, and if not, since when and why.
 
-use std::{cmp::Reverse, time::SystemTime};
+use std::time::SystemTime;
 
-use foldhash::HashMap;
-use parking_lot::Mutex;
+#[cfg(feature = "serde")]
+use crate::stats::rfc3339;
+use crate::{Database, Outage, SpoolStats, stats::ledger::Places};
 
-use crate::{Database, Failure, ServerInfo, stats::ledger::Settlement};
-
-/// Health of an endpoint: one of the base URLs that measurements are sent to.
+/// Whether measurements arrive, and if not, since when and why: the answer of
+/// [`Influx::health`](crate::Influx::health), and a part of [`Stats`](crate::Stats).
+///
+/// For a page or a log, not for a decision to restart: the program is alive while its database is
+/// down, and a restart loses what is pending. So a liveness probe should print the health and succeed:
 ///
 /// ```
-/// # fn show(stats: &actix_influxdb::Stats) {
-/// for endpoint in &stats.endpoints {
-///     println!("{} is {}", endpoint.url, endpoint.state);
+/// # #[cfg(feature = "serde")] {
+/// use actix_influxdb::Influx;
+/// use actix_web::{HttpResponse, web};
+///
+/// /// `GET /healthz`: the status is 200 as long as the program can answer.
+/// async fn healthz(influx: web::Data<Influx>) -> HttpResponse {
+///     HttpResponse::Ok().json(influx.health())
+/// }
+/// # let _ = healthz;
+/// # }
+/// ```
+///
+/// [`Display`](std::fmt::Display) prints one line, and an aligned block with `{:#}`. With the feature `serde`
+/// it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html): times are texts like
+/// `2026-11-26T11:18:00.250Z`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Health {
+    /// The health in one word.
+    pub status: HealthStatus,
+    /// Whether measurements are recorded, to be delivered now or later. Not while delivery is disabled,
+    /// after a shutdown has begun, and in a fork.
+    pub recording: bool,
+    /// Time of the last POST whose measurements were stored, if there was one.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
+    pub last_success: Option<SystemTime>,
+    /// Number of pending measurements.
+    pub pending: u64,
+    /// Where these are.
+    pub places: Places,
+    /// Since when the oldest of the pending measurements has been waiting, exact to the
+    /// [`interval`](crate::Config::interval); `None` if nothing is pending.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
+    pub pending_since: Option<SystemTime>,
+    /// The endpoints that take no measurements, in the order of [`Config::url`](crate::Config::url).
+    pub endpoints_down: Vec<EndpointOutage>,
+    /// The databases that can't be written while their endpoint is up: at most 100, those with the most
+    /// pending measurements first.
+    pub databases_down: Vec<DatabaseOutage>,
+    /// Number of databases that are down but not in [`databases_down`](Self::databases_down).
+    pub more_databases_down: u64,
+    /// The files of the spool; `None` without a [spool](crate::Config::spool_dir).
+    pub spool: Option<SpoolStats>,
+}
+
+/// [`Health`] in one word.
+///
+/// ```
+/// use actix_influxdb::HealthStatus;
+///
+/// fn color(status: HealthStatus) -> &'static str {
+///     match status {
+///         HealthStatus::Ok | HealthStatus::Untried => "green",
+///         HealthStatus::Degraded => "yellow",
+///         _ => "red",
+///     }
+/// }
+/// # assert_eq!(color(HealthStatus::Ok), "green");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum HealthStatus {
+    /// Nothing was sent yet.
+    #[default]
+    #[display("untried")]
+    Untried,
+    /// No endpoint and no database is down.
+    #[display("ok")]
+    Ok,
+    /// Something is down, while others work: one of several endpoints, or of several databases.
+    #[display("degraded")]
+    Degraded,
+    /// Nothing arrives: all endpoints are down, or all databases that were tried.
+    #[display("down")]
+    Down,
+    /// [`Config::enabled`](crate::Config::enabled) is off: measurements are counted and dropped.
+    #[display("disabled")]
+    Disabled,
+    /// A shutdown has begun: what is pending is delivered, and nothing is recorded.
+    #[display("stopping")]
+    Stopping,
+    /// Delivery has ended.
+    #[display("stopped")]
+    Stopped,
+    /// Asked in a fork of the process that has started delivery: nothing is delivered from there.
+    #[display("forked")]
+    Forked,
+}
+
+/// An endpoint that is down, in [`Health`].
+///
+/// ```
+/// # fn show(health: &actix_influxdb::Health) {
+/// for endpoint in &health.endpoints_down {
+///     println!("{}: {}", endpoint.url, endpoint.outage.reason);
 /// }
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct EndpointStats {
+pub struct EndpointOutage {
     /// Base URL, without credentials.
     pub url: String,
-    /// Whether the endpoint is in service.
-    pub state: BreakerState,
-    /// Which server it is, as far as its answers tell; none before the first of them.
-    pub server: Option<ServerInfo>,
-    /// Time of the last POST that was written there.
-    pub last_success: Option<SystemTime>,
-    /// The last POST there that failed, if any.
-    pub last_failure: Option<LastFailure>,
+    /// Since when and why.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub outage: Outage,
 }
 
-/// Health of a database, and what became of its measurements.
-///
-/// [`Stats`](crate::Stats) has at most 1,000 databases, those with the most pending measurements. Beyond
-/// 10,000 databases, one that has nothing pending is forgotten.
+/// A database that is down, in [`Health`].
 ///
 /// ```
-/// # fn show(stats: &actix_influxdb::Stats) {
-/// for database in &stats.databases {
+/// # fn show(health: &actix_influxdb::Health) {
+/// for database in &health.databases_down {
 ///     println!("{}: {} pending", database.database, database.pending);
 /// }
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct DatabaseStats {
+pub struct DatabaseOutage {
     /// The database.
     pub database: Database,
-    /// Whether the database is in service.
-    pub state: BreakerState,
-    /// Number of measurements that the server has stored.
-    pub written: u64,
-    /// Number of measurements that the server has rejected.
-    pub rejected: u64,
-    /// Number of measurements that were pending and dropped.
-    pub dropped: u64,
-    /// Number of pending measurements, without those in thread buffers. (The latter are in
-    /// [`Stats::pending`](crate::Stats::pending) only.)
+    /// Number of its pending measurements, without those in thread buffers.
     pub pending: u64,
-    /// Time of the last POST of the database that was written.
-    pub last_success: Option<SystemTime>,
-    /// The last POST of the database that failed, if any.
-    pub last_failure: Option<LastFailure>,
+    /// Since when and why.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub outage: Outage,
 }
 
-/// The last POST that was not written, of an endpoint or a database.
-///
-/// ```
-/// # use actix_influxdb::{EndpointStats, FailureKind};
-/// fn is_locked_out(endpoint: &EndpointStats) -> bool {
-///     let failure = endpoint.last_failure.as_ref();
-///     failure.is_some_and(|failure| failure.reason.kind == FailureKind::Unauthorized)
-/// }
-/// # let _ = is_locked_out;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LastFailure {
-    /// Time of the failure.
-    pub at: SystemTime,
-    /// What went wrong.
-    pub reason: Failure,
-}
-
-/// Whether an endpoint or a database is in service.
-///
-/// ```
-/// # use actix_influxdb::{BreakerState, Stats};
-/// fn is_healthy(stats: &Stats) -> bool {
-///     stats.endpoints.iter().any(|endpoint| endpoint.state == BreakerState::Closed)
-/// }
-/// # let _ = is_healthy;
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
-#[non_exhaustive]
-pub enum BreakerState {
-    /// In service: no failure since the last success.
-    #[default]
-    #[display("closed")]
-    Closed,
-    /// Out of service: tried again with backoff.
-    #[display("open")]
-    Open,
-}
-
-/// More databases than this are forgotten once they have nothing pending.
-const MAX_DATABASES: usize = 10_000;
-
-/// So many are in a snapshot: whoever asks must not hold up delivery.
-const MAX_SHOWN: usize = 1_000;
-
+/// What the [books](super::books::Books) know of endpoints and databases.
 #[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<Books>);
-
-#[derive(Debug, Default)]
-struct Books {
-    endpoints: Vec<EndpointStats>,
-    databases: HashMap<Database, DatabaseStats>,
+pub(crate) struct Servers {
+    pub(crate) last_success: Option<SystemTime>,
+    pub(crate) pending_since: Option<SystemTime>,
+    /// Number of endpoints.
+    pub(crate) endpoints: usize,
+    pub(crate) endpoints_down: Vec<EndpointOutage>,
+    /// Whether a database that was written before is not down.
+    pub(crate) any_database_works: bool,
+    /// Number of databases that are down.
+    pub(crate) databases_down: usize,
+    pub(crate) largest_databases_down: Vec<DatabaseOutage>,
 }
 
-impl Books {
-    fn of(&mut self, database: &Database) -> &mut DatabaseStats {
-        // Not by `entry`: that would copy a name each time.
-        if !self.databases.contains_key(database) {
-            let new = DatabaseStats {
-                database: database.clone(),
-                state: BreakerState::Closed,
-                written: 0,
-                rejected: 0,
-                dropped: 0,
-                pending: 0,
-                last_success: None,
-                last_failure: None,
-            };
-            self.databases.insert(database.clone(), new);
-        }
-        self.databases
-            .get_mut(database)
-            .expect("it is there, or was just put there")
-    }
-
-    fn forget_if_idle(&mut self, database: &Database) {
-        let is_idle = |own: &DatabaseStats| own.pending == 0;
-        if self.databases.len() > MAX_DATABASES && self.databases.get(database).is_some_and(is_idle)
-        {
-            self.databases.remove(database);
+impl Servers {
+    /// The status while measurements are recorded.
+    fn status(&self) -> HealthStatus {
+        let endpoints_down = self.endpoints_down.len();
+        let is_up = endpoints_down == 0 && self.databases_down == 0;
+        let nothing_arrives = (endpoints_down > 0 && endpoints_down == self.endpoints)
+            || (self.databases_down > 0 && !self.any_database_works);
+        match (is_up, nothing_arrives) {
+            (true, _) if self.last_success.is_none() => HealthStatus::Untried,
+            (true, _) => HealthStatus::Ok,
+            (false, true) => HealthStatus::Down,
+            (false, false) => HealthStatus::Degraded,
         }
     }
 }
 
 impl Health {
-    /// Replaces the endpoints.
-    pub(crate) fn set_endpoints(&self, urls: impl Iterator<Item = String>) {
-        let endpoint = |url| EndpointStats {
-            url,
-            state: BreakerState::Closed,
-            server: None,
-            last_success: None,
-            last_failure: None,
-        };
-        self.0.lock().endpoints = urls.map(endpoint).collect();
-    }
-
-    /// Notes which server an endpoint is.
-    pub(crate) fn is_server(&self, endpoint: usize, server: ServerInfo) {
-        if let Some(endpoint) = self.0.lock().endpoints.get_mut(endpoint) {
-            endpoint.server = Some(server);
+    /// The health of a pipeline whose `status` is given if it doesn't record.
+    pub(crate) fn new(
+        status: Option<HealthStatus>,
+        servers: Servers,
+        pending: u64,
+        places: Places,
+    ) -> Self {
+        let more = servers.databases_down - servers.largest_databases_down.len();
+        Self {
+            status: status.unwrap_or_else(|| servers.status()),
+            recording: status.is_none(),
+            last_success: servers.last_success,
+            pending,
+            places,
+            pending_since: servers.pending_since.filter(|_| pending > 0),
+            endpoints_down: servers.endpoints_down,
+            databases_down: servers.largest_databases_down,
+            more_databases_down: more as u64,
+            spool: None,
         }
     }
 
-    pub(crate) fn admitted(&self, database: &Database, lines: usize) {
-        self.0.lock().of(database).pending += lines as u64;
+    /// Whether nothing is known to be wrong: it records, and neither an endpoint nor a database is down.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.status, HealthStatus::Ok | HealthStatus::Untried)
     }
+}
 
-    pub(crate) fn settled(&self, database: &Database, lines: usize, settlement: Settlement) {
-        let mut books = self.0.lock();
-        let (own, lines) = (books.of(database), lines as u64);
-        own.pending -= lines;
-        match settlement {
-            Settlement::Written => own.written += lines,
-            Settlement::Rejected => own.rejected += lines,
-            Settlement::Dropped(_) => own.dropped += lines,
-        }
-        books.forget_if_idle(database);
-    }
-
-    pub(crate) fn written(&self, endpoint: usize, database: &Database) {
-        let now = Some(SystemTime::now());
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
-            endpoint.last_success = now;
-        }
-        books.of(database).last_success = now;
-    }
-
-    pub(crate) fn failed(&self, endpoint: usize, database: &Database, reason: Failure) {
-        let failure = LastFailure {
-            at: SystemTime::now(),
-            reason,
-        };
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
-            endpoint.last_failure = Some(failure.clone());
-        }
-        books.of(database).last_failure = Some(failure);
-    }
-
-    pub(crate) fn set_states(
-        &self,
-        (endpoint, endpoint_state): (usize, BreakerState),
-        database: &Database,
-        state: BreakerState,
-    ) {
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
-            endpoint.state = endpoint_state;
-        }
-        books.of(database).state = state;
-        books.forget_if_idle(database);
-    }
-
-    /// The last failure without a success since, with the URL of its endpoint.
-    pub(crate) fn last_failure(&self) -> Option<(String, LastFailure)> {
-        let books = self.0.lock();
-        let failures = books.endpoints.iter().filter_map(|endpoint| {
-            let failure = endpoint.last_failure.clone()?;
-            // What went well since is no reason any more.
-            let is_over = endpoint.last_success.is_some_and(|at| at >= failure.at);
-            (!is_over).then(|| (endpoint.url.clone(), failure))
-        });
-        failures.max_by_key(|(_, failure)| failure.at)
-    }
-
-    /// The endpoints in the order of the setting; the databases by name.
-    pub(crate) fn snapshot(&self) -> (Vec<EndpointStats>, Vec<DatabaseStats>) {
-        let books = self.0.lock();
-        let mut shown: Vec<_> = books.databases.values().collect();
-        if shown.len() > MAX_SHOWN {
-            shown.select_nth_unstable_by_key(MAX_SHOWN, |own| Reverse(own.pending));
-            shown.truncate(MAX_SHOWN);
-        }
-        let mut databases: Vec<_> = shown.into_iter().cloned().collect();
-        let endpoints = books.endpoints.clone();
-        drop(books);
-        databases.sort_by(|a, b| a.database.cmp(&b.database));
-        (endpoints, databases)
+/// Of no pipeline.
+impl Default for Health {
+    fn default() -> Self {
+        let status = Some(HealthStatus::Untried);
+        Self::new(status, Servers::default(), 0, Places::default())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FailureKind, stats::reason::GivenUp};
+    use crate::{Failure, FailureKind};
 
-    #[test]
-    fn each_endpoint_and_database_has_its_own_figures() {
-        let health = Health::default();
-        health.set_endpoints(["http://a".to_owned(), "http://b".to_owned()].into_iter());
-        health.admitted(&"x".into(), 5);
-        health.settled(&"x".into(), 2, Settlement::Written);
-        health.settled(&"x".into(), 1, Settlement::Dropped(GivenUp::Expired));
-        health.written(1, &"x".into());
-        let why = Failure {
-            kind: FailureKind::TimedOut,
-            status: None,
-            message: "why".to_owned(),
+    fn outage() -> Outage {
+        Outage {
+            since: SystemTime::UNIX_EPOCH,
+            reason: Failure {
+                kind: FailureKind::Unreachable,
+                status: None,
+                message: "why".to_owned(),
+            },
+        }
+    }
+
+    /// Of so many endpoints and databases, so many are down; of those that are not, one is proved to work.
+    fn servers(endpoints: [usize; 2], databases_down: usize, any_database_works: bool) -> Servers {
+        let endpoint = |number: usize| EndpointOutage {
+            url: format!("http://{number}"),
+            outage: outage(),
         };
-        health.failed(0, &"y".into(), why.clone());
-        health.set_states((0, BreakerState::Open), &"y".into(), BreakerState::Open);
-        let (endpoints, databases) = health.snapshot();
-        assert!(endpoints[0].last_success.is_none() && endpoints[1].last_success.is_some());
-        assert_eq!(endpoints[0].state, BreakerState::Open);
-        let x = &databases[0];
-        assert_eq!((x.written, x.dropped, x.pending), (2, 1, 2));
-        let y = &databases[1];
-        assert_eq!(y.last_failure.as_ref().unwrap().reason, why);
-        assert_eq!(health.last_failure().unwrap().0, "http://a");
+        Servers {
+            last_success: Some(SystemTime::UNIX_EPOCH),
+            endpoints: endpoints[0],
+            endpoints_down: (0..endpoints[1]).map(endpoint).collect(),
+            databases_down,
+            any_database_works,
+            ..Servers::default()
+        }
     }
 
     #[test]
-    fn databases_without_anything_pending_are_kept_up_to_a_number() {
-        let health = Health::default();
-        for number in 0..MAX_DATABASES + 10 {
-            let database = Database::new(number.to_string());
-            health.admitted(&database, 1);
-            health.settled(&database, 1, Settlement::Written);
+    fn the_status_is_down_where_nothing_arrives_and_degraded_where_something_does() {
+        use HealthStatus::{Degraded, Down, Ok, Untried};
+        for (servers, status) in [
+            (servers([1, 0], 0, true), Ok),
+            (servers([1, 0], 0, false), Ok),
+            (servers([1, 1], 0, true), Down),
+            (servers([2, 1], 0, true), Degraded),
+            (servers([2, 2], 0, true), Down),
+            (servers([1, 0], 1, true), Degraded),
+            (servers([1, 0], 1, false), Down),
+            (servers([2, 1], 3, false), Down),
+            (servers([2, 1], 3, true), Degraded),
+            (Servers::default(), Untried),
+        ] {
+            assert_eq!(servers.status(), status, "{servers:?}");
         }
-        assert_eq!(health.0.lock().databases.len(), MAX_DATABASES);
+        let first_start = Servers {
+            last_success: None,
+            ..servers([1, 1], 0, false)
+        };
+        assert_eq!(first_start.status(), Down);
     }
 
     #[test]
-    fn of_very_many_databases_those_with_the_most_pending_are_shown() {
-        let health = Health::default();
-        for number in 1..=2 * MAX_SHOWN {
-            health.admitted(&Database::new(number.to_string()), number);
+    fn a_pipeline_that_does_not_record_says_so_whatever_its_servers_do() {
+        for status in [
+            HealthStatus::Disabled,
+            HealthStatus::Stopping,
+            HealthStatus::Stopped,
+            HealthStatus::Forked,
+        ] {
+            let down = servers([1, 1], 0, false);
+            let health = Health::new(Some(status), down, 0, Places::default());
+            assert_eq!(health.status, status);
+            assert!(!health.recording && !health.is_ok());
         }
-        let (_, shown) = health.snapshot();
-        assert_eq!(shown.len(), MAX_SHOWN);
-        assert!(shown.iter().all(|own| own.pending > MAX_SHOWN as u64));
+        let down = Health::new(None, servers([1, 1], 0, false), 0, Places::default());
+        assert!(down.recording && !down.is_ok());
     }
 }

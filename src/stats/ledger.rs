@@ -5,14 +5,16 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::{DatabaseStats, EndpointStats, SpoolStats, stats::reason::GivenUp};
+use crate::{DatabaseStats, EndpointStats, Health, SpoolStats, stats::reason::GivenUp};
 
 /// A snapshot of the ledger: how many measurements were recorded, and what became of them.
 ///
 /// The law `recorded + recovered = written + rejected + dropped + pending` holds at every instant.
 /// [`Display`](fmt::Display) prints the ledger on one line,
 /// `recorded=5 written=3 rejected=1 dropped=0 pending=1`, with `recovered=` behind `recorded=` where
-/// that is not 0.
+/// that is not 0; `{:#}` prints an aligned block, with the health, the endpoints and the databases. With the
+/// feature `serde` it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html): times are texts
+/// like `2026-11-26T11:18:00.250Z`.
 ///
 /// ```
 /// use actix_influxdb::{Config, Influx, Measurement};
@@ -26,6 +28,7 @@ use crate::{DatabaseStats, EndpointStats, SpoolStats, stats::reason::GivenUp};
 /// # Ok::<(), actix_influxdb::StartError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
     /// Measurements that were given to `record`, `deliver` or [`Influx::addr`](crate::Influx::addr).
@@ -54,6 +57,8 @@ pub struct Stats {
     pub databases: Vec<DatabaseStats>,
     /// The files of the spool; `None` without a [spool](crate::Config::spool_dir).
     pub spool: Option<SpoolStats>,
+    /// Whether measurements arrive, and if not, since when and why.
+    pub health: Health,
 }
 
 impl Stats {
@@ -77,6 +82,7 @@ impl Stats {
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Places {
     /// Measurements in memory that are not being sent: in thread buffers and in the backlog.
@@ -95,29 +101,6 @@ impl Places {
     }
 }
 
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            recorded,
-            recovered,
-            written,
-            rejected,
-            dropped,
-            pending,
-            ..
-        } = self;
-        let dropped = dropped.total();
-        write!(f, "recorded={recorded} ")?;
-        if *recovered > 0 {
-            write!(f, "recovered={recovered} ")?;
-        }
-        write!(
-            f,
-            "written={written} rejected={rejected} dropped={dropped} pending={pending}"
-        )
-    }
-}
-
 macro_rules! dropped {
     ($($(#[$doc:meta])+ $name:ident,)+) => {
         /// Number of dropped measurements, by [`DropReason`](crate::DropReason).
@@ -128,6 +111,7 @@ macro_rules! dropped {
         /// # }
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[non_exhaustive]
         pub struct Dropped {
             $($(#[$doc])+ pub $name: u64,)+
@@ -139,6 +123,11 @@ macro_rules! dropped {
                 0 $(+ self.$name)+
             }
 
+            /// The reasons with their counts.
+            pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)+
             }
@@ -147,8 +136,7 @@ macro_rules! dropped {
         /// Prints the reasons with their counts, `buffer_full=3 sampled=1`; `none` if all are 0.
         impl fmt::Display for Dropped {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let all = [$((stringify!($name), self.$name)),+];
-                let mut there = all.iter().filter(|(_, lines)| *lines > 0);
+                let mut there = self.all().filter(|(_, lines)| *lines > 0);
                 match there.next() {
                     Some((name, lines)) => write!(f, "{name}={lines}")?,
                     None => f.write_str("none")?,

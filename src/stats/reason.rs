@@ -18,6 +18,7 @@ use crate::RecordError;
 /// # assert!(!is_type_conflict(&Delivery::Written));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[display("{message}")]
 #[non_exhaustive]
 pub struct Rejection {
@@ -144,6 +145,7 @@ impl From<GivenUp> for DropReason {
 /// # let _ = needs_a_person;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[display("{message}")]
 #[non_exhaustive]
 pub struct Failure {
@@ -157,6 +159,11 @@ pub struct Failure {
 
 /// The kind of a [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum FailureKind {
     /// No connection: refused, host not found, no route, no TLS.

@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use parking_lot::Mutex;
 
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 /// # }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SpoolStats {
     /// Whether the spool is in use.
@@ -21,7 +22,24 @@ pub struct SpoolStats {
     /// Bytes of these files.
     pub bytes: u64,
     /// When the newest measurement of the oldest file was recorded; `None` without a file.
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::stats::rfc3339::serialize_option")
+    )]
     pub oldest: Option<SystemTime>,
+}
+
+/// `open, 3 files of 4096 bytes`.
+impl fmt::Display for SpoolStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            state,
+            files,
+            bytes,
+            ..
+        } = self;
+        write!(f, "{state}, {files} files of {bytes} bytes")
+    }
 }
 
 /// Whether a spool is in use.
@@ -34,6 +52,11 @@ pub struct SpoolStats {
 /// # let _ = survives_an_outage;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum SpoolState {
     /// The folder is being opened.

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::{
     answer::Answer,
+    diagnosis,
     listener::Port,
     point::Point,
     request::Request,
@@ -182,7 +183,9 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// If there are fewer after `timeout`, with a list of what there is.
+    /// If there are fewer after `timeout`. The message says why, as far as the pipelines of this process that
+    /// send here know: nothing was recorded, or flushed, a body was not read, measurements were rejected or
+    /// dropped; and what there is.
     #[track_caller]
     pub fn wait_for_points(&self, database: &str, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.count(database) >= count) {
@@ -194,7 +197,7 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// If there are fewer after `timeout`, with a list of what there is.
+    /// If there are fewer after `timeout`; the message is that of [`wait_for_points`](Self::wait_for_points).
     #[track_caller]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.requests().len() >= count) {
@@ -205,7 +208,9 @@ impl FakeInflux {
     #[track_caller]
     fn late(&self, what: &str, timeout: Duration) -> ! {
         let there = self.view(|view| format!("{view:?}"));
-        panic!("there are not {what} after {timeout:?}, but:\n{there}");
+        let reasons = diagnosis::reasons(&self.url());
+        let reasons = reasons.join("\n- ");
+        panic!("there are not {what} after {timeout:?}:\n- {reasons}\nWhat has arrived: {there}");
     }
 }
 

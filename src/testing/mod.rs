@@ -5,6 +5,32 @@
 //! of its own and needs no runtime, so it serves tests of any runtime, with paused time too, and
 //! blocking ones.
 //!
+//! # A test
+//!
+//! This is the file `tests/own_tests/login.rs`, a test of a handler and of what is measured of its request. In
+//! `Cargo.toml` it needs
+//!
+//! ```toml
+//! [dev-dependencies]
+//! actix-influxdb = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+#![cfg_attr(
+    feature = "middleware",
+    doc = concat!("```\n", include_str!("../../tests/own_tests/login.rs"), "```")
+)]
+//!
+//! Three things make a measurement come later than a test expects, and a
+//! [wait that fails](FakeInflux::wait_for_points) says which it was:
+//!
+//! - Measurements are sent [`interval`](crate::Config::interval) after the first of them, by default 10 s, or
+//!   when [`flush`](crate::Influx::flush) is called.
+//! - The middleware records a request when the body of its response was read to its end, or dropped.
+//!   `test::call_service` returns before that; `test::call_and_read_body` and `test::read_body` read it.
+//! - A server that refuses a line, or is told to fail, gets it not at all, or again later.
+//!
+//! # Without a pipeline
+//!
 //! ```
 //! use std::{io::{Read, Write}, net::TcpStream, time::Duration};
 //!
@@ -13,7 +39,7 @@
 //! let influx = FakeInflux::start();
 //! influx.answer_next(Answer::status(503).retry_after(1)); // the first write fails
 //!
-//! // In a test of yours, this is the program, with `influx.url()` as its InfluxDB.
+//! // Any client of InfluxDB, with `influx.url()` as its server.
 //! let body = "login,method=oauth ms=12.5,user=\"a b\" 1700000000";
 //! let request = format!(
 //!     "POST /write?db=example&precision=s HTTP/1.1\r\nHost: influx\r\nContent-Length: {}\r\n\r\n{body}",
@@ -74,6 +100,7 @@ mod auth;
 mod connection;
 mod connections;
 mod database;
+mod diagnosis;
 mod encode;
 mod fake_influx;
 mod http;

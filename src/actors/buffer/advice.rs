@@ -15,8 +15,8 @@ pub(super) fn advice(
     config: &Config,
 ) -> String {
     if retry.is_refused {
-        return " (nothing listens there: is the server running, and are host and port right?)"
-            .to_owned();
+        let url = config.origin.address();
+        return format!(" (nothing listens there: is the server running, and is {url} right?)");
     }
     if !retry.is_misconfigured() {
         return String::new();
@@ -38,6 +38,8 @@ pub(super) fn advice(
         return format!(" (the request was POST {path}: {sentence})");
     }
     match retry.scope {
+        // Without a response it is no fault of credentials, and the reason says what to do.
+        Scope::Endpoint if retry.status.is_none() => String::new(),
         Scope::Endpoint if config.api == Api::V2 && known.is_some_and(|it| it.is_influxdb(1)) => {
             format!(
                 " (InfluxDB 1 takes user:password for a token: set {} so)",
@@ -53,6 +55,11 @@ pub(super) fn advice(
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
             match (config.api, &config.token) {
+                (Api::V1, None) if config.user.is_none() => format!(
+                    " (the server wants credentials, and none are set: set {} and {})",
+                    name("user"),
+                    name("password")
+                ),
                 (Api::V1, None) => format!(" (check {} and {})", name("user"), name("password")),
                 _ => format!(" (check {})", name("token")),
             }
@@ -69,7 +76,7 @@ pub(super) fn advice(
             let path = endpoint.write_path();
             format!(
                 " (the request was POST {path}: does the server speak {api}, and is {} right?)",
-                config.origin.name("url")
+                config.origin.address()
             )
         }
         Scope::Database if retry.words.contains("dbrp mapping") => format!(
@@ -138,7 +145,10 @@ mod tests {
     }
 
     fn misconfigured(scope: Scope) -> Retry {
-        Retry::new(scope, Cause::Configuration, "why")
+        Retry {
+            status: Some(401),
+            ..Retry::new(scope, Cause::Configuration, "why")
+        }
     }
 
     fn known(product: Product, version: &str, build: &str) -> Identity {
@@ -265,9 +275,14 @@ mod tests {
         for (config, retry, wanted) in [
             (v1(), refused, "is the server running"),
             (
-                v1(),
+                v1().user("u").password("p"),
                 misconfigured(Scope::Endpoint),
                 "check user and password",
+            ),
+            (
+                v1(),
+                misconfigured(Scope::Endpoint),
+                "wants credentials, and none are set: set user and password",
             ),
             (v2(), misconfigured(Scope::Endpoint), "check token"),
             (
@@ -296,6 +311,8 @@ mod tests {
             let advice = advised(config, retry);
             assert!(advice.contains(wanted), "{advice}");
         }
+        let certificate = Retry::new(Scope::Endpoint, Cause::Configuration, "a bad certificate");
+        assert_eq!(advised(v1(), certificate), "");
         let unavailable = Retry::new(Scope::Unclear, Cause::Unavailable, "busy");
         assert_eq!(advised(v1(), unavailable), "");
     }

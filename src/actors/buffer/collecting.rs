@@ -14,6 +14,12 @@ pub(super) struct Interval {
     timer: SpawnHandle,
 }
 
+impl Interval {
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+}
+
 impl BufferActor {
     pub(super) fn look(&mut self, context: &mut Context<Self>) {
         match self.shared.intake.quota.due(&self.limits.limits) {
@@ -73,7 +79,9 @@ impl BufferActor {
     /// Starts the interval, if it isn't running: the first buffered measurement has come.
     fn arm_interval(&mut self, context: &mut Context<Self>) {
         if self.interval.is_none() {
-            self.start_interval(self.now(), context);
+            let now = self.now();
+            self.start_interval(now, context);
+            self.show_waiting(now);
         }
     }
 

@@ -30,9 +30,13 @@ impl BufferActor {
             writer,
             contact,
             is_unusual,
+            bytes,
+            took,
             told,
             verdict,
         } = returned;
+        let is_written = verdict == Verdict::Written;
+        self.own.posts.ended(bytes, took, !is_written);
         self.hear(contact, &verdict);
         self.writers.put_back(writer);
         if let Some(endpoint) = self.dispatcher.endpoint(loan) {
@@ -64,6 +68,7 @@ impl BufferActor {
                 let outcome = self.dispatcher.written(loan, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
                     self.shared.health.written(endpoint, &database);
+                    self.tell_arrival(endpoint, &database, &outcome);
                 }
                 self.succeeded(&database, outcome, context);
             }
@@ -226,6 +231,7 @@ impl BufferActor {
             Disposition::Written => (Settlement::Written, Delivery::Written),
             Disposition::Rejected { reason } => {
                 let reason = Rejection::new(status, reason.clone());
+                self.shared.health.rejected(&database, &reason);
                 (Settlement::Rejected, Delivery::Rejected { reason })
             }
             Disposition::Dropped(reason) => {
@@ -248,8 +254,10 @@ impl BufferActor {
         }
         self.waiting
             .settled(number, measurements as u64, settlement);
-        self.outages
-            .forget_if_idle(&database, self.dispatcher.backlog());
+        let backlog = self.dispatcher.backlog();
+        if self.outages.forget_if_idle(&database, backlog) {
+            self.shared.health.database_is_idle(&database);
+        }
         if let Disposition::Rejected { reason } = &disposition {
             self.log_rejected(&database, &batch.lines, reason);
         }

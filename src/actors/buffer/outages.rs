@@ -184,14 +184,16 @@ impl Outages {
         Some(end)
     }
 
-    /// Ends the outage of a database that has nothing pending any more.
-    pub(super) fn forget_if_idle(&mut self, database: &Database, backlog: &Backlog) {
-        if !backlog.has(database)
-            && let Some(outage) = self.databases.get_mut(database)
-        {
-            // The limit of the log is kept.
-            self.lasting -= usize::from(outage.lasts.take().is_some());
+    /// Ends the outage of a database that has nothing pending any more. Returns whether there was one.
+    pub(super) fn forget_if_idle(&mut self, database: &Database, backlog: &Backlog) -> bool {
+        if backlog.has(database) {
+            return false;
         }
+        let outage = self.databases.get_mut(database);
+        // The limit of the log is kept.
+        let has_ended = outage.is_some_and(|outage| outage.lasts.take().is_some());
+        self.lasting -= usize::from(has_ended);
+        has_ended
     }
 
     /// Forgets all outages: there are other endpoints or other credentials.

@@ -92,6 +92,10 @@ impl Progress {
 }
 
 impl Waiting {
+    pub(super) fn is_for_the_end(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
     pub(super) fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
         for progress in self.all() {
             progress.settled(number, lines, settlement);
@@ -151,6 +155,7 @@ impl BufferActor {
             shutdown.answers.push(answer);
             return report;
         }
+        self.stop_self_measuring(context);
         self.shared.close();
         let progress = self.begin(context);
         let left = timeout.saturating_sub(self.now().saturating_duration_since(progress.began));
@@ -423,7 +428,7 @@ impl BufferActor {
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
             spooled: stats.places.spooled,
             elapsed: self.now().saturating_duration_since(progress.began),
-            stats,
+            stats: self.shared.stats_of_the_end(),
             lines,
         };
         let stats = &report.stats;

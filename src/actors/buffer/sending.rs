@@ -1,10 +1,10 @@
 //! Sends the batches that are due.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix::{AsyncContext as _, Context};
 
-use super::BufferActor;
+use super::{BufferActor, collecting::Interval};
 use crate::{
     actors::{
         messages::internal::{Returned, Write},
@@ -43,6 +43,7 @@ impl BufferActor {
         }
         let in_flight = self.dispatcher.in_flight();
         self.shared.intake.ledger.set_in_flight(in_flight);
+        self.show_waiting(now);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
         self.arm_rejection_summary(context);
@@ -50,6 +51,16 @@ impl BufferActor {
         self.show_spool();
         self.answer_those_who_wait(context);
         self.send_events(context);
+    }
+
+    /// Enters since when the oldest measurement has been waiting for [`Health`](crate::Health): in the
+    /// backlog, or else in a thread buffer.
+    pub(super) fn show_waiting(&self, now: Instant) {
+        let in_backlog = self.dispatcher.backlog().waits_since();
+        let waits_since = in_backlog.or(self.interval.as_ref().map(Interval::began));
+        let age = waits_since.map(|since| now.saturating_duration_since(since));
+        let at = |age| SystemTime::now().checked_sub(age);
+        self.shared.health.set_pending_since(age.and_then(at));
     }
 
     fn send(&mut self, writer: usize, dispatch: Dispatch, context: &mut Context<Self>) {
@@ -65,6 +76,8 @@ impl BufferActor {
             writer,
             contact: self.contacts.attempt(endpoint),
             is_unusual: false,
+            bytes: lines.byte_len(),
+            took: Duration::ZERO,
             told: None,
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };

@@ -15,6 +15,7 @@ use crate::{
     delivery::{
         breaker::Recovery,
         breakers::{Closed, Opened, State},
+        dispatcher::Outcome,
         verdict::Retry,
     },
     logging,
@@ -22,6 +23,20 @@ use crate::{
 };
 
 impl BufferActor {
+    /// Logs that measurements arrive, once: not where the end of an outage or of delivery says so.
+    pub(super) fn tell_arrival(&mut self, endpoint: usize, database: &Database, outcome: &Outcome) {
+        let is_said = self.outages.any() || self.waiting.is_for_the_end();
+        if std::mem::replace(&mut self.has_arrived, true) || is_said {
+            return;
+        }
+        let count: usize = outcome.settled.iter().map(|it| it.batch.lines.len()).sum();
+        logging::info!(
+            "measurements arrive: {} has stored the first {count}, of database {}",
+            self.endpoints[endpoint],
+            shown(database)
+        );
+    }
+
     /// Notifies that an endpoint or a database is back in service.
     pub(super) fn tell_recovery(
         &mut self,
@@ -40,6 +55,7 @@ impl BufferActor {
         if (closed.endpoint.is_some() || endpoint_works)
             && let Some(end) = self.outages.endpoint_works(endpoint, now)
         {
+            self.shared.health.endpoint_is_up(endpoint);
             let attempts = attempts(&closed.endpoint);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
@@ -58,6 +74,7 @@ impl BufferActor {
         if (closed.database.is_some() || database_works)
             && let Some(end) = self.outages.database_works(database, now)
         {
+            self.shared.health.database_is_up(database);
             let attempts = attempts(&closed.database);
             let url = self.endpoints[endpoint].to_string();
             if end.is_told {
@@ -106,14 +123,19 @@ impl BufferActor {
                 .is_some(),
             false => opened.counts,
         };
+        let health = &self.shared.health;
         let news = match (is_down, opened.is_endpoints) {
             (false, _) => News::None,
-            (_, true) => self
-                .outages
-                .endpoint_failed(endpoint, reason, is_misconfigured, now),
-            (_, false) => self
-                .outages
-                .database_failed(database, reason, is_misconfigured, now),
+            (_, true) => {
+                health.endpoint_is_down(endpoint, retry.failure());
+                self.outages
+                    .endpoint_failed(endpoint, reason, is_misconfigured, now)
+            }
+            (_, false) => {
+                health.database_is_down(database, retry.failure());
+                self.outages
+                    .database_failed(database, reason, is_misconfigured, now)
+            }
         };
         let there = &self.endpoints[endpoint];
         if news != News::None {

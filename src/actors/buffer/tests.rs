@@ -3,6 +3,7 @@
 mod ending;
 mod flooding;
 mod retrying;
+mod self_measuring;
 mod sending;
 mod spooling;
 mod updating;

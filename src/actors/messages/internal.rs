@@ -51,6 +51,10 @@ pub(crate) struct Returned {
     pub(crate) contact: Contact,
     /// Whether the status was another than 204, with which all known servers answer a write.
     pub(crate) is_unusual: bool,
+    /// Number of bytes of the lines that were sent.
+    pub(crate) bytes: usize,
+    /// Time from the beginning of the POST to its response or failure.
+    pub(crate) took: Duration,
     /// What the answer tells of the server, if there was one.
     pub(crate) told: Option<Told>,
     pub(crate) verdict: Verdict,

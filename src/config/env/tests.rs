@@ -7,7 +7,7 @@ use crate::config::{Consistency, Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 37] = [
+const VARIABLES: [&str; 39] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -36,6 +36,8 @@ const VARIABLES: [&str; 37] = [
     "INFLUXDB_MAX_RETRY_DELAY",
     "INFLUXDB_MAX_AGE",
     "INFLUXDB_CREATE_DATABASE",
+    "INFLUXDB_SELF_MEASUREMENT",
+    "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
     "INFLUXDB_CONSISTENCY",
     "INFLUXDB_NO_SYNC",
     "INFLUXDB_TAG_HOSTNAME",
@@ -174,6 +176,16 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         ),
         ("INFLUXDB_CREATE_DATABASE", "on", v1().create_database(true)),
         ("INFLUXDB_CREATE_DATABASE", "1", v1().create_database(true)),
+        (
+            "INFLUXDB_SELF_MEASUREMENT",
+            "own",
+            v1().self_measurement("own", Config::DEFAULT_SELF_MEASUREMENT_INTERVAL),
+        ),
+        (
+            "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
+            "15",
+            v1().self_measurement("", ms(15)),
+        ),
         (
             "INFLUXDB_CONSISTENCY",
             "quorum",
@@ -345,6 +357,16 @@ fn what_is_wrong_together_is_named_as_it_was_set() {
             config.max_clients(0)
         }),
         "max_clients is 0: from 1 to 1000 requests"
+    );
+    let interval = "INFLUXDB_SELF_MEASUREMENT_INTERVAL";
+    let range = "an interval from 1 ms to 1 day";
+    let refused = read(&[(interval, "0")]).unwrap_err().to_string();
+    assert_eq!(refused, format!("{interval} is 0ns: {range}"));
+    assert_eq!(
+        error(&[(interval, "3")], |config| {
+            config.self_measurement("own", Duration::ZERO)
+        }),
+        format!("self_measurement is 0ns: {range}")
     );
 }
 

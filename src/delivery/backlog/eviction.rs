@@ -82,6 +82,12 @@ impl Backlog {
         settled
     }
 
+    /// When the oldest batch got its first line.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        let (_, oldest) = self.unsettled.first_key_value()?;
+        Some(oldest.began)
+    }
+
     /// When the oldest batch got its last line.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.unsettled

@@ -1,0 +1,122 @@
+//! Records the pipeline's own figures at an interval: see
+//! [`Config::self_measurement`](crate::Config::self_measurement).
+
+use std::time::{Duration, Instant};
+
+use actix::{ActorFutureExt as _, AsyncContext as _, Context, SpawnHandle, WrapFuture as _};
+
+use super::BufferActor;
+use crate::{
+    Config, Measurement,
+    stats::{
+        own::{Figures, Posts},
+        report::Ticket,
+        thinning::{Room, Thinning},
+    },
+};
+
+/// What the pipeline counts of itself, and when it says so.
+#[derive(Debug)]
+pub(super) struct SelfMeasuring {
+    pub(super) posts: Posts,
+    began: Instant,
+    program: Option<String>,
+    thinning: Thinning,
+    /// Samples that are pending.
+    unsettled: usize,
+    timer: Option<(Duration, SpawnHandle)>,
+}
+
+impl SelfMeasuring {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            posts: Posts::default(),
+            began: now,
+            program: program(),
+            thinning: Thinning::default(),
+            unsettled: 0,
+            timer: None,
+        }
+    }
+}
+
+/// The name of the executable, without its folder and extension.
+fn program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    Some(path.file_stem()?.to_string_lossy().into_owned())
+}
+
+impl BufferActor {
+    /// Arms the timer of the next sample, or cancels it, as the settings say.
+    pub(super) fn arm_self_measuring(&mut self, context: &mut Context<Self>) {
+        let is_on = self.config.self_measurement.is_some();
+        let interval = is_on.then_some(self.config.self_measurement_interval);
+        let own = &mut self.own;
+        if own.timer.as_ref().map(|(interval, _)| *interval) == interval {
+            return;
+        }
+        self.stop_self_measuring(context);
+        self.own.timer = interval.map(|interval| {
+            let timer = context.run_interval(interval, Self::measure_itself);
+            (interval, timer)
+        });
+    }
+
+    /// Ends self-measurement: a shutdown has begun, and nothing is recorded any more.
+    pub(super) fn stop_self_measuring(&mut self, context: &mut Context<Self>) {
+        if let Some((_, timer)) = self.own.timer.take() {
+            context.cancel_future(timer);
+        }
+    }
+
+    fn measure_itself(&mut self, context: &mut Context<Self>) {
+        let Some(database) = self.config.self_measurement.clone() else {
+            return;
+        };
+        let (now, quota) = (self.now(), &self.shared.intake.quota);
+        let Config {
+            interval,
+            self_measurement_interval: every,
+            ..
+        } = &*self.config;
+        // Twice as many: those of the next interval come while the last are being sent.
+        let usual = 2 * interval.as_nanos().div_ceil(every.as_nanos().max(1));
+        let room = Room {
+            lines: 1 + self.endpoints.len(),
+            unsettled: self.own.unsettled,
+            usual: usual.try_into().unwrap_or(usize::MAX),
+            pending: (quota.lines(), self.config.max_buffer_size),
+            bytes: (quota.bytes(), self.config.max_buffer_bytes),
+        };
+        if !self.own.thinning.is_due(room) {
+            return;
+        }
+        let has_own_tag = self.config.base_tags.contains_key("program");
+        let figures = Figures {
+            database: &database,
+            program: self.own.program.as_deref().filter(|_| !has_own_tag),
+            ledger: &self.shared.intake.stats(),
+            servers: &self.shared.health.servers(),
+            spool: self.shared.spool.get(),
+            pending_bytes: quota.bytes(),
+            uptime: now.saturating_duration_since(self.own.began),
+        };
+        let client = figures.client(&mut self.own.posts);
+        let endpoints = self.shared.health.endpoints();
+        let endpoints: Vec<_> = endpoints.iter().map(|it| figures.endpoint(it)).collect();
+        self.record_own(client, context);
+        for endpoint in endpoints {
+            // Counted as dropped where that fails.
+            _ = self.shared.intake.take(endpoint, None);
+        }
+    }
+
+    fn record_own(&mut self, client: Measurement, context: &mut Context<Self>) {
+        let (ticket, delivery) = Ticket::new();
+        if self.shared.intake.take(client, Some(ticket)).is_ok() {
+            self.own.unsettled += 1;
+            let settled = delivery.into_actor(self);
+            context.spawn(settled.map(|_, buffer: &mut Self, _| buffer.own.unsettled -= 1));
+        }
+    }
+}
