@@ -6,9 +6,11 @@ mod tests;
 
 use std::ffi::OsString;
 
+use super::headers::Headers;
 use super::lookalikes::resembled;
 use super::origin::Origin;
 use super::parts::url_of_parts;
+use super::secret::REDACTED;
 use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
 use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
@@ -78,10 +80,13 @@ impl Config {
         config.password = env.secret("INFLUXDB_PASSWORD")?;
         config.token = env.secret("INFLUXDB_TOKEN")?;
         config.org = env.text("INFLUXDB_ORG")?;
-        config.api = match (&config.token, &config.org) {
-            (None, _) => Api::V1,
-            (Some(_), Some(_)) => Api::V2,
-            (Some(_), None) => Api::V3,
+        config.password_file = env.path("INFLUXDB_PASSWORD_FILE")?;
+        config.token_file = env.path("INFLUXDB_TOKEN_FILE")?;
+        let has_token = config.token.is_some() || config.token_file.is_some();
+        config.api = match (has_token, &config.org) {
+            (false, _) => Api::V1,
+            (true, Some(_)) => Api::V2,
+            (true, None) => Api::V3,
         };
         env.choose("INFLUXDB_API", &mut config.api)?;
         let url = env.text("INFLUXDB_URL")?;
@@ -99,6 +104,11 @@ impl Config {
                 url
             }
         });
+        config.tls_ca = env.path("INFLUXDB_TLS_CA")?;
+        config.tls_cert = env.path("INFLUXDB_TLS_CERT")?;
+        config.tls_key = env.path("INFLUXDB_TLS_KEY")?;
+        config.proxy = env.secret("INFLUXDB_PROXY")?;
+        env.set("INFLUXDB_HEADERS", HEADERS, &mut config.headers)?;
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
@@ -109,6 +119,8 @@ impl Config {
         env.choose("INFLUXDB_STRING_NEWLINES", &mut c.string_newlines)?;
         env.set("INFLUXDB_ENABLED", SWITCH, &mut c.enabled)?;
         env.set("INFLUXDB_INTERVAL", MILLISECONDS, &mut c.interval)?;
+        env.set("INFLUXDB_FLUSH_JITTER", MILLISECONDS, &mut c.flush_jitter)?;
+        env.set("INFLUXDB_GZIP", SWITCH, &mut c.gzip)?;
         env.set("INFLUXDB_TRIGGER_SIZE", COUNT, &mut c.trigger_size)?;
         env.set("INFLUXDB_MAX_BATCH_SIZE", COUNT, &mut c.max_batch_size)?;
         env.set("INFLUXDB_MAX_BATCH_BYTES", BYTES, &mut c.max_batch_bytes)?;
@@ -171,7 +183,6 @@ impl Config {
 fn refuse_what_is_not_supported(
     env: &Variables<impl Fn(&str) -> Option<OsString>>,
 ) -> Result<(), ConfigError> {
-    env.read("INFLUXDB_GZIP", NO_GZIP)?;
     env.read("INFLUXDB_SPOOL_MAX_BYTES", BYTES)?;
     match env.text("INFLUXDB_SPOOL_DIR")? {
         None => Ok(()),
@@ -183,8 +194,8 @@ fn refuse_what_is_not_supported(
     }
 }
 
-const NO_GZIP: Form<()> = Form {
-    read: |text| (SWITCH.read)(text).filter(|on| !on).map(drop),
-    show: SWITCH.show,
-    allowed: "false: gzip is not supported by this version",
+const HEADERS: Form<Headers> = Form {
+    read: Headers::parse,
+    show: |_| REDACTED.to_owned(),
+    allowed: "headers like X-Scope-OrgID=team-1, separated by commas, values percent-encoded",
 };

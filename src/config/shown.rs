@@ -142,6 +142,15 @@ fn shown_path(path: &str) -> String {
     shown
 }
 
+/// The path of a file, quoted: what begins like one, without parts that may be a credential.
+pub(super) fn file(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy();
+    match text.starts_with(['/', '.']) || cfg!(windows) && text.contains('\\') {
+        true => format!("{:?}", shown_path(&text)),
+        false => REDACTED.to_owned(),
+    }
+}
+
 /// A user, an organisation or the like, for `Debug`: as it is, unless it looks like a token that
 /// was meant for another setting.
 pub(super) fn name(text: &str) -> &str {

@@ -124,13 +124,19 @@ impl Http {
         body: Bytes,
         limit: Duration,
     ) -> Result<Response, Fault> {
-        let request = || match endpoint.authorization() {
-            Some(value) => request().insert_header((AUTHORIZATION, value.clone())),
-            None => request(),
+        let request = || {
+            let mut request = request();
+            for (name, value) in endpoint.headers() {
+                request = request.insert_header((name.clone(), value.clone()));
+            }
+            match endpoint.authorization() {
+                Some(value) => request.insert_header((AUTHORIZATION, value.clone())),
+                None => request,
+            }
         };
         let began = Instant::now();
         let first = request();
-        let host = self.host(&first);
+        let host = self.host(endpoint, &first);
         host.set_limit(limit);
         match exchange(first, body.clone(), &host, limit).await {
             Err(fault) if fault.is_stale => {
@@ -141,10 +147,11 @@ impl Http {
         }
     }
 
-    fn host(&self, request: &ClientRequest) -> Rc<Host> {
+    fn host(&self, endpoint: &Endpoint, request: &ClientRequest) -> Rc<Host> {
         let authority = request.get_uri().authority();
+        let authority = authority.map_or("", |authority| authority.as_str());
         self.hosts
-            .get(authority.map_or("", |authority| authority.as_str()))
+            .reached_by(authority, endpoint.host_name(), endpoint.route())
     }
 }
 
