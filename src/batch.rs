@@ -2,6 +2,8 @@
 //!
 //! A line is found by its end offset and never by `\n`: a string field may hold one.
 
+#[cfg(feature = "gzip")]
+pub(crate) mod compressed;
 pub(crate) mod pool;
 
 use std::{ops::Range, sync::Arc};
@@ -141,6 +143,8 @@ impl OpenBatch {
                 bytes: bytes.into(),
                 ends: ends.into(),
                 range: lines,
+                #[cfg(feature = "gzip")]
+                compressed: Default::default(),
             },
             tickets: self.tickets,
         }
@@ -171,6 +175,9 @@ pub(crate) struct Lines {
     bytes: Bytes,
     ends: Arc<Vec<u32>>,
     range: Range<usize>,
+    /// Of this run alone.
+    #[cfg(feature = "gzip")]
+    pub(crate) compressed: compressed::Compressed,
 }
 
 impl Lines {
@@ -234,6 +241,11 @@ impl Lines {
             bytes: self.bytes.clone(),
             ends: Arc::clone(&self.ends),
             range: start + range.start..start + range.end,
+            #[cfg(feature = "gzip")]
+            compressed: match range.len() == self.len() {
+                true => self.compressed.clone(),
+                false => Default::default(),
+            },
         }
     }
 
@@ -283,6 +295,8 @@ impl Batch {
             bytes: Bytes::copy_from_slice(&lines.body()),
             ends: Arc::new(ends.map(|end| end - start).collect()),
             range: 0..lines.len(),
+            #[cfg(feature = "gzip")]
+            compressed: lines.compressed.clone(),
         };
         Self { lines, tickets }
     }

@@ -7,10 +7,13 @@ mod exchange;
 mod fault;
 mod foreign;
 mod framing;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod happy_eyeballs;
 mod head;
 mod host;
 mod http;
+mod payload;
 mod ping;
 mod reader;
 mod route;
@@ -28,7 +31,7 @@ pub use self::ping::{PingError, ServerInfo};
 use self::route::{Kind, Route};
 #[cfg(fuzzing)]
 pub(crate) use self::stream::check::check_response;
-pub(crate) use self::{dialect::Dialect, http::Http};
+pub(crate) use self::{dialect::Dialect, http::Http, payload::Payload};
 use crate::{Config, ConfigError, Database, config::Files};
 
 /// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.
@@ -40,6 +43,9 @@ pub(crate) struct Endpoint {
     /// The base URL that the HTTP client is given.
     target: Arc<str>,
     route: Arc<Route>,
+    /// If bodies are to be compressed.
+    #[cfg(feature = "gzip")]
+    gzip: Option<gzip::Gzip>,
 }
 
 #[derive(Debug)]
@@ -88,6 +94,8 @@ impl Endpoint {
                 target: route::target(&base_url).into(),
                 base_url: base_url.into(),
                 route: Arc::new(Route { kind, proxy }),
+                #[cfg(feature = "gzip")]
+                gzip: config.gzip.then(gzip::Gzip::default),
             }
         };
         Ok(urls.into_iter().map(endpoint).collect())

@@ -17,8 +17,10 @@ mod barrier;
 mod collecting;
 mod creation;
 mod delivery;
+mod files;
 mod first_contact;
 mod outages;
+mod ping_back;
 mod rejections;
 mod reports;
 mod sending;
@@ -37,15 +39,16 @@ use actix::{
 };
 
 use self::{
-    alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
-    reports::Waiting,
+    alarms::Alarms, collecting::Interval, files::WatchedFiles, outages::Outages,
+    rejections::Rejections, reports::Waiting,
 };
 use super::{
     budget::Budget,
     messages::{
         Flush, Ping, Shutdown, Subscribe, Update,
         internal::{
-            Barrier, Created, End, InOrder, Isolate, Isolated, Pinged, Reconfigure, Returned, Wake,
+            Back, Barrier, Created, End, FilesRead, InOrder, Isolate, Isolated, Pinged,
+            Reconfigure, Returned, Wake,
         },
     },
     pool::Pool,
@@ -54,6 +57,7 @@ use super::{
 use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
+    config::Files,
     delivery::{contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http},
     influx::shared::Shared,
@@ -98,6 +102,9 @@ pub(crate) struct BufferActor {
     rejections: Rejections,
     /// The endpoints that were pinged after an unusual success.
     asked: BTreeSet<usize>,
+    /// Runs while an endpoint is in use that is not the first.
+    ping_back: Option<SpawnHandle>,
+    files: WatchedFiles,
     contacts: Contacts,
     budget: Budget,
     /// The actor behind `addr()`.
@@ -142,6 +149,8 @@ impl BufferActor {
             outages: Outages::default(),
             rejections: Rejections::default(),
             asked: BTreeSet::new(),
+            ping_back: None,
+            files: WatchedFiles::default(),
             contacts: Contacts::default(),
             budget: Budget::default(),
             ingest: None,
@@ -170,6 +179,16 @@ impl BufferActor {
         }
     }
 
+    /// Nothing is known of them, nor of the same with other credentials.
+    pub(super) fn use_endpoints(&mut self, endpoints: Vec<Endpoint>) {
+        self.endpoints = endpoints;
+        let urls = self.endpoints.iter().map(Endpoint::to_string);
+        self.shared.health.set_endpoints(urls);
+        let now = self.now();
+        self.dispatcher.set_endpoints(self.endpoints.len(), now);
+        self.asked.clear();
+    }
+
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let old = std::mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
@@ -178,17 +197,16 @@ impl BufferActor {
         self.dispatcher.set_limits(limits, config.max_age);
         self.writers.resize(config.max_clients);
         if has_another_server(&old, config) {
-            match Endpoint::all(config) {
-                Ok(endpoints) => {
-                    self.endpoints = endpoints;
-                    let urls = self.endpoints.iter().map(Endpoint::to_string);
-                    self.shared.health.set_endpoints(urls);
-                    let now = actix_rt::time::Instant::now().into_std();
-                    self.dispatcher.set_endpoints(self.endpoints.len(), now);
+            let files = Files::read(config);
+            let made = files.and_then(|files| Ok((Endpoint::with_files(config, &files)?, files)));
+            match made {
+                Ok((endpoints, files)) => {
+                    self.use_endpoints(endpoints);
+                    self.set_files(files);
+                    let config = &self.config;
                     if old.url != config.url {
                         self.outages.forget_all();
                     }
-                    self.asked.clear();
                     let destination = config.destination();
                     logging::info!("measurements now go to {destination}");
                 }
@@ -197,6 +215,7 @@ impl BufferActor {
                 ),
             }
         }
+        self.watch_files(context);
         if let Some(expiry) = self.expiry.take() {
             context.cancel_future(expiry);
         }
@@ -210,9 +229,13 @@ impl BufferActor {
 }
 
 /// Whether a server may take now what was refused before.
-fn has_another_server(old: &Config, new: &Config) -> bool {
+pub(crate) fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+        || (&old.password_file, &old.token_file) != (&new.password_file, &new.token_file)
+        || (&old.tls_ca, &old.tls_cert, &old.tls_key) != (&new.tls_ca, &new.tls_cert, &new.tls_key)
+        || old.danger_accept_invalid_certs != new.danger_accept_invalid_certs
+        || (&old.proxy, &old.headers, old.gzip) != (&new.proxy, &new.headers, new.gzip)
 }
 
 /// Answers those who wait for the end, and counts every measurement, also if the actor panicked or its
@@ -239,6 +262,7 @@ impl Actor for BufferActor {
         // Unbounded, so that no sender waits: the ingest actor sends one message at a time, recording
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
+        self.watch_files(context);
     }
 }
 
@@ -333,6 +357,24 @@ impl Handler<Reconfigure> for BufferActor {
     fn handle(&mut self, _: Reconfigure, context: &mut Self::Context) {
         self.budget.spend(context);
         self.reconfigure(context);
+    }
+}
+
+impl Handler<Back> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, back: Back, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.is_back(back, context);
+    }
+}
+
+impl Handler<FilesRead> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, read: FilesRead, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.files_read(read, context);
     }
 }
 

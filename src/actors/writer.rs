@@ -41,11 +41,11 @@ async fn post(http: Http, write: Write) {
     let Write {
         endpoint,
         database,
-        body,
+        payload,
         timeout,
         reply,
     } = write;
-    let outcome = http.write(&endpoint, &database, body, timeout).await;
+    let outcome = http.write(&endpoint, &database, payload, timeout).await;
     let name = database.to_string();
     logging::debug!(
         "POST of a batch for {} to {endpoint}: {outcome}",

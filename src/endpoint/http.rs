@@ -3,17 +3,21 @@ use std::{rc::Rc, time::Duration};
 use actix_rt::time::Instant;
 use awc::{
     Client, ClientRequest, Connector,
-    http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT},
+    http::header::{
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT,
+    },
 };
 use bytes::Bytes;
 
 use super::{
-    Endpoint, PingError, ServerInfo, connector,
+    Endpoint, Payload, PingError, ServerInfo, connector,
     exchange::{Response, exchange},
     fault::Fault,
     host::{Host, Hosts},
     ping,
 };
+#[cfg(feature = "gzip")]
+use crate::logging;
 use crate::{
     Database,
     delivery::verdict::{Answer, Outcome},
@@ -63,11 +67,48 @@ impl Http {
         &self,
         endpoint: &Endpoint,
         database: &Database,
+        payload: impl Into<Payload>,
+        limit: Duration,
+    ) -> Outcome {
+        let payload = payload.into();
+        #[cfg(feature = "gzip")]
+        if let Some(gzip) = &endpoint.gzip
+            && let Some(compressed) = gzip.compress(&payload).await
+        {
+            let coding = Some("gzip");
+            let outcome = self
+                .post(endpoint, database, compressed, coding, limit)
+                .await;
+            if !gzip.is_doubtful(&outcome) {
+                return outcome;
+            }
+            let plain = self
+                .post(endpoint, database, payload.body, None, limit)
+                .await;
+            if gzip.learn(&outcome, &plain) {
+                logging::warning!(
+                    "{endpoint} refuses bodies that are compressed with gzip ({outcome}): it gets plain ones"
+                );
+            }
+            return plain;
+        }
+        self.post(endpoint, database, payload.body, None, limit)
+            .await
+    }
+
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
         body: Bytes,
+        coding: Option<&'static str>,
         limit: Duration,
     ) -> Outcome {
         let request = || {
-            let request = self.client.post(endpoint.write_url(database));
+            let mut request = self.client.post(endpoint.write_url(database));
+            if let Some(coding) = coding {
+                request = request.insert_header((CONTENT_ENCODING, coding));
+            }
             request
                 .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
                 .insert_header(("accept", "application/json"))

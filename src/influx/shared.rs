@@ -10,6 +10,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     Config, ConfigError, Delivery, DropReason, FlushReport, RecordError, ShutdownReport, Stats,
+    actors::has_another_server,
+    endpoint::Endpoint,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -106,6 +108,10 @@ impl Shared {
                 "true",
                 "a pipeline that was started disabled can't be enabled, start another one",
             ));
+        }
+        // What is wrong with a file is known only when it is read.
+        if self.has_actors && has_another_server(&config, &changed) {
+            Endpoint::all(&changed)?;
         }
         // Both under the lock, so that an end between them is not undone.
         let mut current = self.config.lock();

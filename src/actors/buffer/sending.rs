@@ -14,6 +14,7 @@ use crate::{
         dispatcher::{Dispatch, NextUp},
         verdict::{Cause, Retry, Scope, Verdict},
     },
+    endpoint::Payload,
 };
 
 impl BufferActor {
@@ -40,6 +41,7 @@ impl BufferActor {
         self.shared.intake.ledger.set_in_flight(in_flight);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
+        self.arm_ping_back(context);
         self.arm_rejection_summary(context);
         self.answer_those_who_wait(context);
         self.send_events(context);
@@ -63,7 +65,11 @@ impl BufferActor {
         let write = Write {
             endpoint: self.endpoints[endpoint].clone(),
             database,
-            body: lines.body(),
+            payload: Payload {
+                body: lines.body(),
+                #[cfg(feature = "gzip")]
+                compressed: lines.compressed.clone(),
+            },
             timeout: self.config.request_timeout,
             reply: Reply::new(context.address().recipient(), lost),
         };
