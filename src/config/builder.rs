@@ -179,7 +179,7 @@ impl Config {
 
     /// Whether request bodies above 1 KiB are compressed. Feature `gzip`.
     ///
-    /// Compression takes about 5 % of the bytes on the network for request metrics, and costs more processor time than everything else
+    /// Of the measurements of requests, a fifth of the bytes is left to send; but compressing them costs more processor time than everything else
     /// that the library does (`docs/performance.md` has the figures): worth it where traffic is paid for or slow. A server that refuses
     /// compressed bodies gets plain ones.
     ///
