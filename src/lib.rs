@@ -66,6 +66,8 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
+//! | `rustls` | no | `https` URLs |
+//! | `gzip` | no | compressed bodies: [`Config::gzip`] |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
