@@ -165,3 +165,71 @@ impl Socket {
         }
     }
 }
+
+#[cfg(all(test, feature = "rustls"))]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
+    use super::{super::tls::Tls, *};
+    use crate::{Config, config::Files};
+
+    /// Both ends of a connection in TLS.
+    async fn pair() -> (Socket, tokio_rustls::server::TlsStream<TcpStream>) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Config::v1("https://localhost").danger_accept_invalid_certs(true);
+        let tls = Tls::new(&config, &Files::default()).unwrap();
+        let client = async {
+            let stream = TcpStream::connect(address).await.unwrap();
+            tls.connect("localhost", stream).await.unwrap()
+        };
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+            acceptor.accept(stream).await.unwrap()
+        };
+        let (client, server) = tokio::join!(client, server);
+        (Socket::Tls(Box::new(client)), server)
+    }
+
+    /// Until something has come that is not read yet.
+    fn wait_for_bytes(socket: &Socket) {
+        let tcp = SockRef::from(socket.tcp().unwrap());
+        let began = std::time::Instant::now();
+        while is_quiet(&tcp) {
+            assert!(began.elapsed() < Duration::from_secs(10), "nothing came");
+            std::thread::yield_now();
+        }
+    }
+
+    #[actix::test]
+    async fn tickets_of_a_session_are_no_answer_but_bytes_and_an_end_are() {
+        let (mut client, mut server) = pair().await;
+        // TLS 1.3 sends tickets after the handshake.
+        wait_for_bytes(&client);
+        assert!(client.is_quiet());
+        server.write_all(b"x").await.unwrap();
+        server.flush().await.unwrap();
+        wait_for_bytes(&client);
+        assert!(!client.is_quiet());
+
+        let (mut client, mut server) = pair().await;
+        server.shutdown().await.unwrap();
+        wait_for_bytes(&client);
+        assert!(!client.is_quiet());
+    }
+}
