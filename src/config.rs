@@ -3,6 +3,7 @@
 mod api;
 mod api_path;
 mod builder;
+mod consistency;
 mod credentials;
 mod distance;
 mod env;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::api::Api;
+pub use self::consistency::Consistency;
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::files::Files;
 use self::headers::Headers;
@@ -111,6 +113,10 @@ pub struct Config {
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
     pub(crate) create_database: bool,
+    /// v1.
+    pub(crate) consistency: Option<Consistency>,
+    /// v3.
+    pub(crate) no_sync: bool,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
@@ -168,6 +174,17 @@ impl Config {
     /// The base URLs, at least one, each without a slash at its end.
     pub(crate) fn urls(&self) -> Result<Vec<String>, ConfigError> {
         self.url.parse()
+    }
+
+    /// The unit that timestamps are written in.
+    ///
+    /// With API v1 no word for microseconds means the same everywhere: InfluxDB 2 takes `u` for nanoseconds, 1.6
+    /// takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds there.
+    pub(crate) fn unit(&self) -> Precision {
+        match (self.api, self.precision) {
+            (Api::V1, Precision::Microseconds) => Precision::Nanoseconds,
+            (_, precision) => precision,
+        }
     }
 
     /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
@@ -236,6 +253,8 @@ impl Default for Config {
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,
             create_database: false,
+            consistency: None,
+            no_sync: false,
             tag_hostname: true,
             environment: None,
             base_tags: BTreeMap::new(),

@@ -21,6 +21,8 @@ mod fields;
 mod line_buffer;
 pub(crate) mod text;
 
+use std::{borrow::Cow, cmp::Ordering};
+
 pub(crate) use self::{
     field_buffer::PooledFields,
     fields::FieldFormat,
@@ -29,7 +31,7 @@ pub(crate) use self::{
 use crate::{
     NameKind, Precision, RecordError, StringNewlines, Timestamp,
     encode::text::Part,
-    point::measurement::{Contents, Key},
+    point::measurement::{Contents, Entries, Key},
 };
 
 /// What every line of a pipeline shares.
@@ -37,15 +39,19 @@ use crate::{
 pub(crate) struct Encoder {
     /// Sorted by key.
     base_tags: Vec<BaseTag>,
+    /// `,key=value` of each, one after the other.
+    base_text: LineBuffer,
     precision: Precision,
+    /// What a timestamp in that precision is multiplied by, to be written in another one.
+    scale: i64,
     format: FieldFormat,
 }
 
 #[derive(Debug)]
 struct BaseTag {
     key: Key,
-    /// `,key=value`, escaped.
-    encoded: Vec<u8>,
+    /// Where it ends in the text of all.
+    end: usize,
 }
 
 impl Encoder {
@@ -55,24 +61,22 @@ impl Encoder {
         precision: Precision,
         unsigned: bool,
     ) -> Self {
-        let mut base_tags: Vec<_> = base_tags
-            .into_iter()
-            .filter_map(|(key, value)| {
-                let key = Key::new(key.to_owned().into());
-                let mut encoded = LineBuffer::default();
-                push_tag(&mut encoded, &key, value);
-                (encoded.line_len() > 0).then(|| BaseTag {
-                    key,
-                    encoded: encoded.into_bytes(),
-                })
-            })
-            .collect();
+        let key_of = |(key, value): (&'a str, &'a str)| (Key::new(key.to_owned().into()), value);
+        let mut pairs: Vec<_> = base_tags.into_iter().map(key_of).collect();
         // Keys that become one by replacement would stand twice.
-        base_tags.sort_by(|a, b| a.key.cmp(&b.key));
-        base_tags.dedup_by(|a, b| a.key == b.key);
+        pairs.sort_by(|(key, _), (other, _)| key.cmp(other));
+        pairs.dedup_by(|(key, _), (other, _)| key == other);
+        let mut base_text = LineBuffer::default();
+        let base_tags = pairs.into_iter().map(|(key, value)| {
+            push_tag(&mut base_text, &key, value);
+            let end = base_text.line_len();
+            BaseTag { key, end }
+        });
         Self {
-            base_tags,
+            base_tags: base_tags.collect(),
+            base_text,
             precision,
+            scale: 1,
             format: FieldFormat {
                 unsigned,
                 string: Part::String,
@@ -85,6 +89,15 @@ impl Encoder {
         self.format.string = match newlines {
             StringNewlines::Escape => Part::String,
             StringNewlines::Raw => Part::RawString,
+        };
+        self
+    }
+
+    /// Whether microseconds are written as nanoseconds.
+    pub(crate) fn microseconds_as_nanoseconds(mut self, is_so: bool) -> Self {
+        self.scale = match is_so && self.precision == Precision::Microseconds {
+            true => 1_000,
+            false => 1,
         };
         self
     }
@@ -116,7 +129,6 @@ impl Encoder {
         point: &Contents,
         line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
-        line.reserve(0);
         if point.database.name.is_empty() {
             return Err(invalid(NameKind::Database, &point.name, "", NOT_EMPTY));
         }
@@ -131,60 +143,99 @@ impl Encoder {
     pub(crate) fn push_end(&self, timestamp: Timestamp, line: &mut LineBuffer) -> bool {
         let is_stored = self.precision.stores(timestamp);
         if is_stored {
-            line.push_end(self.precision.from_nanos(timestamp.0));
+            // It is stored, so it is in the range of nanoseconds.
+            line.push_end(self.precision.from_nanos(timestamp.0) * self.scale);
         }
         is_stored
     }
 
     /// The measurement's tags and the base tags, merged, sorted by key, each key once.
+    #[inline]
     fn push_tags(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-        let tags = &*point.tags;
+        let tags = &point.tags;
         let (mut few, mut many) = ([(0, 0); MOST_FEW], Vec::new());
         let order = match few.get_mut(..tags.len()) {
-            Some(few) => few,
-            None => {
-                many.resize(tags.len(), (0, 0));
-                &mut *many
-            }
+            Some(few) => sorted_few(tags, few),
+            None => sorted_many(tags, &mut many),
         };
-        for (at, (place, (key, _))) in order.iter_mut().zip(tags).enumerate() {
-            *place = (key.rank(), at);
-        }
-        // Ranks differ mostly.
-        order.sort_unstable_by(|(rank, at), (other_rank, other)| {
-            let by_rank = rank.cmp(other_rank);
-            by_rank.then_with(|| tags[*at].0.cmp(&tags[*other].0))
-        });
-        let mut base_tags = &*self.base_tags;
-        for (_, at) in order {
-            let (key, value) = &tags[*at];
-            while let [base, rest @ ..] = base_tags
-                && base.key <= *key
+        let (mut base_tags, mut base_start) = (self.base_tags.iter(), 0);
+        let mut base = base_tags.next();
+        for (rank, index) in order {
+            let Some((key, value)) = tags.get(*index) else {
+                continue;
+            };
+            while let Some(known) = base
+                && known.key.rank() <= *rank
             {
-                base_tags = rest;
-                if base.key != *key {
-                    line.push_bytes(&base.encoded);
+                match known.key.cmp(key) {
+                    Ordering::Less => line.push_part(&self.base_text, base_start, known.end),
+                    Ordering::Equal => {}
+                    Ordering::Greater => break,
                 }
+                base_start = known.end;
+                base = base_tags.next();
             }
             if key.is_time() {
-                return Err(invalid(
-                    NameKind::TagKey,
-                    &point.name,
-                    key.as_str(),
-                    NOT_TIME,
-                ));
+                let key = key.as_str();
+                return Err(invalid(NameKind::TagKey, &point.name, key, NOT_TIME));
             }
             push_tag(line, key, value);
         }
-        for base in base_tags {
-            line.push_bytes(&base.encoded);
-        }
+        line.push_part(&self.base_text, base_start, self.base_text.line_len());
         Ok(())
     }
 }
 
 /// So many tags are sorted without an allocation.
-const MOST_FEW: usize = 12;
+const MOST_FEW: usize = 16;
+
+/// The ranks of tags and their indexes, sorted by key.
+#[inline]
+fn sorted_few<'a>(
+    tags: &Entries<Cow<'static, str>>,
+    order: &'a mut [(u64, usize)],
+) -> &'a [(u64, usize)] {
+    for (index, (key, _)) in tags.iter().enumerate() {
+        let rank = key.rank();
+        let mut at = index;
+        while let Some(before) = at.checked_sub(1)
+            && (order[before].0 > rank
+                || (order[before].0 == rank && is_less(tags, index, order[before].1)))
+        {
+            order[at] = order[before];
+            at = before;
+        }
+        order[at] = (rank, index);
+    }
+    order
+}
+
+#[cold]
+fn sorted_many<'a>(
+    tags: &Entries<Cow<'static, str>>,
+    order: &'a mut Vec<(u64, usize)>,
+) -> &'a [(u64, usize)] {
+    order.extend(
+        tags.iter()
+            .enumerate()
+            .map(|(index, (key, _))| (key.rank(), index)),
+    );
+    order.sort_unstable_by(|(rank, index), (other_rank, other)| {
+        let by_rank = rank.cmp(other_rank);
+        by_rank.then_with(|| match is_less(tags, *index, *other) {
+            true => Ordering::Less,
+            false => Ordering::Greater,
+        })
+    });
+    order
+}
+
+/// Is the key of one tag less than that of another? For keys that begin alike.
+#[cold]
+fn is_less(tags: &Entries<Cow<'static, str>>, index: usize, other: usize) -> bool {
+    let key = |index| tags.get(index).map(|(key, _)| key);
+    key(index) < key(other)
+}
 
 const NOT_EMPTY: &str = "it must not be empty";
 const NOT_TIME: &str = "`time` is the timestamp's own name";
@@ -228,11 +279,20 @@ fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError>
 }
 
 /// `,key=value`; nothing if either is empty.
-#[inline]
+#[inline(always)]
 fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
-    if key.is_empty() {
+    if key.is_empty() || value.is_empty() {
         return;
     }
+    let text = key.as_str().as_bytes();
+    if !key.is_plain() || !line.push_pair(text, key.first_bytes(), value.as_bytes()) {
+        push_odd_tag(line, key, value);
+    }
+}
+
+/// A tag that may have something to be escaped or replaced.
+#[cold]
+fn push_odd_tag(line: &mut LineBuffer, key: &Key, value: &str) {
     let start = line.line_len();
     fields::push_key(line, b',', key);
     let before = line.line_len();

@@ -15,6 +15,7 @@ mod host;
 mod http;
 mod payload;
 mod ping;
+mod product;
 mod reader;
 mod route;
 mod stream;
@@ -27,11 +28,15 @@ use std::{fmt, sync::Arc};
 
 use awc::http::header::{HeaderName, HeaderValue};
 
-pub use self::ping::{PingError, ServerInfo};
+pub(crate) use self::product::{Identity, Told};
 use self::route::{Kind, Route};
 #[cfg(fuzzing)]
 pub(crate) use self::stream::check::check_response;
 pub(crate) use self::{dialect::Dialect, http::Http, payload::Payload};
+pub use self::{
+    ping::{PingError, ServerInfo},
+    product::Product,
+};
 use crate::{Config, ConfigError, Database, config::Files};
 
 /// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.

@@ -99,8 +99,8 @@ pub use actors::{
     IngestActor as BufferActor,
     messages::{Deliver, Flush, GetStats, Ping, Shutdown, Subscribe, Update},
 };
-pub use config::{Api, Config, Overflow, Settings, StringNewlines};
-pub use endpoint::{PingError, ServerInfo};
+pub use config::{Api, Config, Consistency, Overflow, Settings, StringNewlines};
+pub use endpoint::{PingError, Product, ServerInfo};
 pub use error::{BufferUnit, ConfigError, NameKind, RecordError, StartError};
 pub use influx::{
     Influx, ShutdownGuard, record,

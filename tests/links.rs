@@ -10,7 +10,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The pages of the repository, or those of them that are in the package.
 fn pages() -> Vec<PathBuf> {
-    let folders = ["", "docs", "benches/versus"].map(|folder| Path::new(ROOT).join(folder));
+    let folders = ["", "docs", "benches/versus", "examples/scale_out"]
+        .map(|folder| Path::new(ROOT).join(folder));
     let files = folders
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok());
@@ -125,8 +126,17 @@ fn test_sources(name: &str) -> String {
 }
 
 #[test]
-fn every_test_that_the_readme_names_is_there() {
-    let prose = prose(&Path::new(ROOT).join("README.md"));
+fn every_test_that_the_readme_and_the_page_of_servers_name_is_there() {
+    for (page, at_least) in [("README.md", 10), ("docs/servers.md", 10)] {
+        let prose = prose(&Path::new(ROOT).join(page));
+        let (count, wrong) = named_tests(&prose);
+        assert!(wrong.is_empty(), "{page}: no such tests: {wrong:#?}");
+        assert!(count > at_least, "{page}: only {count} tests are named");
+    }
+}
+
+/// How many tests the last columns of tables name that are there, and those that are not.
+fn named_tests(prose: &str) -> (usize, Vec<&str>) {
     let mut wrong = Vec::new();
     let mut count = 0;
     for row in prose.lines().filter(|line| line.starts_with('|')) {
@@ -147,6 +157,5 @@ fn every_test_that_the_readme_names_is_there() {
             }
         }
     }
-    assert!(wrong.is_empty(), "no such tests: {wrong:#?}");
-    assert!(count > 10, "only {count} tests are named");
+    (count, wrong)
 }

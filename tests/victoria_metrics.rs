@@ -10,6 +10,7 @@ use support::{
     pipeline::settled_within,
     require_victoria_metrics,
     victoria::VictoriaMetrics,
+    wait::wait_until,
 };
 
 const LONG: Duration = Duration::from_secs(30);
@@ -61,6 +62,8 @@ async fn assert_all_arrived(influx: &Influx, victoria: &VictoriaMetrics, taken: 
     let stats = settled_within(LONG, influx).await;
     assert_eq!(stats.written, taken.values().sum::<u64>(), "{stats}");
     for (database, taken) in taken {
+        // On a busy machine a new series takes a while to be found.
+        _ = wait_until(LONG, || count(victoria, database) >= *taken);
         assert_eq!(count(victoria, database), *taken, "{database}");
     }
 }

@@ -81,6 +81,11 @@ impl Series {
         with_fields(tags.fold(begin(), |it, (key, value)| it.tag(key, value.to_owned())))
     }
 
+    /// How many series there are.
+    pub fn count(&self) -> usize {
+        self.tables.iter().map(Vec::len).product()
+    }
+
     /// Each value at least once.
     pub fn each_value(&self) -> impl Iterator<Item = Measurement> + '_ {
         let most = self.tables.iter().map(Vec::len).max().unwrap_or_default();

@@ -29,7 +29,7 @@ mod undelivered;
 mod updating;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,7 +59,7 @@ use crate::{
     batch::BatchLimits,
     config::Files,
     delivery::{contacts::Contacts, dispatcher::Dispatcher},
-    endpoint::{Endpoint, Http},
+    endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
     logging,
@@ -100,11 +100,13 @@ pub(crate) struct BufferActor {
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
-    /// The endpoints that were pinged after an unusual success.
+    /// The endpoints that were pinged because their answers don't tell what they are.
     asked: BTreeSet<usize>,
     /// Runs while an endpoint is in use that is not the first.
     ping_back: Option<SpawnHandle>,
     files: WatchedFiles,
+    /// What the endpoints are, as far as they have told.
+    known: BTreeMap<usize, Identity>,
     contacts: Contacts,
     budget: Budget,
     /// The actor behind `addr()`.
@@ -151,6 +153,7 @@ impl BufferActor {
             asked: BTreeSet::new(),
             ping_back: None,
             files: WatchedFiles::default(),
+            known: BTreeMap::new(),
             contacts: Contacts::default(),
             budget: Budget::default(),
             ingest: None,
@@ -187,6 +190,7 @@ impl BufferActor {
         let now = self.now();
         self.dispatcher.set_endpoints(self.endpoints.len(), now);
         self.asked.clear();
+        self.known.clear();
     }
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {
@@ -236,6 +240,7 @@ pub(crate) fn has_another_server(old: &Config, new: &Config) -> bool {
         || (&old.tls_ca, &old.tls_cert, &old.tls_key) != (&new.tls_ca, &new.tls_cert, &new.tls_key)
         || old.danger_accept_invalid_certs != new.danger_accept_invalid_certs
         || (&old.proxy, &old.headers, old.gzip) != (&new.proxy, &new.headers, new.gzip)
+        || (old.consistency, old.no_sync) != (new.consistency, new.no_sync)
 }
 
 /// Answers those who wait for the end, and counts every measurement, also if the actor panicked or its

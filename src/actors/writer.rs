@@ -9,7 +9,7 @@ use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
 
 use super::messages::internal::{Returned, Write};
 use crate::{
-    delivery::verdict::{Outcome, verdict},
+    delivery::verdict::verdict,
     endpoint::Http,
     logging,
     printable::{LIMIT, printable},
@@ -45,17 +45,18 @@ async fn post(http: Http, write: Write) {
         timeout,
         reply,
     } = write;
-    let outcome = http.write(&endpoint, &database, payload, timeout).await;
+    let (outcome, told) = http.post(&endpoint, &database, payload, timeout).await;
     let name = database.to_string();
     logging::debug!(
         "POST of a batch for {} to {endpoint}: {outcome}",
         printable(&name, LIMIT)
     );
-    let is_unusual = matches!(&outcome, Outcome::Answered(answer) if answer.status != 204);
+    let is_unusual = outcome.status().is_some_and(|status| status != 204);
     let verdict = verdict(outcome, SystemTime::now());
     reply.send(|lost| Returned {
         verdict,
         is_unusual,
+        told,
         ..lost
     });
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Api, BaseUrls, Config, Overflow, Secret, StringNewlines};
+use super::{Api, BaseUrls, Config, Consistency, Overflow, Secret, StringNewlines};
 use crate::point::precision::Precision;
 
 impl Config {
@@ -331,6 +331,9 @@ impl Config {
 
     /// Unit of the timestamps that are sent. Can't be changed while delivery runs.
     ///
+    /// With API v1, `us` is sent as nanoseconds that are rounded to microseconds: its servers have no word for
+    /// microseconds in common (InfluxDB 2 reads the `u` of InfluxDB 1 as nanoseconds).
+    ///
     /// `INFLUXDB_PRECISION`: `ns` (default), `us`, `ms` or `s`.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.origin.set_by_program("precision");
@@ -407,6 +410,26 @@ impl Config {
     pub fn create_database(mut self, create: bool) -> Self {
         self.origin.set_by_program("create_database");
         self.create_database = create;
+        self
+    }
+
+    /// Number of nodes of a cluster that have to take a write, or `None` for the server's own default. Only with
+    /// API v1, where clusters of InfluxDB Enterprise have it.
+    ///
+    /// `INFLUXDB_CONSISTENCY`: `any`, `one`, `quorum` or `all`; default none.
+    pub fn consistency(mut self, level: impl Into<Option<Consistency>>) -> Self {
+        self.origin.set_by_program("consistency");
+        self.consistency = level.into();
+        self
+    }
+
+    /// Whether InfluxDB 3 may answer before a write is in its write-ahead log: sooner (it writes its log once a
+    /// second), but a crash of the server then loses measurements that are counted as written. Only with API v3.
+    ///
+    /// `INFLUXDB_NO_SYNC`; default `false`.
+    pub fn no_sync(mut self, no_sync: bool) -> Self {
+        self.origin.set_by_program("no_sync");
+        self.no_sync = no_sync;
         self
     }
 

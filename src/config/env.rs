@@ -112,6 +112,7 @@ impl Config {
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
+        config.consistency = env.chosen("INFLUXDB_CONSISTENCY")?;
 
         let c = &mut config;
         env.choose("INFLUXDB_OVERFLOW", &mut c.overflow)?;
@@ -145,6 +146,7 @@ impl Config {
             &mut c.max_retry_delay,
         )?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
+        env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
         refuse_what_is_not_supported(&env)?;
 

@@ -3,7 +3,7 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 40] = [
+pub(super) const SETTINGS: [&str; 42] = [
     "URL",
     "SCHEME",
     "HOST",
@@ -40,6 +40,8 @@ pub(super) const SETTINGS: [&str; 40] = [
     "MAX_RETRY_DELAY",
     "MAX_AGE",
     "CREATE_DATABASE",
+    "CONSISTENCY",
+    "NO_SYNC",
     "TAG_HOSTNAME",
     "GZIP",
     "SPOOL_DIR",

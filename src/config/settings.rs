@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Api, Config, Overflow, StringNewlines};
+use super::{Api, Config, Consistency, Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// The settings of a [`Config`], each read by a method that is named as the one that sets it.
@@ -91,6 +91,10 @@ copied! {
     max_age: Option<Duration>,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
+    /// Number of nodes that have to take a write: [`Config::consistency`].
+    consistency: Option<Consistency>,
+    /// Whether InfluxDB 3 may answer before a write is in its log: [`Config::no_sync`].
+    no_sync: bool,
     /// Whether measurements get the tag `hostname`: [`Config::tag_hostname`].
     tag_hostname: bool,
 }
@@ -212,6 +216,8 @@ mod tests {
             .max_retry_delay(day * 3)
             .max_age(day * 4)
             .create_database(true)
+            .consistency(Consistency::All)
+            .no_sync(true)
             .tag_hostname(false)
             .environment("production")
             .base_tag("region", "eu-1");
@@ -246,6 +252,8 @@ mod tests {
         assert_eq!(settings.precision(), Precision::Seconds);
         assert_eq!(settings.string_newlines(), StringNewlines::Raw);
         assert!(settings.unsigned() && settings.create_database() && !settings.tag_hostname());
+        assert_eq!(settings.consistency(), Some(Consistency::All));
+        assert!(settings.no_sync());
         assert_eq!(settings.environment(), Some("production"));
         let tags = [("environment", "production"), ("region", "eu-1")];
         assert_eq!(

@@ -1,6 +1,6 @@
 //! What is allowed: each setting by itself, then all of them together.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -198,18 +198,30 @@ impl Config {
         }
         self.validate_credentials_together()?;
         self.validate_tls()?;
-        if self.create_database && self.api != Api::V1 {
-            return Err(ConfigError::new(
-                "create_database",
-                "true",
-                format!(
-                    "only with API v1, and {} is {}",
-                    self.origin.name("api"),
-                    self.api
-                ),
-            ));
+        self.only_with(
+            "create_database",
+            self.create_database.then_some(true),
+            Api::V1,
+        )?;
+        self.only_with("consistency", self.consistency, Api::V1)?;
+        self.only_with("no_sync", self.no_sync.then_some(true), Api::V3)
+    }
+
+    /// A setting that only one API has.
+    fn only_with(
+        &self,
+        setting: &'static str,
+        value: Option<impl Display>,
+        api: Api,
+    ) -> Result<(), ConfigError> {
+        match value {
+            Some(value) if self.api != api => {
+                let there = self.origin.name("api");
+                let allowed = format!("only with API {api}, and {there} is {}", self.api);
+                Err(ConfigError::new(setting, value.to_string(), allowed))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -250,6 +262,7 @@ fn base_tag_key(key: &str) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Consistency;
 
     fn v1() -> Config {
         Config::default()
@@ -377,6 +390,25 @@ mod tests {
             (
                 v1().max_buffer_size(4).warn_threshold(5),
                 "warn_threshold is 5: at most max_buffer_size, 4".into(),
+            ),
+        ] {
+            assert_eq!(error(config), expected);
+        }
+    }
+
+    #[test]
+    fn what_only_one_api_has_is_refused_with_the_others() {
+        assert_eq!(v1().consistency(Consistency::Any).validate(), Ok(()));
+        let v3 = || Config::v3("http://h", "t");
+        assert_eq!(v3().no_sync(true).validate(), Ok(()));
+        for (config, expected) in [
+            (
+                Config::v2("http://h", "o", "t").consistency(Consistency::Any),
+                "consistency is any: only with API v1, and api is v2",
+            ),
+            (
+                v1().no_sync(true),
+                "no_sync is true: only with API v3, and api is v1",
             ),
         ] {
             assert_eq!(error(config), expected);

@@ -129,13 +129,22 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
         variable: &'static str,
         setting: &mut T,
     ) -> Result<(), ConfigError> {
-        if let Some(text) = self.text(variable)? {
-            *setting = text.trim().parse().map_err(|error| ConfigError {
-                setting: variable.into(),
-                ..error
-            })?;
+        if let Some(chosen) = self.chosen(variable)? {
+            *setting = chosen;
         }
         Ok(())
+    }
+
+    pub(super) fn chosen<T: FromStr<Err = ConfigError>>(
+        &self,
+        variable: &'static str,
+    ) -> Result<Option<T>, ConfigError> {
+        let text = self.text(variable)?;
+        let read = text.map(|text| text.trim().parse());
+        read.transpose().map_err(|error| ConfigError {
+            setting: variable.into(),
+            ..error
+        })
     }
 
     fn unicode(&self, variable: &str) -> Result<Option<String>, OsString> {

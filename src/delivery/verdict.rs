@@ -69,6 +69,16 @@ pub(crate) struct Answer {
     pub(crate) is_whole: bool,
 }
 
+impl Outcome {
+    /// The status, if there was a response.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered(answer) => Some(answer.status),
+            _ => None,
+        }
+    }
+}
+
 /// What a failure says something of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -202,10 +212,9 @@ impl Retry {
     }
 }
 
-/// Is this text about the server or the request, and so about no line?
-pub(crate) fn is_about_the_server(text: &str) -> bool {
-    let subject = subject::subject(&own_words(text));
-    subject.is_some_and(|subject| subject != Subject::Lines)
+/// Is this reason, which the server gives for one line, about a trouble of its own all the same?
+pub(crate) fn is_own_trouble(reason: &str) -> bool {
+    subject::subject(&words::first_words(reason)) == Some(Subject::Server)
 }
 
 /// The longest that `Retry-After` is followed.

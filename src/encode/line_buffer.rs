@@ -1,5 +1,7 @@
+use std::ops::Range;
+
 use super::digits;
-use crate::encode::text::{Part, each_word, replaced, short_word};
+use crate::encode::text::{Part, each_word, padded, replaced, short_word};
 
 /// How much memory a line may leave behind that was written in vain.
 const KEPT: usize = 64 << 10;
@@ -12,24 +14,29 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 
 /// Lines, the last of which is being written.
 ///
-/// What is short is written into an array that is appended, and what is too much of that is cut off
-/// again: to the compiler it is one check of the capacity and a few stores, where a slice of any
-/// length is a call.
-#[derive(derive_more::Debug, Default)]
+/// The memory after the last byte is there to be written to, so that what is short is written as an
+/// array of a fixed size, of which only a part counts: to the compiler it is one comparison and a few
+/// stores, where a slice of any length is a call.
+#[derive(derive_more::Debug, Clone, Default)]
 pub(crate) struct LineBuffer {
+    /// Beyond `end` is what was written in vain, or before.
     #[debug(skip)]
     bytes: Vec<u8>,
     /// Of the last line.
     start: usize,
+    end: usize,
 }
+
+/// So much more memory is made ready at a time, at least and at most.
+const LEAST_STEP: usize = 128;
+const MOST_STEP: usize = 4 << 10;
 
 impl LineBuffer {
     /// What is used again.
-    pub(crate) fn with_memory(mut memory: Vec<u8>) -> Self {
-        memory.clear();
+    pub(crate) fn with_memory(memory: Vec<u8>) -> Self {
         Self {
             bytes: memory,
-            start: 0,
+            ..Self::default()
         }
     }
 
@@ -46,57 +53,80 @@ impl LineBuffer {
     /// The last line, as far as it is written.
     #[inline]
     pub(crate) fn line(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.bytes[self.start..self.end]
     }
 
     #[inline]
     pub(crate) fn line_len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.end - self.start
     }
 
     /// The last line is whole. What comes belongs to the next.
     #[inline]
     pub(crate) fn keep_line(&mut self) {
-        self.start = self.bytes.len();
+        self.start = self.end;
     }
 
     /// Takes back what is written of the last line.
     #[inline]
     pub(crate) fn take_back(&mut self) {
-        let written = self.line_len();
-        self.bytes.truncate(self.start);
-        if written > KEPT {
+        if self.line_len() > KEPT {
+            self.bytes.truncate(self.start + KEPT);
             self.bytes.shrink_to(self.start + KEPT);
         }
+        self.end = self.start;
     }
 
     /// All lines.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.bytes;
+        bytes.truncate(self.end);
+        bytes
+    }
+
+    /// The room after the last byte, at least `len` bytes of it.
+    #[inline(always)]
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.bytes.len() - self.end < len {
+            self.make_room(len);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, len: usize) {
+        let least = self.end + len;
+        let more = least + self.bytes.len().clamp(LEAST_STEP, MOST_STEP);
+        let capacity = self.bytes.capacity();
+        let is_enough = least <= capacity;
         self.bytes
-    }
-
-    /// Makes room for what most lines have after `len` bytes.
-    #[inline]
-    pub(super) fn reserve(&mut self, len: usize) {
-        self.bytes.reserve(len + ROOM);
-    }
-
-    /// Appends bytes that are to be taken as they are; many of them, and more will follow.
-    #[inline]
-    pub(crate) fn push_all(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, byte: u8) {
-        self.bytes.push(byte);
+            .resize(if is_enough { more.min(capacity) } else { more }, 0);
     }
 
     /// Appends bytes that are to be taken as they are.
     #[inline]
-    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.copy(bytes, |_| false);
+    pub(crate) fn push_all(&mut self, bytes: &[u8]) {
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+
+    /// Appends a part of another's line.
+    #[inline(always)]
+    pub(super) fn push_part(&mut self, of: &Self, start: usize, end: usize) {
+        const MOST: usize = 48;
+        let len = end - start;
+        match of.bytes.get(of.start + start..of.start + start + MOST) {
+            Some(part) if len <= MOST => {
+                self.append::<MOST>(len, |room| room.copy_from_slice(part));
+            }
+            _ => self.push_all(&of.line()[start..end]),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) {
+        self.append::<1>(1, |room| room[0] = byte);
     }
 
     /// Appends a key that goes out as it is, and an equals sign. `first` is the key's first bytes,
@@ -123,7 +153,7 @@ impl LineBuffer {
             });
         } else {
             self.push(separator);
-            self.push_bytes(key);
+            self.push_all(key);
             self.push(b'=');
         }
     }
@@ -196,7 +226,7 @@ impl LineBuffer {
 
     /// It has to be finite.
     #[inline]
-    pub(super) fn push_float(&mut self, value: f64) {
+    pub(crate) fn push_float(&mut self, value: f64) {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(value).as_bytes();
         let len = text.len();
@@ -220,92 +250,172 @@ impl LineBuffer {
     }
 
     /// Appends a name or key in which everything has been replaced already, or a string: with a
-    /// backslash before what `part` escapes, and a newline as one backslash and an `n`.
+    /// backslash before what `part` escapes, and a newline as one backslash and an `n`. Says whether
+    /// it is another text then.
     #[inline]
-    pub(super) fn push_text(&mut self, text: &[u8], part: Part) {
-        if self.copy(text, |word| part.suspects(word)) {
-            self.take_back_some(text.len());
+    pub(super) fn push_text(&mut self, text: &[u8], part: Part) -> bool {
+        let is_odd = self.copy(text, part) && part.changes(text);
+        if is_odd {
+            self.end -= text.len();
             self.push_escaped(text, part);
         }
+        is_odd
     }
 
-    /// Appends a name or a tag's value; nothing, if nothing of it can be carried.
+    /// Appends a name or a tag's value; nothing, if nothing of it can be carried. Says whether it is
+    /// another text then.
     #[inline]
-    pub(super) fn push_replaced(&mut self, text: &str, part: Part) {
-        if self.copy(text.as_bytes(), |word| part.suspects(word)) {
-            self.take_back_some(text.len());
+    pub(super) fn push_replaced(&mut self, text: &str, part: Part) -> bool {
+        self.copy(text.as_bytes(), part) && self.replace_last(text, part)
+    }
+
+    /// Looks again at a text that was appended, byte by byte.
+    #[cold]
+    fn replace_last(&mut self, text: &str, part: Part) -> bool {
+        let is_odd = part.changes(text.as_bytes());
+        if is_odd {
+            self.end -= text.len();
             self.push_escaped(replaced(text).as_bytes(), part);
         }
+        is_odd
     }
 
     #[cold]
     fn push_escaped(&mut self, text: &[u8], part: Part) {
         let mut rest = text;
         while let Some(at) = rest.iter().position(|byte| part.escapes(*byte)) {
-            self.bytes.extend_from_slice(&rest[..at]);
+            self.push_all(&rest[..at]);
             match rest[at] {
-                b'\n' => self.bytes.extend_from_slice(b"\\\\n"),
-                byte => self.bytes.extend_from_slice(&[b'\\', byte]),
+                b'\n' => self.push_all(b"\\\\n"),
+                byte => self.push_all(&[b'\\', byte]),
             }
             rest = &rest[at + 1..];
         }
-        self.bytes.extend_from_slice(rest);
+        self.push_all(rest);
     }
 
     /// Leaves only the first `len` bytes of the line.
     pub(super) fn truncate(&mut self, len: usize) {
-        self.bytes.truncate(self.start + len);
+        self.end = self.end.min(self.start + len);
     }
 
-    /// Removes this part of the line.
-    pub(super) fn remove(&mut self, part: std::ops::Range<usize>) {
-        self.bytes
-            .drain(self.start + part.start..self.start + part.end);
+    /// Puts `text` in place of this part of the line.
+    pub(super) fn replace(&mut self, part: Range<usize>, text: &[u8]) {
+        self.bytes.truncate(self.end);
+        let part = self.start + part.start..self.start + part.end;
+        self.bytes.splice(part, text.iter().copied());
+        self.end = self.bytes.len();
     }
 
     /// Replaces the line's first byte, if there is one.
     pub(super) fn set_first(&mut self, byte: u8) {
-        if let Some(first) = self.bytes.get_mut(self.start) {
+        if let Some(first) = self.bytes[self.start..self.end].first_mut() {
             *first = byte;
         }
     }
 
-    #[inline]
-    fn take_back_some(&mut self, len: usize) {
-        self.bytes.truncate(self.bytes.len() - len);
+    /// Appends `,key=value`, both as they are. Or says no, where the value may be one that is to be
+    /// escaped or replaced.
+    #[inline(always)]
+    pub(super) fn push_pair(&mut self, key: &[u8], first: [u8; 8], value: &[u8]) -> bool {
+        let (key_len, value_at) = (key.len(), key.len() + 2);
+        if key_len > 24 || value.len() > SHORT {
+            return self.push_long_pair(key, first, value);
+        }
+        let mut is_suspect = true;
+        if let Some(room) = self.room(PAIR).first_chunk_mut::<PAIR>() {
+            room[0] = b',';
+            room[1..9].copy_from_slice(&first);
+            if let Some(last) = key.last_chunk::<8>() {
+                if let Some(second) = key[8..].first_chunk::<8>() {
+                    room[9..17].copy_from_slice(second);
+                }
+                room[key_len - 7..key_len + 1].copy_from_slice(last);
+            }
+            room[key_len + 1] = b'=';
+            if let Some(room) = room[value_at..].first_chunk_mut() {
+                is_suspect = copy_short(value, room, Part::Key);
+            }
+        }
+        if !is_suspect {
+            self.end += value_at + value.len();
+        }
+        !is_suspect
     }
 
-    /// Appends `text`, and says whether one of its words is odd.
-    #[inline]
-    fn copy(&mut self, text: &[u8], is_odd: impl Fn(u64) -> bool) -> bool {
-        let mut found = false;
-        if text.len() <= 32 {
-            self.append::<32>(text.len(), |room| {
-                each_word(text, |at, word| {
-                    // There always is.
-                    if let Some(place) = room.get_mut(at..at + 8) {
-                        place.copy_from_slice(&word.to_le_bytes());
-                    }
-                    found |= is_odd(word);
-                });
-            });
-        } else {
-            self.bytes.extend_from_slice(text);
-            each_word(text, |_, word| found |= is_odd(word));
+    #[inline(never)]
+    fn push_long_pair(&mut self, key: &[u8], first: [u8; 8], value: &[u8]) -> bool {
+        let before = self.end;
+        self.push_key(b',', key, first);
+        let is_suspect = self.copy(value, Part::Key);
+        if is_suspect {
+            self.end = before;
         }
+        !is_suspect
+    }
+
+    /// Appends `text`, and says whether `part` suspects something in it.
+    #[inline(always)]
+    fn copy(&mut self, text: &[u8], part: Part) -> bool {
+        if text.len() > SHORT {
+            return self.copy_long(text, part);
+        }
+        let mut is_suspect = false;
+        self.append(text.len(), |room| is_suspect = copy_short(text, room, part));
+        is_suspect
+    }
+
+    #[inline(never)]
+    fn copy_long(&mut self, text: &[u8], part: Part) -> bool {
+        self.push_all(text);
+        let mut found = false;
+        each_word(text, |word| found |= part.suspects(word));
         found
     }
 
     /// Appends the first `len` of what `write` makes of `N` bytes.
     #[inline(always)]
     fn append<const N: usize>(&mut self, len: usize, write: impl FnOnce(&mut [u8; N])) {
-        let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(&[0; N]);
-        if let Some(room) = self.bytes.last_chunk_mut() {
+        if let Some(room) = self.room(N).first_chunk_mut() {
             write(room);
         }
-        self.bytes.truncate(end);
+        self.end += len;
     }
+}
+
+/// A text of at most so many bytes is copied as words.
+const SHORT: usize = 32;
+
+/// What a key of up to 24 bytes, a value that is [`SHORT`] and what is around them need.
+const PAIR: usize = 64;
+
+/// Writes a text that is [`SHORT`], and says whether `part` suspects something in it.
+#[inline(always)]
+fn copy_short(text: &[u8], room: &mut [u8; SHORT], part: Part) -> bool {
+    let len = text.len();
+    let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {
+        let word = padded(text);
+        room[..8].copy_from_slice(&word.to_le_bytes());
+        return part.suspects(word);
+    };
+    let suspects = |word: &[u8; 8]| part.suspects(u64::from_le_bytes(*word));
+    let mut found = suspects(first) | suspects(last);
+    room[..8].copy_from_slice(first);
+    if len > 16 {
+        let middle = text.get(8..16).and_then(<[u8]>::first_chunk);
+        let before_last = text[..len - 8].last_chunk();
+        if let (Some(middle), Some(before_last)) = (middle, before_last) {
+            found |= suspects(middle) | suspects(before_last);
+            room[8..16].copy_from_slice(middle);
+            if let Some(room) = room.get_mut(len - 16..len - 8) {
+                room.copy_from_slice(before_last);
+            }
+        }
+    }
+    if let Some(room) = room.get_mut(len - 8..len) {
+        room.copy_from_slice(last);
+    }
+    found
 }
 
 #[cfg(test)]
@@ -384,14 +494,14 @@ mod tests {
     #[test]
     fn a_line_that_is_taken_back_leaves_those_that_were_kept() {
         let mut buffer = LineBuffer::default();
-        buffer.push_bytes(b"one\n");
+        buffer.push_all(b"one\n");
         buffer.keep_line();
-        buffer.push_bytes(&[b'x'; 1 << 20]);
+        buffer.push_all(&[b'x'; 1 << 20]);
         assert_eq!((buffer.kept_len(), buffer.line_len()), (4, 1 << 20));
         buffer.take_back();
         assert!(buffer.capacity() <= 4 + KEPT);
         assert_eq!(buffer.line(), b"");
-        buffer.push_bytes(b"two\n");
+        buffer.push_all(b"two\n");
         assert_eq!(buffer.line(), b"two\n");
         assert_eq!(buffer.into_bytes(), b"one\ntwo\n");
     }
@@ -400,7 +510,7 @@ mod tests {
     fn memory_that_is_used_again_holds_nothing() {
         let mut buffer = LineBuffer::with_memory(b"before".to_vec());
         assert!(buffer.capacity() >= 6 && buffer.line().is_empty());
-        buffer.push_bytes(b"x");
+        buffer.push_all(b"x");
         assert_eq!(buffer.into_bytes(), b"x");
     }
 }

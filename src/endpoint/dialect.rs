@@ -9,7 +9,7 @@
 use awc::http::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{Api, Config, ConfigError, Database, Precision, config::Credentials};
+use crate::{Api, Config, ConfigError, Consistency, Database, Precision, config::Credentials};
 
 /// RFC 3986 §2.3: what needs no escape anywhere in a URL.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -24,6 +24,8 @@ pub(crate) struct Dialect {
     /// Escaped, for v2.
     org: String,
     precision: Precision,
+    consistency: Option<Consistency>,
+    no_sync: bool,
 }
 
 impl Dialect {
@@ -31,7 +33,9 @@ impl Dialect {
         Self {
             api: config.api,
             org: escaped(config.org.as_deref().unwrap_or_default()),
-            precision: config.precision,
+            precision: config.unit(),
+            consistency: config.consistency,
+            no_sync: config.no_sync,
         }
     }
 
@@ -45,7 +49,11 @@ impl Dialect {
                     Some(policy) => format!("&rp={}", escaped(policy)),
                     None => String::new(),
                 };
-                format!("/write?db={name}{policy}&precision={precision}")
+                let consistency = match self.consistency {
+                    Some(level) => format!("&consistency={level}"),
+                    None => String::new(),
+                };
+                format!("/write?db={name}{policy}&precision={precision}{consistency}")
             }
             Api::V2 => {
                 let (org, bucket) = (&self.org, escaped(&database.to_string()));
@@ -53,7 +61,11 @@ impl Dialect {
             }
             Api::V3 => {
                 let name = escaped(&database.to_string());
-                format!("/api/v3/write_lp?db={name}&precision={precision}")
+                let no_sync = if self.no_sync { "&no_sync=true" } else { "" };
+                // The good lines of a batch are stored, and all bad ones are named.
+                format!(
+                    "/api/v3/write_lp?db={name}&precision={precision}&accept_partial=true{no_sync}"
+                )
             }
         }
     }
@@ -74,7 +86,7 @@ impl Dialect {
             (Api::V3, Precision::Milliseconds) => "millisecond",
             (Api::V3, Precision::Seconds) => "second",
             (_, Precision::Nanoseconds) => "ns",
-            // v1 takes any word that it does not know for nanoseconds, `us` too.
+            // Only for lines that were kept from another API ([`Config::unit`]).
             (Api::V1, Precision::Microseconds) => "u",
             (Api::V2, Precision::Microseconds) => "us",
             (_, Precision::Milliseconds) => "ms",
@@ -146,8 +158,19 @@ mod tests {
         );
         assert_eq!(
             path(Config::v3("http://h", "t"), "db".into()),
-            "/api/v3/write_lp?db=db&precision=nanosecond"
+            "/api/v3/write_lp?db=db&precision=nanosecond&accept_partial=true"
         );
+    }
+
+    #[test]
+    fn consistency_and_no_sync_are_sent_if_they_are_set() {
+        let v1 = Config::v1("http://h").consistency(Consistency::Quorum);
+        assert_eq!(
+            path(v1, "db".into()),
+            "/write?db=db&precision=ns&consistency=quorum"
+        );
+        let v3 = path(Config::v3("http://h", "t").no_sync(true), "db".into());
+        assert!(v3.ends_with("&accept_partial=true&no_sync=true"), "{v3}");
     }
 
     #[test]
@@ -169,7 +192,7 @@ mod tests {
             ]
             .map(|precision| Dialect::new(&config.clone().precision(precision)).precision())
         };
-        assert_eq!(words(Config::v1("http://h")), ["ns", "u", "ms", "s"]);
+        assert_eq!(words(Config::v1("http://h")), ["ns", "ns", "ms", "s"]);
         let v2 = Config::v2("http://h", "o", "t");
         assert_eq!(words(v2), ["ns", "us", "ms", "s"]);
         assert_eq!(

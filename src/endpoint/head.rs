@@ -11,14 +11,19 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use super::framing::{Chunks, Framing};
 
 /// The fields that somebody reads. All others end here.
-const USED: [&str; 7] = [
+const USED: [&str; 12] = [
+    "cluster-uuid",
     "content-type",
+    "date",
     "location",
     "retry-after",
+    "server",
     "x-geminidb-version",
+    "x-greptime-err-code",
     "x-influxdb-build",
     "x-influxdb-error",
     "x-influxdb-version",
+    "x-server-hostname",
 ];
 
 /// As much of a field's value as is handed on, in bytes.

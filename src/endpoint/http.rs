@@ -15,6 +15,7 @@ use super::{
     fault::Fault,
     host::{Host, Hosts},
     ping,
+    product::{Signs, Told},
 };
 #[cfg(feature = "gzip")]
 use crate::logging;
@@ -62,48 +63,49 @@ impl Http {
 
     /// POSTs lines, within `limit`. A connection that was kept alive and is not good any more, as the
     /// server has closed it meanwhile, is no failure of the server: then they are sent once more, on a
-    /// new one, if nothing of an answer came.
-    pub(crate) async fn write(
+    /// new one, if nothing of an answer came. Returns also what the answer tells of the server.
+    pub(crate) async fn post(
         &self,
         endpoint: &Endpoint,
         database: &Database,
         payload: impl Into<Payload>,
         limit: Duration,
-    ) -> Outcome {
+    ) -> (Outcome, Option<Told>) {
         let payload = payload.into();
         #[cfg(feature = "gzip")]
         if let Some(gzip) = &endpoint.gzip
             && let Some(compressed) = gzip.compress(&payload).await
         {
             let coding = Some("gzip");
-            let outcome = self
-                .post(endpoint, database, compressed, coding, limit)
+            let answered = self
+                .post_body(endpoint, database, compressed, coding, limit)
                 .await;
-            if !gzip.is_doubtful(&outcome) {
-                return outcome;
+            if !gzip.is_doubtful(&answered.0) {
+                return answered;
             }
             let plain = self
-                .post(endpoint, database, payload.body, None, limit)
+                .post_body(endpoint, database, payload.body, None, limit)
                 .await;
-            if gzip.learn(&outcome, &plain) {
+            if gzip.learn(&answered.0, &plain.0) {
                 logging::warning!(
-                    "{endpoint} refuses bodies that are compressed with gzip ({outcome}): it gets plain ones"
+                    "{endpoint} refuses bodies that are compressed with gzip ({}): it gets plain ones",
+                    answered.0
                 );
             }
             return plain;
         }
-        self.post(endpoint, database, payload.body, None, limit)
+        self.post_body(endpoint, database, payload.body, None, limit)
             .await
     }
 
-    async fn post(
+    async fn post_body(
         &self,
         endpoint: &Endpoint,
         database: &Database,
         body: Bytes,
         coding: Option<&'static str>,
         limit: Duration,
-    ) -> Outcome {
+    ) -> (Outcome, Option<Told>) {
         let request = || {
             let mut request = self.client.post(endpoint.write_url(database));
             if let Some(coding) = coding {
@@ -114,17 +116,32 @@ impl Http {
                 .insert_header(("accept", "application/json"))
         };
         match self.exchange(endpoint, request, body, limit).await {
-            Err(fault) => fault.into(),
-            Ok(response) => Outcome::Answered(Box::new(Answer {
-                status: response.status,
-                retry_after: response.text(RETRY_AFTER.as_str()),
-                body: response.body(),
-                error: response.text("x-influxdb-error"),
-                location: response.text(LOCATION.as_str()),
-                content_type: response.text(CONTENT_TYPE.as_str()),
-                is_whole: response.is_whole,
-            })),
+            Err(fault) => (fault.into(), None),
+            Ok(response) => {
+                let told = Signs::new(&response, true).told();
+                let answer = Box::new(Answer {
+                    status: response.status,
+                    retry_after: response.text(RETRY_AFTER.as_str()),
+                    body: response.body(),
+                    error: response.text("x-influxdb-error"),
+                    location: response.text(LOCATION.as_str()),
+                    content_type: response.text(CONTENT_TYPE.as_str()),
+                    is_whole: response.is_whole,
+                });
+                (Outcome::Answered(answer), Some(told))
+            }
         }
+    }
+
+    #[cfg(test)]
+    async fn write(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
+        body: Bytes,
+        limit: Duration,
+    ) -> Outcome {
+        self.post(endpoint, database, body, limit).await.0
     }
 
     /// Creates a database, or says why that failed.

@@ -1,9 +1,12 @@
 //! Whether what answers a ping is a server that takes line protocol.
 
+use std::fmt;
+
 use super::{
     exchange::Response,
     fault::{Fault, FaultKind},
     http::shown,
+    product::{Identity, Product, Signs},
 };
 use crate::printable::{LIMIT, html_title, printable};
 
@@ -21,9 +24,45 @@ use crate::printable::{LIMIT, html_title, printable};
 pub struct ServerInfo {
     /// The server's base URL.
     pub url: String,
+    /// Which server it is, as far as its headers tell.
+    pub product: Product,
     /// The server's version, for example `1.6.7`: the header `X-Influxdb-Version`, or `version` in the
-    /// body. Servers that only speak the protocol may send none.
+    /// body. Servers that only speak the protocol may send none, or that of an InfluxDB which they are like: then
+    /// there is none here.
     pub version: Option<String>,
+    /// The edition, for example `OSS` or `Core`: the header `X-Influxdb-Build`; of Telegraf, which of its listeners.
+    pub build: Option<String>,
+}
+
+impl ServerInfo {
+    pub(crate) fn new(url: String, identity: &Identity) -> Self {
+        Self {
+            url,
+            product: identity.product,
+            version: identity.version.clone(),
+            build: identity.build.clone(),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        (self.product != Product::Unknown).then(|| Identity {
+            product: self.product,
+            version: self.version.clone(),
+            build: self.build.clone(),
+        })
+    }
+}
+
+/// `InfluxDB 1.6.7 (OSS) at http://localhost:8086`.
+impl fmt::Display for ServerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let identity = Identity {
+            product: self.product,
+            version: self.version.clone(),
+            build: self.build.clone(),
+        };
+        write!(f, "{identity} at {}", self.url)
+    }
 }
 
 /// Why a ping failed.
@@ -116,14 +155,9 @@ pub(super) fn judge(
             _ => PingError::Unreachable { url, reason },
         }),
         Ok(response) => {
-            let version = response.text("x-influxdb-version");
-            let others = ["x-influxdb-build", "x-geminidb-version"];
-            let is_named =
-                version.is_some() || others.iter().any(|name| response.text(name).is_some());
             let seen = Seen {
                 status: response.status,
-                is_named,
-                version,
+                identity: Signs::new(&response, false).identity(),
                 location: response.text("location"),
                 body: response.body(),
             };
@@ -136,9 +170,8 @@ pub(super) fn judge(
 #[derive(Debug, Default)]
 struct Seen {
     status: u16,
-    /// Is there a header that only InfluxDB, or a server that does as it does, sends?
-    is_named: bool,
-    version: Option<String>,
+    /// What the headers tell.
+    identity: Option<Identity>,
     location: Option<String>,
     body: String,
 }
@@ -164,15 +197,23 @@ impl Seen {
         // InfluxDB 1 (`verbose`), 3 and Telegraf say it so.
         let in_body = json.as_ref().and_then(|json| json.get("version")?.as_str());
         let is_good = status == 204
-            || self.is_named
+            || self.identity.is_some()
             || in_body.is_some()
             // An empty body: GreptimeDB, VictoriaMetrics (`verbose`). `OK`: VictoriaMetrics' and v3's
             // `/health`, which a proxy may give for a ping.
             || body.is_empty()
             || body.eq_ignore_ascii_case("ok");
         if is_good {
-            let version = self.version.or(in_body.map(shown));
-            return Ok(ServerInfo { url, version });
+            let mut identity = self.identity.unwrap_or_default();
+            if let (Product::InfluxDb | Product::Unknown, None) =
+                (identity.product, &identity.version)
+                && let Some(version) = in_body
+            {
+                // InfluxDB 3 says it, and 1.8 to who asks more; a proxy may leave out the headers.
+                identity.product = Product::InfluxDb;
+                identity.version = Some(shown(version));
+            }
+            return Ok(ServerInfo::new(url, &identity));
         }
         let answer = match (html_title(body), json) {
             (Some(_), _) => format!("a web page, \"{}\"", shown(body)),
@@ -214,7 +255,7 @@ mod tests {
         }
         let named = Seen {
             status: 200,
-            is_named: true,
+            identity: Some(Identity::default()),
             body: "anything".to_owned(),
             ..Seen::default()
         };

@@ -67,8 +67,9 @@ impl Influx {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "middleware", feature = "testing"))]
 impl Influx {
+    #[inline]
     pub(crate) fn record_line(
         &self,
         mut line: impl crate::ingest::line::Line,
@@ -151,9 +152,14 @@ impl Series {
 
     /// The tags as keys and values, in the order in which they were set. Without base tags, and as
     /// they were given: what the cardinality guard replaces is not seen here.
-    pub fn tags(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.definition().tags.iter();
         tags.map(|(key, value)| (key.as_str(), &**value))
+    }
+
+    #[cfg(feature = "middleware")]
+    pub(crate) fn prepared(&self) -> &PreparedSeries {
+        &self.0.prepared
     }
 
     fn definition(&self) -> &Contents {

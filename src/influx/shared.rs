@@ -9,7 +9,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Config, ConfigError, Delivery, DropReason, FlushReport, RecordError, ShutdownReport, Stats,
+    Api, Config, ConfigError, Delivery, DropReason, FlushReport, Precision, RecordError,
+    ShutdownReport, Stats,
     actors::has_another_server,
     endpoint::Endpoint,
     influx::process::Home,
@@ -99,6 +100,18 @@ impl Shared {
                 format!(
                     "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
+                ),
+            ));
+        }
+        let is_v1 = |config: &Config| config.api == Api::V1;
+        if changed.precision == Precision::Microseconds && is_v1(&changed) != is_v1(&config) {
+            return Err(ConfigError::new(
+                "api",
+                format!("\"{}\"", changed.api),
+                format!(
+                    "it can't be changed from {} while delivery runs with microseconds, which API v1 writes as \
+                     nanoseconds",
+                    config.api
                 ),
             ));
         }

@@ -18,7 +18,11 @@ use foldhash::{HashMap, HashSet, quality::RandomState};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 pub(crate) use self::known_values::KnownValues;
-use crate::{Database, encode::text::replaced, point::measurement::Contents};
+use crate::{
+    Database,
+    encode::text::replaced,
+    point::measurement::{Contents, Key},
+};
 
 /// What a value becomes that there is no budget for. It needs none itself.
 pub(crate) const OTHER: &str = "_other";
@@ -116,7 +120,8 @@ impl Cardinality {
     pub(crate) fn cap(&self, point: &mut Contents, budget: NonZeroUsize) -> Capped {
         let mut values = self.values.read();
         let mut exceeded = Vec::new();
-        let capped = self.replace(point, |tag, refused| {
+        let is_known = |_: &Key, _: &str| false;
+        let capped = self.replace(point, is_known, |tag, refused| {
             let decision = values.look_up(tag, budget).unwrap_or_else(|| {
                 RwLockReadGuard::unlocked(&mut values, || self.values.write().admit(tag, budget))
             });
@@ -135,15 +140,23 @@ impl Cardinality {
         }
     }
 
-    /// The same, if that changes nothing here: each value is known, or was refused before.
-    pub(crate) fn cap_again(&self, point: &mut Contents, budget: NonZeroUsize) -> Option<Capped> {
+    /// The same, if that changes nothing here: each value is known to the thread, or here, or was
+    /// refused before.
+    pub(crate) fn cap_again(
+        &self,
+        point: &mut Contents,
+        budget: NonZeroUsize,
+        is_known: impl Fn(&Key, &str) -> bool,
+    ) -> Option<Capped> {
         let values = self.values.read();
         // Nothing may be replaced unless all is.
         let is_decided = |point: &mut Contents| {
-            self.each_tag(point, |tag, _, _| values.look_up(tag, budget).map(drop))
+            self.each_tag(point, &is_known, |tag, _, _| {
+                values.look_up(tag, budget).map(drop)
+            })
         };
         is_decided(point)?;
-        let values = self.replace(point, |tag, _| values.look_up(tag, budget))?;
+        let values = self.replace(point, is_known, |tag, _| values.look_up(tag, budget))?;
         let is_news = false;
         Some(Capped { values, is_news })
     }
@@ -153,10 +166,11 @@ impl Cardinality {
     fn replace(
         &self,
         point: &mut Contents,
+        is_known: impl Fn(&Key, &str) -> bool,
         mut decide: impl FnMut(Tag, TagName<'_>) -> Option<Decision>,
     ) -> Option<u64> {
         let mut replaced = 0;
-        self.each_tag(point, |tag, tag_name, value| {
+        self.each_tag(point, is_known, |tag, tag_name, value| {
             if !matches!(decide(tag, tag_name)?, Decision::Admitted) {
                 *value = Cow::Borrowed(OTHER);
                 replaced += 1;
@@ -166,10 +180,11 @@ impl Cardinality {
         Some(replaced)
     }
 
-    /// Calls `each` with the tags that have a budget, until it says None.
+    /// Calls `each` with the tags that have a budget and whose values are not known, until it says None.
     fn each_tag(
         &self,
         point: &mut Contents,
+        is_known: impl Fn(&Key, &str) -> bool,
         mut each: impl FnMut(Tag, TagName<'_>, &mut Cow<'static, str>) -> Option<()>,
     ) -> Option<()> {
         let Contents {
@@ -181,6 +196,9 @@ impl Cardinality {
         let name = &*replaced(name);
         let of = self.hash.hash_one((&*database, name));
         for (key, value) in tags.values_mut() {
+            if is_known(key, value) {
+                continue;
+            }
             let text = replaced(value);
             if key.is_empty() || text.is_empty() || text == OTHER {
                 continue;

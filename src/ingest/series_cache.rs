@@ -51,6 +51,11 @@ const VALUE: u8 = 0xfe;
 const NAME: u8 = 0xff;
 
 impl SeriesCache {
+    /// The hash of the texts of the series that was asked for last.
+    pub(crate) fn key_hash(&self) -> u64 {
+        self.key_hash
+    }
+
     /// The series part of a measurement, if it came before.
     #[inline]
     pub(crate) fn get(&mut self, point: &Contents) -> Option<&[u8]> {

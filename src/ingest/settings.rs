@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use crate::{Config, batch::BatchLimits, encode::Encoder, ingest::QuotaLimits};
+use crate::{Config, Precision, batch::BatchLimits, encode::Encoder, ingest::QuotaLimits};
 
 /// What recording threads need to know of the configuration.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl Settings {
         Self {
             version: 0,
             encoder: Encoder::new(pairs, config.precision, config.unsigned)
-                .string_newlines(config.string_newlines),
+                .string_newlines(config.string_newlines)
+                .microseconds_as_nanoseconds(config.unit() == Precision::Nanoseconds),
             batch: BatchLimits::new(config),
             quota: QuotaLimits::new(config),
             tag_values: NonZeroUsize::new(config.max_tag_values),

@@ -18,16 +18,17 @@ use crate::{
         settings::{Admission, Settings},
         wakeup::Guarded,
     },
+    point::measurement::Contents,
     stats::ledger::Tally,
     stats::report::Ticket,
 };
 
 /// Where one calling thread leaves encoded lines, by database.
 #[derive(Debug)]
-pub(crate) struct ThreadBuffer(Guarded<Contents>);
+pub(crate) struct ThreadBuffer(Guarded<Inner>);
 
 #[derive(Debug)]
-struct Contents {
+struct Inner {
     settings: Arc<Settings>,
     tally: Tally,
     partitions: Partitions,
@@ -37,7 +38,7 @@ struct Contents {
 
 impl ThreadBuffer {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self(Guarded::new(Contents {
+        Self(Guarded::new(Inner {
             settings,
             tally: Tally::default(),
             partitions: Partitions::default(),
@@ -118,7 +119,7 @@ impl ThreadBuffer {
     }
 }
 
-impl Contents {
+impl Inner {
     #[inline]
     fn put(
         &mut self,
@@ -203,22 +204,8 @@ fn push_line(
                 Capped::default()
             }
             None => {
-                let mut capped = Capped::default();
-                if let Some(budget) = settings.tag_values
-                    && !known.contain_all_of(point)
-                {
-                    capped = match cardinality.cap_again(point, budget) {
-                        Some(capped) => capped,
-                        None => {
-                            // What is invalid uses no budget.
-                            encoder.encode(point, to)?;
-                            to.take_back();
-                            cardinality.cap(point, budget)
-                        }
-                    };
-                    known.learn(point);
-                }
-                encoder.push_series(point, to)?;
+                let series = cache.key_hash();
+                let capped = push_guarded(point, series, to, settings, known, cardinality)?;
                 if capped.values == 0 {
                     cache.learn(to.line());
                 }
@@ -238,4 +225,39 @@ fn push_line(
         true => Ok(capped),
         false => Err(encode::invalid_timestamp(timestamp, line.series().name())),
     }
+}
+
+/// Writes the series part of a measurement, with the values of tags that there is a budget for.
+/// `series` is the hash of what it says.
+#[inline(never)]
+fn push_guarded(
+    point: &mut Contents,
+    series: u64,
+    line: &mut LineBuffer,
+    settings: &Settings,
+    known: &mut KnownValues,
+    cardinality: &Cardinality,
+) -> Result<Capped, RecordError> {
+    let mut capped = Capped::default();
+    if let Some(budget) = settings.tag_values
+        && !known.contain_series(series)
+    {
+        if !known.contain_all_of(point) {
+            capped = match cardinality.cap_again(point, budget, known.known(point)) {
+                Some(capped) => capped,
+                None => {
+                    // What is invalid uses no budget.
+                    settings.encoder.encode(point, line)?;
+                    line.take_back();
+                    cardinality.cap(point, budget)
+                }
+            };
+            known.learn(point);
+        }
+        if capped.values == 0 {
+            known.learn_series(series);
+        }
+    }
+    settings.encoder.push_series(point, line)?;
+    Ok(capped)
 }

@@ -39,8 +39,8 @@ pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
 #[derive(Debug, Default)]
 struct Additions {
-    tags: Entries<Str, 4>,
-    fields: Entries<FieldValue, 4>,
+    tags: Entries<Str>,
+    fields: Entries<FieldValue>,
     skip: bool,
     seen: Option<Sighting>,
 }
@@ -142,10 +142,10 @@ impl RequestMeasurement {
 
     pub(super) fn add_to(&self, measurement: &mut Measurement) {
         let additions = self.0.borrow();
-        for (key, value) in &*additions.tags {
+        for (key, value) in additions.tags.iter() {
             measurement.0.tags.put(key.clone(), value.clone());
         }
-        for (key, value) in &*additions.fields {
+        for (key, value) in additions.fields.iter() {
             measurement.0.fields.put(key.clone(), value.clone());
         }
     }

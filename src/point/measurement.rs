@@ -46,9 +46,8 @@ pub(crate) struct Contents {
     pub(crate) database: Database,
     pub(crate) name: Str,
     pub(crate) timestamp: Timestamp,
-    // So many need no other allocation.
-    pub(crate) tags: Entries<Str, 6>,
-    pub(crate) fields: Entries<FieldValue, 3>,
+    pub(crate) tags: Entries<Str>,
+    pub(crate) fields: Entries<FieldValue>,
 }
 
 impl Contents {
@@ -231,19 +230,18 @@ impl fmt::Debug for Measurement {
             .field("database", database)
             .field("name", name)
             .field("timestamp", timestamp)
-            .field("tags", &Texts(tags))
-            .field("fields", &Texts(fields))
+            .field("tags", &Texts(tags.texts()))
+            .field("fields", &Texts(fields.texts()))
             .finish()
     }
 }
 
-/// Entries whose keys are shown as text.
-struct Texts<'a, V>(&'a [(Key, V)]);
+/// Values by key.
+struct Texts<I>(I);
 
-impl<V: fmt::Debug> fmt::Debug for Texts<'_, V> {
+impl<'a, V: fmt::Debug, I: Iterator<Item = (&'a str, V)> + Clone> fmt::Debug for Texts<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.0.iter().map(|(key, value)| (key.as_str(), value));
-        f.debug_map().entries(entries).finish()
+        f.debug_map().entries(self.0.clone()).finish()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{cmp::Reverse, time::SystemTime};
 use foldhash::HashMap;
 use parking_lot::Mutex;
 
-use crate::{Database, Failure, stats::ledger::Settlement};
+use crate::{Database, Failure, ServerInfo, stats::ledger::Settlement};
 
 /// Health of an endpoint: one of the base URLs that measurements are sent to.
 ///
@@ -24,6 +24,8 @@ pub struct EndpointStats {
     pub url: String,
     /// Whether the endpoint is in service.
     pub state: BreakerState,
+    /// Which server it is, as far as its answers tell; none before the first of them.
+    pub server: Option<ServerInfo>,
     /// Time of the last POST that was written there.
     pub last_success: Option<SystemTime>,
     /// The last POST there that failed, if any.
@@ -155,10 +157,18 @@ impl Health {
         let endpoint = |url| EndpointStats {
             url,
             state: BreakerState::Closed,
+            server: None,
             last_success: None,
             last_failure: None,
         };
         self.0.lock().endpoints = urls.map(endpoint).collect();
+    }
+
+    /// Notes which server an endpoint is.
+    pub(crate) fn is_server(&self, endpoint: usize, server: ServerInfo) {
+        if let Some(endpoint) = self.0.lock().endpoints.get_mut(endpoint) {
+            endpoint.server = Some(server);
+        }
     }
 
     pub(crate) fn admitted(&self, database: &Database, lines: usize) {

@@ -18,6 +18,23 @@ enum Shown {
 }
 
 impl Credentials {
+    /// Is nothing asked for?
+    pub(super) fn are_none(&self) -> bool {
+        self.user.is_none() && self.token.is_none()
+    }
+
+    pub(super) fn is_token(&self, token: &str) -> bool {
+        self.token.as_deref() == Some(token)
+    }
+
+    /// The password of basic authentication, for servers that take a token there.
+    pub(super) fn basic_password(&self, request: &Request) -> Option<String> {
+        match shown(request)? {
+            Shown::User(_, password) => Some(password),
+            Shown::Token(_) => None,
+        }
+    }
+
     /// The error is the text of the 401.
     pub(super) fn check(&self, request: &Request) -> Result<(), &'static str> {
         if self.user.is_none() && self.token.is_none() {
@@ -25,7 +42,12 @@ impl Credentials {
         }
         let allowed = match shown(request).ok_or("unable to parse authentication credentials")? {
             Shown::User(name, password) => self.user == Some((name, password)),
-            Shown::Token(token) => self.token == Some(token),
+            // InfluxDB 1.8 takes `Token user:password`.
+            Shown::Token(token) => {
+                let user = token.split_once(':');
+                let user = user.map(|(name, word)| (name.to_owned(), word.to_owned()));
+                (user.is_some() && self.user == user) || self.token == Some(token)
+            }
         };
         if allowed {
             Ok(())

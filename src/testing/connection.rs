@@ -12,6 +12,7 @@ use super::{
     answer::{Answer, Stall, What},
     connections::Phase,
     http::{Fault, Head, Reader},
+    imitate,
     reply::Reply,
     request::Request,
     service::{self, Write},
@@ -118,7 +119,10 @@ impl<'a> Session<'a> {
         if !head.request.is_write() {
             let request = self.read_all(reader, &head)?;
             let ticket = self.shared.change(|state| state.record(request.clone()));
-            let reply = self.shared.change(|state| service::answer(&request, state));
+            let reply = self.shared.change(|state| match state.server {
+                None => service::answer(&request, state),
+                Some(server) => imitate::answer(server, &request, state),
+            });
             return self.send(&head, ticket, &Answer::accept(), reply);
         }
         let script = self.shared.change(|state| state.take_answer());
@@ -203,10 +207,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), End> {
         let reply = match answer.what {
             What::HangUp | What::CutRequest(_) => return Err(End::cut(answer)),
-            What::Accept => {
-                let write = Write::read(request);
-                answer.reply(self.shared.change(|state| write.accept(request, state)))
-            }
+            What::Accept => answer.reply(self.accept(request)),
             What::Status(code) => {
                 if answer.stored {
                     let write = Write::read(request);
@@ -216,6 +217,20 @@ impl<'a> Session<'a> {
             }
         };
         self.send(head, ticket, answer, reply)
+    }
+
+    fn accept(self, request: &Request) -> Reply {
+        let server = self.shared.lock().server;
+        if let Some(server) = server {
+            return self
+                .shared
+                .change(|state| imitate::answer(server, request, state));
+        }
+        if service::is_elsewhere(request) {
+            return service::not_found();
+        }
+        let write = Write::read(request);
+        self.shared.change(|state| write.accept(request, state))
     }
 
     /// Sends the reply with all that the script does to it.

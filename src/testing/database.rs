@@ -76,6 +76,30 @@ impl Database {
         dropped
     }
 
+    pub(super) fn put(&mut self, points: Vec<Point>, write: u64) {
+        for point in points {
+            self.store(point, write);
+        }
+    }
+
+    pub(super) fn append(&mut self, points: Vec<Point>) {
+        for point in points {
+            // The first type of a field is the one that it has.
+            let _ = self.create_fields(&point);
+            let point = Arc::new(point);
+            self.stored.push(Arc::clone(&point));
+            self.received.push(point);
+        }
+    }
+
+    pub(super) fn conflict(&self, point: &Point) -> Option<(String, &'static str, &'static str)> {
+        let types = self.types.get(&point.measurement)?;
+        point.fields.iter().find_map(|(field, value)| {
+            let exists = *types.get(field)?;
+            (exists != value.type_name()).then(|| (field.clone(), value.type_name(), exists))
+        })
+    }
+
     /// The checks that look at what was there before this write.
     fn check(&self, mut point: Point) -> Result<Point, Fault> {
         let name = &point.measurement;

@@ -9,6 +9,7 @@ use super::{
     listener::Port,
     point::Point,
     request::Request,
+    server::Server,
     state::{Otherwise, Shared},
     view::View,
 };
@@ -42,6 +43,43 @@ impl FakeInflux {
             port: Mutex::new(port),
             address,
         }
+    }
+
+    /// Starts a server that answers every request as `server` does: one that has other paths, errors or limits
+    /// than the default, which is an InfluxDB 1.6.7 that takes the writes of v2 and v3 as well. Scripts
+    /// ([`answer_next`](Self::answer_next) and the others) go before.
+    ///
+    /// Points are found in the database or bucket that the request named, also where the server would store
+    /// them otherwise (VictoriaMetrics: a series per field); with QuestDB, which has no databases, in `""`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_influxdb::{Config, Influx, testing::{self, FakeInflux, Server}};
+    ///
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// let fake = FakeInflux::imitating(Server::InfluxDb3);
+    /// fake.require_token("secret");
+    /// let influx = Influx::start(Config::v3(fake.url(), "secret")).unwrap();
+    /// testing::record_line(&influx, "example", "good ok=true 1").unwrap();
+    /// testing::record_line(&influx, "example", "bad 1").unwrap();
+    /// let report = influx.shutdown(Duration::from_secs(5)).await;
+    /// assert_eq!((report.written, report.rejected), (1, 1));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use = "the server ends when it is dropped"]
+    pub fn imitating(server: Server) -> Self {
+        let influx = Self::start();
+        influx.shared.change(|state| {
+            state.server = Some(server);
+            state.max_body_size = server.max_body_size();
+        });
+        influx
     }
 
     /// Returns the base URL, `http://127.0.0.1:PORT`.
@@ -221,6 +259,28 @@ impl FakeInflux {
     /// Creates a database.
     pub fn create_database(&self, database: &str) {
         self.shared.change(|state| state.store.create(database));
+    }
+
+    /// Answers writes as the server does whose storage takes none: because its disk is full or read-only, or its log is behind; or,
+    /// with `false`, takes them again. vmagent 1.79 goes on: it has a queue.
+    ///
+    /// ```
+    /// use actix_influxdb::testing::{FakeInflux, Server};
+    ///
+    /// let fake = FakeInflux::imitating(Server::GreptimeDb);
+    /// fake.set_read_only(true); // 401, as if the password were wrong
+    /// ```
+    pub fn set_read_only(&self, is_read_only: bool) {
+        self.shared
+            .change(|state| state.is_read_only = is_read_only);
+    }
+
+    /// Answers every write to this retention policy with the error of 1.6.7 for one that doesn't exist, if the server
+    /// [imitates](Self::imitating) InfluxDB 1.x.
+    pub fn without_retention_policy(&self, policy: &str) {
+        let policy = policy.to_owned();
+        self.shared
+            .change(|state| _ = state.missing_policies.insert(policy));
     }
 
     /// Answers 401 to writes and queries without this user and password (basic authentication, or

@@ -92,8 +92,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn head(&mut self, connection: u64) -> Result<Head, Fault> {
+        let peer = self.stream.peer_addr();
+        let peer_port = peer.map_or(0, |address| address.port());
         loop {
-            if let Some((head, length)) = parse_head(self.unread(), connection)? {
+            if let Some((mut head, length)) = parse_head(self.unread(), connection)? {
+                head.request.peer_port = peer_port;
                 self.take(length);
                 return Ok(head);
             }
@@ -197,11 +200,13 @@ fn parse_head(bytes: &[u8], connection: u64) -> Result<Option<(Head, usize)>, Fa
         method: method.to_owned(),
         path,
         query,
+        target: target.to_owned(),
         headers: parsed.headers.iter().map(lower).collect(),
         body: Bytes::new(),
         status: None,
         received_at: Instant::now(),
         connection,
+        peer_port: 0,
     };
     let is_1_0 = parsed.version == Some(0);
     let names = |header: &str, token: &str| {

@@ -57,6 +57,12 @@
 //! comma, NUL in a measurement's name, and tabs and escaped line breaks in names. And a field has one
 //! type per database and measurement, where 1.6.7 allows another one in each shard (a week of time).
 //!
+//! # Other servers
+//!
+//! [`FakeInflux::imitating`] answers as another [`Server`] does: InfluxDB 1.6, 1.8, 1.12, 2.7, 3 and Cloud, VictoriaMetrics, vmagent,
+//! QuestDB, GreptimeDB, Telegraf. Three of them are compared with the real ones by this library's tests; each says
+//! which version it imitates, and how its answers are known.
+//!
 //! # Faults
 //!
 //! Every fault is a script, an [`Answer`]: for the next write, for all, or chosen by a function. No
@@ -71,6 +77,7 @@ mod database;
 mod encode;
 mod fake_influx;
 mod http;
+mod imitate;
 mod listener;
 mod parse;
 mod point;
@@ -80,6 +87,7 @@ mod raw_line;
 mod reply;
 mod request;
 mod scan;
+mod server;
 mod service;
 mod state;
 mod store;
@@ -91,4 +99,5 @@ pub use fake_influx::FakeInflux;
 pub use point::{Point, Value};
 pub use raw_line::record_line;
 pub use request::Request;
+pub use server::Server;
 pub use view::View;

@@ -18,6 +18,14 @@ pub(super) struct Parsed {
     pub(super) refused: Vec<String>,
 }
 
+/// A line that is neither blank nor a comment.
+#[derive(Debug)]
+pub(super) struct ReadLine {
+    /// Without leading blanks and the line break at its end.
+    pub(super) text: String,
+    pub(super) point: Result<Point, Refusal>,
+}
+
 /// How the lines of one request are to be read.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
@@ -29,24 +37,72 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn parse(&self, body: &[u8]) -> Parsed {
-        let text = String::from_utf8_lossy(body);
         let mut parsed = Parsed::default();
+        self.each(body, |line| match self.point(line) {
+            Ok(point) => parsed.points.push(point),
+            Err(why) => parsed
+                .refused
+                .push(format!("unable to parse '{line}': {why}")),
+        });
+        parsed
+    }
+
+    /// All lines in their order, with the reasons that InfluxDB 1.x and 2.x give.
+    pub(super) fn lines(&self, body: &[u8]) -> Vec<ReadLine> {
+        self.read(body, |line| self.point(line))
+    }
+
+    /// All lines in their order, as InfluxDB 3 reads them: the same tag twice is taken.
+    pub(super) fn lines_of_v3(&self, body: &[u8]) -> Vec<ReadLine> {
+        self.read(body, |line| self.point_of_v3(line))
+    }
+
+    fn read(&self, body: &[u8], point: impl Fn(&str) -> Result<Point, Refusal>) -> Vec<ReadLine> {
+        let mut lines = Vec::new();
+        self.each(body, |line| {
+            lines.push(ReadLine {
+                text: line.to_owned(),
+                point: point(line),
+            });
+        });
+        lines
+    }
+
+    fn each(&self, body: &[u8], mut take: impl FnMut(&str)) {
+        let text = String::from_utf8_lossy(body);
         for line in split_lines(&text) {
             // Only a string that isn't closed runs on to a line break at the body's end.
             let line = line.strip_suffix('\n').unwrap_or(line);
             let line = line.trim_start_matches(|c: char| c.is_ascii() && is_blank(c as u8));
             // Seen on 1.6.7: a comment is discarded and the answer is 204.
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            match self.point(line) {
-                Ok(point) => parsed.points.push(point),
-                Err(why) => parsed
-                    .refused
-                    .push(format!("unable to parse '{line}': {why}")),
+            if !line.is_empty() && !line.starts_with('#') {
+                take(line);
             }
         }
-        parsed
+    }
+
+    fn point_of_v3(&self, line: &str) -> Result<Point, Refusal> {
+        let parsed = match parse_lines(line).next() {
+            Some(Ok(parsed)) => parsed,
+            Some(Err(error)) => return Err(error.to_string().into()),
+            None => return Err("No fields were provided".into()),
+        };
+        let mut keys: Vec<_> = parsed
+            .field_set
+            .iter()
+            .map(|(key, _)| key.as_str())
+            .collect();
+        keys.sort_unstable();
+        if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            let why = format!(
+                "invalid line protocol - multiple instances of '{}' field found",
+                pair[0]
+            );
+            return Err(why.into());
+        }
+        let nanoseconds = |raw| self.precision.nanoseconds(raw);
+        let timestamp = parsed.timestamp.map(nanoseconds).transpose()?;
+        Ok(self.to_point(line, parsed, timestamp))
     }
 
     fn point(&self, line: &str) -> Result<Point, Refusal> {

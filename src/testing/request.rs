@@ -23,6 +23,8 @@ pub struct Request {
     pub method: String,
     /// The path, without the query and as it was sent.
     pub path: String,
+    /// Path and query as they were sent.
+    pub target: String,
     /// The query's parameters, decoded, in the order they were sent.
     pub query: Vec<(String, String)>,
     /// The headers, in the order they were sent, names in lower case. Bytes of a value that aren't
@@ -38,6 +40,8 @@ pub struct Request {
     pub received_at: Instant,
     /// Number of the connection, 1 for the first one that was accepted.
     pub connection: u64,
+    /// The port that the client sent it from.
+    pub peer_port: u16,
 }
 
 impl Request {
@@ -51,13 +55,17 @@ impl Request {
         find(&self.headers, name)
     }
 
-    /// Whether the request is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`.
+    /// Whether the request is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`; or, of servers
+    /// that have them elsewhere, below `/influx` (VictoriaMetrics) or `/v1/influxdb` (GreptimeDB).
     pub fn is_write(&self) -> bool {
+        let path = self.path.as_str();
+        let inner = ["/influx/", "/v1/influxdb/"].iter();
+        let inner = inner.filter_map(|base| path.strip_prefix(base)).next();
         self.method == "POST"
-            && matches!(
-                self.path.as_str(),
-                "/write" | "/api/v2/write" | "/api/v3/write_lp"
-            )
+            && match inner {
+                Some(path) => matches!(path, "write" | "api/v2/write"),
+                None => matches!(path, "/write" | "/api/v2/write" | "/api/v3/write_lp"),
+            }
     }
 
     /// Returns the body, uncompressed if `Content-Encoding` is `gzip`.

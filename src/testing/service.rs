@@ -13,6 +13,10 @@ use super::{
     state::State,
 };
 
+/// What 1.6.7 says where its disk is full.
+pub(super) const READ_ONLY: &str =
+    "engine: error writing WAL entry: write /var/lib/influxdb/wal/1.wal: no space left on device";
+
 /// A write that was read, but not yet held against what the databases have.
 #[derive(Debug)]
 pub(super) struct Write {
@@ -25,7 +29,9 @@ impl Write {
     pub(super) fn read(request: &Request) -> Self {
         let param = |name| request.param(name).filter(|value| !value.is_empty());
         let word = param("precision");
-        let (database, precision, is_v1) = match request.path.as_str() {
+        let path = request.path.as_str();
+        let path = path.strip_prefix("/influx").unwrap_or(path);
+        let (database, precision, is_v1) = match path.strip_prefix("/v1/influxdb").unwrap_or(path) {
             "/api/v2/write" => (param("bucket"), Precision::of_v2(word), false),
             "/api/v3/write_lp" => (param("db"), Precision::of_v3(word), false),
             _ => (param("db"), Some(Precision::of_v1(word)), true),
@@ -55,6 +61,16 @@ impl Write {
         }
     }
 
+    /// What 1.6.7 answers before it looks at anything else of a write, if that is an error.
+    pub(super) fn refusal(request: &Request, state: &State) -> Option<Reply> {
+        if let Err(why) = state.credentials.check(request) {
+            return Some(Reply::error(401, why));
+        }
+        let name = request.param("db").or(request.param("bucket"))?;
+        (!state.store.exists(name))
+            .then(|| Reply::error(404, &format!("database not found: {name:?}")))
+    }
+
     /// Does what 1.6.7 does, in its order: who, where, how large, what.
     pub(super) fn accept(self, request: &Request, state: &mut State) -> Reply {
         if let Err(why) = state.credentials.check(request) {
@@ -66,6 +82,9 @@ impl Write {
         };
         if !state.store.exists(&database) {
             return Reply::error(404, &format!("database not found: {database:?}"));
+        }
+        if state.is_read_only {
+            return Reply::error(500, READ_ONLY);
         }
         // Seen on 1.6.7: the limit is for the bytes on the wire, not for what gzip makes of them.
         if request.body.len() > state.max_body_size {
@@ -94,8 +113,20 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
         "/query" => not_allowed("GET, OPTIONS, POST"),
         "/write" if request.method == "OPTIONS" => Reply::influx(200),
         "/write" | "/api/v2/write" | "/api/v3/write_lp" => not_allowed("OPTIONS, POST"),
-        _ => plain(404, "404 page not found\n"),
+        _ => not_found(),
     }
+}
+
+/// Is it a write where only other servers have one?
+pub(super) fn is_elsewhere(request: &Request) -> bool {
+    !matches!(
+        request.path.as_str(),
+        "/write" | "/api/v2/write" | "/api/v3/write_lp"
+    )
+}
+
+pub(super) fn not_found() -> Reply {
+    plain(404, "404 page not found\n")
 }
 
 fn plain(status: u16, text: &'static str) -> Reply {

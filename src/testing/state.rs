@@ -1,6 +1,11 @@
 //! What the threads of a [`FakeInflux`](super::FakeInflux) and its handle share.
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -8,7 +13,9 @@ use super::{
     answer::{Answer, What},
     auth::Credentials,
     connections::Connections,
+    imitate::Catalog,
     request::Request,
+    server::Server,
     store::Store,
 };
 
@@ -34,6 +41,14 @@ pub(super) struct State {
     pub(super) otherwise: Otherwise,
     pub(super) credentials: Credentials,
     pub(super) max_body_size: usize,
+    /// As which server all requests are answered; `None`: as described in the module.
+    pub(super) server: Option<Server>,
+    /// Does the storage take no writes?
+    pub(super) is_read_only: bool,
+    /// What InfluxDB 3 knows of its tables.
+    pub(super) catalog: Catalog,
+    /// Retention policies that writes are refused to.
+    pub(super) missing_policies: HashSet<String>,
     pub(super) stopping: bool,
     /// What the server's own threads panicked with.
     pub(super) panics: Vec<String>,
@@ -54,6 +69,10 @@ impl Default for State {
             otherwise: Otherwise::Always(Answer::accept()),
             credentials: Credentials::default(),
             max_body_size: DEFAULT_MAX_BODY_SIZE,
+            server: None,
+            is_read_only: false,
+            catalog: Catalog::default(),
+            missing_policies: HashSet::new(),
             stopping: false,
             panics: Vec::new(),
             releases: 0,
@@ -169,6 +188,7 @@ impl State {
     /// Forgets points, types and requests.
     pub(super) fn clear(&mut self) {
         self.store.clear();
+        self.catalog = Catalog::default();
         self.cleared += self.requests.len();
         self.requests.clear();
         self.writes = 0;

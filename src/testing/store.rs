@@ -54,6 +54,29 @@ impl Store {
             .map_or(&[], |database| &database.received)
     }
 
+    /// Stores points as a server without types of fields does.
+    pub(super) fn put(&mut self, database: &str, points: Vec<Point>) {
+        self.writes += 1;
+        let database = self.databases.entry(database.to_owned()).or_default();
+        database.put(points, self.writes);
+    }
+
+    /// Stores points beside those that have the same series and time.
+    pub(super) fn append(&mut self, database: &str, points: Vec<Point>) {
+        let database = self.databases.entry(database.to_owned()).or_default();
+        database.append(points);
+    }
+
+    /// The first field of a point that has another type than it has in the database: its name, the point's
+    /// type and the other.
+    pub(super) fn conflict(
+        &self,
+        database: &str,
+        point: &Point,
+    ) -> Option<(String, &'static str, &'static str)> {
+        self.databases.get(database)?.conflict(point)
+    }
+
     /// Stores what can be stored; the error is the text of the 400.
     pub(super) fn write(&mut self, database: &str, parsed: Parsed) -> Result<(), String> {
         let Parsed { points, refused } = parsed;

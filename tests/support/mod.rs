@@ -22,6 +22,7 @@ pub mod server;
 #[cfg(feature = "rustls")]
 pub mod tls_front;
 pub mod victoria;
+pub mod vmagent;
 pub mod wait;
 
 use std::{
@@ -55,8 +56,21 @@ macro_rules! require_influxd {
 /// A fresh VictoriaMetrics; ends the test (see the module) without one.
 macro_rules! require_victoria_metrics {
     () => {
+        $crate::support::require_victoria_metrics!(&[])
+    };
+    ($arguments:expr) => {
         match $crate::support::victoria::installed($crate::support::test_name!()) {
-            Some(binary) => $crate::support::victoria::VictoriaMetrics::start(&binary),
+            Some(binary) => $crate::support::victoria::VictoriaMetrics::start(&binary, $arguments),
+            None => return,
+        }
+    };
+}
+
+/// A fresh vmagent that passes on to these nodes; ends the test (see the module) without one.
+macro_rules! require_vmagent {
+    ($nodes:expr, $arguments:expr) => {
+        match $crate::support::vmagent::installed($crate::support::test_name!()) {
+            Some(binary) => $crate::support::vmagent::Vmagent::start(&binary, $nodes, $arguments),
             None => return,
         }
     };
@@ -73,7 +87,9 @@ macro_rules! require_nginx {
     };
 }
 
-pub(crate) use {require_influxd, require_nginx, require_victoria_metrics, test_name};
+pub(crate) use {
+    require_influxd, require_nginx, require_victoria_metrics, require_vmagent, test_name,
+};
 
 /// Takes `::here` and any `::{{closure}}` (an async test's body is one) off a type's name.
 pub fn function_around(type_name: &'static str) -> &'static str {
@@ -124,4 +140,18 @@ fn find_or_leave_out(test: &str, binary: &str, package: &str, variable: &str) ->
         leave_out(test, &why);
     }
     found
+}
+
+/// Waits until `condition` holds, without holding up the runtime; says whether it did within `timeout`.
+pub async fn wait_for(timeout: std::time::Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = std::time::Instant::now() + timeout;
+    loop {
+        if condition() {
+            return true;
+        }
+        if std::time::Instant::now() >= deadline {
+            return false;
+        }
+        actix::clock::sleep(std::time::Duration::from_millis(2)).await;
+    }
 }

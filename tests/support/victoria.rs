@@ -40,7 +40,7 @@ pub struct Series {
 }
 
 impl VictoriaMetrics {
-    pub fn start(binary: &Path) -> Self {
+    pub fn start(binary: &Path, arguments: &[&str]) -> Self {
         let server = Server::start("/flags", |folder, port| {
             let mut command = Command::new(binary);
             command.arg(format!("-httpListenAddr=127.0.0.1:{port}"));
@@ -50,6 +50,7 @@ impl VictoriaMetrics {
             ));
             // Tests write points of any age; the default forgets those older than a month.
             command.args(["-retentionPeriod=100y", "-loggerLevel=ERROR"]);
+            command.args(arguments);
             command
         });
         Self { server }

@@ -3,12 +3,17 @@
 use crate::{
     Api, Config,
     delivery::verdict::{Retry, Scope},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Identity},
 };
 
 /// Returns the settings or the server's state to check, as the end of a sentence; empty where only
 /// waiting helps.
-pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> String {
+pub(super) fn advice(
+    retry: &Retry,
+    endpoint: &Endpoint,
+    known: Option<&Identity>,
+    config: &Config,
+) -> String {
     if retry.is_refused {
         return " (nothing listens there: is the server running, and are host and port right?)"
             .to_owned();
@@ -16,7 +21,35 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
     if !retry.is_misconfigured() {
         return String::new();
     }
+    let is_any = matches!(retry.scope, Scope::Endpoint | Scope::Path);
+    let sentence = match is_tls(retry) {
+        true => {
+            let url = config.origin.name("url");
+            Some(format!(
+                "the port speaks TLS, set {url} to one with https://"
+            ))
+        }
+        false => known
+            .filter(|_| is_any)
+            .and_then(|known| mismatch(known, config)),
+    };
+    if let Some(sentence) = sentence {
+        let path = endpoint.write_path();
+        return format!(" (the request was POST {path}: {sentence})");
+    }
     match retry.scope {
+        Scope::Endpoint if config.api == Api::V2 && known.is_some_and(|it| it.is_influxdb(1)) => {
+            format!(
+                " (InfluxDB 1 takes user:password for a token: set {} so)",
+                config.origin.name("token")
+            )
+        }
+        Scope::Endpoint if config.token.is_none() && known.is_some_and(Identity::wants_token) => {
+            format!(
+                " (InfluxDB 3 wants a token: set {})",
+                config.origin.name("token")
+            )
+        }
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
             match (config.api, &config.token) {
@@ -39,6 +72,12 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
                 config.origin.name("url")
             )
         }
+        Scope::Database if retry.words.contains("dbrp mapping") => format!(
+            " (map it to a bucket with `influx v1 dbrp create`, or set {} to v2, with {} and {})",
+            config.origin.name("api"),
+            config.origin.name("org"),
+            config.origin.name("token")
+        ),
         Scope::Database if retry.misses_database => match (config.api, config.create_database) {
             (Api::V1, false) => {
                 let setting = config.origin.name("create_database");
@@ -50,18 +89,165 @@ pub(super) fn advice(retry: &Retry, endpoint: &Endpoint, config: &Config) -> Str
     }
 }
 
+/// Does the port speak TLS, in the words of Go, nginx or of what was seen instead of HTTP?
+fn is_tls(retry: &Retry) -> bool {
+    let words = retry.words.as_str();
+    ["https server", "https port", "in tls: use https"]
+        .iter()
+        .any(|said| words.contains(said))
+}
+
+/// What the server is and which setting to change, if it doesn't have the API that is configured, or not without
+/// more than is configured.
+pub(super) fn mismatch(known: &Identity, config: &Config) -> Option<String> {
+    let name = |setting| config.origin.name(setting);
+    let (api, apis) = (config.api, known.apis());
+    if apis.contains(&api) {
+        let is_v1_of_2 = api == Api::V1 && known.is_influxdb(2);
+        return is_v1_of_2.then(|| {
+            format!(
+                "it is {known}: set {} to v2, with {} and {}; its API v1 needs a user of its own \
+                 (`influx v1 auth create`) or a token, and databases that are mapped to buckets",
+                name("api"),
+                name("org"),
+                name("token")
+            )
+        });
+    }
+    let fits = apis.first()?;
+    let with = match fits {
+        Api::V2 if config.token.is_none() || config.org.is_none() => {
+            format!(", with {} and {}", name("org"), name("token"))
+        }
+        _ => String::new(),
+    };
+    let set = name("api");
+    Some(format!(
+        "it is {known}, which has no API {api}: set {set} to {fits}{with}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::verdict::Cause;
+    use crate::{Product, delivery::verdict::Cause};
 
     fn advised(config: Config, retry: Retry) -> String {
         let endpoint = Endpoint::all(&config).unwrap().remove(0);
-        advice(&retry, &endpoint, &config)
+        advice(&retry, &endpoint, None, &config)
     }
 
     fn misconfigured(scope: Scope) -> Retry {
         Retry::new(scope, Cause::Configuration, "why")
+    }
+
+    fn known(product: Product, version: &str, build: &str) -> Identity {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Identity {
+            product,
+            version: some(version),
+            build: some(build),
+        }
+    }
+
+    #[test]
+    fn a_server_without_the_api_is_named_with_the_setting_to_change() {
+        use Product::*;
+        let v1 = || Config::v1("http://h");
+        let v2 = || Config::v2("http://h", "o", "t");
+        let v3 = || Config::v3("http://h", "t");
+        for (server, config, wanted) in [
+            (
+                known(InfluxDb, "1.6.7", "OSS"),
+                v2(),
+                "it is InfluxDB 1.6.7 (OSS), which has no API v2: set api to v1",
+            ),
+            (
+                known(InfluxDb, "1.8.10", "OSS"),
+                v3(),
+                "it is InfluxDB 1.8.10 (OSS), which has no API v3: set api to v1",
+            ),
+            (
+                known(InfluxDb, "2.7.12", "OSS"),
+                v3(),
+                "it is InfluxDB 2.7.12 (OSS), which has no API v3: set api to v2, with org and token",
+            ),
+            (
+                known(InfluxDb, "2.7.12", "OSS"),
+                v1(),
+                "it is InfluxDB 2.7.12 (OSS): set api to v2, with org and token; its API v1 needs",
+            ),
+            (
+                known(Telegraf, "", "influxdb_listener"),
+                v2(),
+                "it is Telegraf (influxdb_listener), which has no API v2: set api to v1",
+            ),
+            (
+                known(Telegraf, "", "influxdb_v2_listener"),
+                v1(),
+                "it is Telegraf (influxdb_v2_listener), which has no API v1: set api to v2, with",
+            ),
+            (
+                known(VictoriaMetrics, "", ""),
+                v3(),
+                "it is VictoriaMetrics, which has no API v3: set api to v1",
+            ),
+        ] {
+            let endpoint = Endpoint::all(&config).unwrap().remove(0);
+            let retry = misconfigured(Scope::Path);
+            let advice = advice(&retry, &endpoint, Some(&server), &config);
+            assert!(advice.contains(wanted), "{advice}");
+        }
+        let endpoint = Endpoint::all(&v2()).unwrap().remove(0);
+        let server = known(InfluxDb, "1.8.10", "OSS");
+        let advice = advice(
+            &misconfigured(Scope::Endpoint),
+            &endpoint,
+            Some(&server),
+            &v2(),
+        );
+        assert!(
+            advice.contains("takes user:password for a token: set token so"),
+            "{advice}"
+        );
+        for server in [known(InfluxDb, "", ""), known(InfluxDb, "3.10.1", "Core")] {
+            let advice = super::advice(
+                &misconfigured(Scope::Endpoint),
+                &endpoint,
+                Some(&server),
+                &v1(),
+            );
+            assert!(
+                advice.contains("InfluxDB 3 wants a token: set token"),
+                "{advice}"
+            );
+        }
+        for (server, config) in [
+            (known(InfluxDb, "1.6.7", "OSS"), v1()),
+            (known(InfluxDb, "1.8.10", "OSS"), v2()),
+            (known(InfluxDb, "2.7.12", "OSS"), v2()),
+            (known(InfluxDb, "3.6.0", "Core"), v1()),
+            (known(InfluxDb, "3.6.0", "Core"), v2()),
+            (known(InfluxDb, "3.6.0", "Core"), v3()),
+            (known(Unknown, "", ""), v3()),
+        ] {
+            assert_eq!(mismatch(&server, &config), None, "{server}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_speaks_tls_is_said_to() {
+        for said in [
+            "status 400: Client sent an HTTP request to an HTTPS server.",
+            "status 400: a web page, \"400 The plain HTTP request was sent to HTTPS port\"",
+        ] {
+            let retry = Retry {
+                words: said.to_lowercase(),
+                ..misconfigured(Scope::Path)
+            };
+            let advice = advised(Config::v1("http://h"), retry);
+            assert!(advice.contains("set url to one with https://"), "{advice}");
+        }
     }
 
     #[test]

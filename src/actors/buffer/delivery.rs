@@ -30,16 +30,13 @@ impl BufferActor {
             writer,
             contact,
             is_unusual,
+            told,
             verdict,
         } = returned;
-        let is_written = verdict == Verdict::Written;
         self.hear(contact, &verdict);
         self.writers.put_back(writer);
-        if is_written
-            && is_unusual
-            && let Some(endpoint) = self.dispatcher.endpoint(loan)
-        {
-            self.ask_who_is_there(endpoint, context);
+        if let Some(endpoint) = self.dispatcher.endpoint(loan) {
+            self.met(endpoint, told, is_unusual, &verdict, context);
         }
         if let Some(database) = self.dispatcher.backlog().database(loan).cloned() {
             self.act(loan, database, verdict, context);

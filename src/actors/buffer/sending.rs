@@ -60,6 +60,7 @@ impl BufferActor {
             writer,
             contact: self.contacts.attempt(endpoint),
             is_unusual: false,
+            told: None,
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {

@@ -125,7 +125,8 @@ impl BufferActor {
                 News::Began { held_back: 1.. } => " (this happened more often than it was logged)",
                 _ => "",
             };
-            let advice = advice(retry, there, &self.config);
+            let known = self.known.get(&endpoint);
+            let advice = advice(retry, there, known, &self.config);
             let level = match is_misconfigured {
                 true => log::Level::Error,
                 false => log::Level::Warn,

@@ -16,7 +16,7 @@ use crate::{
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
-    endpoint::{Endpoint, Payload},
+    endpoint::{Endpoint, Payload, Told},
 };
 
 /// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
@@ -46,6 +46,8 @@ pub(crate) struct Returned {
     pub(crate) contact: Contact,
     /// Whether the status was another than 204, with which all known servers answer a write.
     pub(crate) is_unusual: bool,
+    /// What the answer tells of the server, if there was one.
+    pub(crate) told: Option<Told>,
     pub(crate) verdict: Verdict,
 }
 
@@ -71,6 +73,10 @@ pub(crate) struct Created {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Pinged {
+    /// By its number.
+    pub(crate) endpoint: usize,
+    pub(crate) url: String,
+    pub(crate) was_unusual: bool,
     pub(crate) result: Result<ServerInfo, PingError>,
 }
 

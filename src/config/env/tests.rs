@@ -3,11 +3,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Overflow, StringNewlines};
+use crate::config::{Consistency, Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 39] = [
+const VARIABLES: [&str; 41] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -36,6 +36,8 @@ const VARIABLES: [&str; 39] = [
     "INFLUXDB_MAX_RETRY_DELAY",
     "INFLUXDB_MAX_AGE",
     "INFLUXDB_CREATE_DATABASE",
+    "INFLUXDB_CONSISTENCY",
+    "INFLUXDB_NO_SYNC",
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
     "INFLUXDB_GZIP",
@@ -167,6 +169,12 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         ),
         ("INFLUXDB_CREATE_DATABASE", "on", v1().create_database(true)),
         ("INFLUXDB_CREATE_DATABASE", "1", v1().create_database(true)),
+        (
+            "INFLUXDB_CONSISTENCY",
+            "quorum",
+            v1().consistency(Consistency::Quorum),
+        ),
+        ("INFLUXDB_NO_SYNC", "on", v1().no_sync(true)),
         ("INFLUXDB_TAG_HOSTNAME", "false", v1().tag_hostname(false)),
         ("ENVIRONMENT", "production", v1().environment("production")),
         ("INFLUXDB_GZIP", "false", v1()),
@@ -244,6 +252,12 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         ("INFLUXDB_MAX_RETRY_DELAY", "\n1 0", ms),
         ("INFLUXDB_MAX_AGE", "1h", ms),
         ("INFLUXDB_CREATE_DATABASE", "y", switch),
+        (
+            "INFLUXDB_CONSISTENCY",
+            "quorun",
+            "one of any, one, quorum, all",
+        ),
+        ("INFLUXDB_NO_SYNC", "nope", switch),
         ("INFLUXDB_TAG_HOSTNAME", "tru", switch),
     ] {
         let expected = format!("{variable} is {value:?}: {allowed}");

@@ -4,17 +4,13 @@ use serde_json::Value;
 
 use crate::{
     batch::Lines,
-    delivery::verdict::is_about_the_server,
+    delivery::verdict::is_own_trouble,
     printable::{LIMIT, printable},
 };
 
-/// What stands before a line's number, at the start of a line of the text: of InfluxDB Cloud and of
-/// QuestDB.
-const BEFORE_NUMBER: [&str; 3] = [
-    "error parsing line ",
-    "error writing line ",
-    "error in line ",
-];
+/// What stands before a line's number, at the start of a line of the text.
+const OF_CLOUD: [&str; 2] = ["error parsing line ", "error writing line "];
+const OF_QUESTDB: &str = "error in line ";
 
 /// The lines that the answer numbers as bad, with what it says of each: InfluxDB 3 in a list (all of
 /// them) or in an object (the first), Cloud in its text, QuestDB in its text and in `line`. All
@@ -42,7 +38,7 @@ pub(super) fn numbered_lines(
         numbers.extend(
             first
                 .filter(|line| *line > 0)
-                .map(|line| (line, shown(text))),
+                .map(|line| numbered(line, text)),
         );
     }
     let can_be_trusted = numbers
@@ -52,25 +48,41 @@ pub(super) fn numbered_lines(
     if !can_be_trusted {
         return BTreeMap::new();
     }
-    let numbers = numbers.into_iter();
-    // What is the server's own trouble is no fault of the line that it struck.
-    let bad = numbers.filter(|(_, reason)| !is_about_the_server(reason));
-    bad.map(|(number, reason)| (number as usize - 1, reason))
+    let bad = numbers.into_iter();
+    bad.filter_map(|(number, reason)| Some((number as usize - 1, reason?)))
         .collect()
 }
 
-fn item(item: &Value) -> Option<(u64, String)> {
+/// A line's number and the reason, if it is one: what is the server's own trouble is no fault of the line
+/// that it struck.
+type Numbered = (u64, Option<String>);
+
+fn numbered(number: u64, reason: &str) -> Numbered {
+    let is_about_the_line = !is_own_trouble(reason);
+    (number, is_about_the_line.then(|| shown(reason)))
+}
+
+fn item(item: &Value) -> Option<Numbered> {
     let number = item.get("line_number")?.as_u64()?;
-    Some((number, shown(item.get("error_message")?.as_str()?)))
+    Some(numbered(number, item.get("error_message")?.as_str()?))
 }
 
 /// `error parsing line 2 (1-based): why`, `error in line 2: why`.
-fn told_in_text(line: &str) -> Option<(u64, String)> {
+fn told_in_text(line: &str) -> Option<Numbered> {
     let line = line.trim_start();
-    let mut rests = BEFORE_NUMBER.iter().map(|before| line.strip_prefix(before));
-    let (number, why) = rests.find_map(|rest| rest)?.split_once(':')?;
+    let is_cloud = OF_CLOUD.iter().find_map(|before| line.strip_prefix(before));
+    let (rest, is_questdb) = match (is_cloud, line.strip_prefix(OF_QUESTDB)) {
+        (Some(rest), _) => (rest, false),
+        (None, rest) => (rest?, true),
+    };
+    let (number, why) = rest.split_once(':')?;
     let number = number.strip_suffix(" (1-based)").unwrap_or(number);
-    Some((number.parse().ok()?, shown(why.trim())))
+    let (number, why) = (number.parse().ok()?, why.trim());
+    // QuestDB repeats names and values as they are, and says its own troubles elsewhere.
+    Some(match is_questdb {
+        true => (number, Some(shown(why))),
+        false => numbered(number, why),
+    })
 }
 
 fn shown(reason: &str) -> String {

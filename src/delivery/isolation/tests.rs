@@ -174,6 +174,34 @@ fn numbers_in_a_text_count_at_the_start_of_its_lines() {
 }
 
 #[test]
+fn a_name_in_a_reason_is_not_taken_for_the_servers_own_trouble() {
+    let texts = ["a", "b"].map(|name| format!("{name} f=1 1"));
+    let texts = texts.each_ref().map(String::as_str);
+    for why in [
+        "table: timeout, column: read-only; cast error from protocol type: STRING to column type: DOUBLE",
+        "Could not parse entire line, field value is invalid. Field: disk full; value: no space left",
+        "Could not parse timestamp: timeout",
+    ] {
+        let text = format!(
+            "failed to parse line protocol:errors encountered on line(s):\nerror in line 2: {why}"
+        );
+        let quest = refusal(&text, Some(serde_json::json!({ "line": 2 })));
+        assert_eq!(named_in(&texts, &quest), some(&[(1, why)]));
+    }
+    let why = "Could not parse entire line. Found trailing content: 'x' timeout 'y'";
+    let data = serde_json::json!({ "data": [{ "line_number": 1, "error_message": why }] });
+    let v3 = refusal("partial write of line protocol occurred", Some(data));
+    assert_eq!(named_in(&texts, &v3), some(&[(0, why)]));
+    // But a trouble of its own is none of the line's.
+    let trouble = serde_json::json!({ "line_number": 1, "error_message": "error from wal: full" });
+    let v3 = refusal(
+        "partial write of line protocol occurred",
+        Some(serde_json::json!({ "data": [trouble] })),
+    );
+    assert_eq!(named_in(&texts, &v3), Named::None);
+}
+
+#[test]
 fn the_rest_of_a_body_begins_with_its_first_bad_line() {
     let texts = ["a f=1", "b\\ \"é\u{1}", "c", "c"];
     let whole = "cannot process influx line protocol data: incorrect influx line \"b\\\\ \\\"é\\x01\\nc\\nc\\n\": missing field value; see https://docs";

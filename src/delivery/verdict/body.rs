@@ -3,11 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    Answer,
+    Answer, is_own_trouble,
     subject::{Subject, subject},
     words::own_words,
 };
 use crate::printable::{LIMIT, html_title, printable};
+
+/// As many braces are taken for the end of a list's last whole item.
+const TRIED: usize = 20;
 
 pub(super) struct Body<'a> {
     /// The text of the error, or the whole body.
@@ -30,8 +33,12 @@ pub(super) fn json(body: &str) -> Option<Value> {
         let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
         ends.filter_map(|start| read(start, "\"}")).next()
     };
-    // Cut in a list: what is whole of it counts.
-    let in_list = || read(&body[..=body.rfind('}')?], "]}");
+    // Cut in a list: what is whole of it counts. The last brace may stand in a line that is repeated.
+    let in_list = || {
+        let ends = body.rmatch_indices('}').take(TRIED);
+        let mut lists = ends.filter_map(|(at, _)| read(&body[..=at], "]}"));
+        lists.next()
+    };
     whole.or_else(in_string).or_else(in_list)
 }
 
@@ -96,7 +103,7 @@ impl<'a> Body<'a> {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {
             let text = item.get("error_message").and_then(Value::as_str);
-            text.is_some_and(|text| subject(&own_words(text)) == Some(Subject::Server))
+            text.is_some_and(is_own_trouble)
         };
         items.is_some_and(|items| !items.is_empty() && items.iter().all(is_trouble))
     }

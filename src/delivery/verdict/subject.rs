@@ -98,6 +98,8 @@ const PHRASES: &[(&str, Subject)] = &[
     ("overloaded", Server),
     ("too many requests", Server),
     ("too many concurrent", Server),
+    // VictoriaMetrics: the body did not come as it should.
+    ("cannot read a block of data", Server),
     // InfluxDB 3: its v2 API answers 400 to these as well.
     ("error from wal", Server),
     ("wal buffer", Server),
@@ -228,6 +230,7 @@ const PHRASES: &[(&str, Subject)] = &[
     ("is a reserved column", Lines),
     ("string is greater than", Lines),
     ("create columns in table", Lines),
+    ("service limit reached", Lines),
     ("outside of the retention period", Lines),
     // VictoriaMetrics.
     ("influx line", Lines),
@@ -282,6 +285,7 @@ mod tests {
                     "write buffer error: catalog update error: object store: x",
                     "readonly now and writing is not allowed",
                     "cannot store metrics: the storage is in read-only mode; check -storage.x",
+                    "cannot read influx line protocol data: cannot read a block of data in 30.000s: context canceled",
                     "cannot process insert request for 60.000 seconds because of too many concurrent inserts",
                     "hinted handoff queue not empty",
                     "Request body memory limit exceeded: 1",
@@ -377,6 +381,7 @@ mod tests {
                     "failed to parse line protocol:errors encountered on line(s):\nerror in line 2: table: m; column: f; cast error",
                     "dml handler error: service limit reached: couldn't create columns in table x; table contains 199",
                     "cannot process influx line protocol data: incorrect influx line \"m f\": missing field value; see https://x",
+                    "remoteAddr: \"127.0.0.1:1\"; requestURI: /write?db=gzip; cannot read influx line protocol data: too long line: more than 262144 bytes",
                     "Failed to parse InfluxDB line protocol, x",
                     "metric parse error: expected field at 1:5: \"m x\" (and 1 other parse error)",
                     "data in table x is outside of the retention period",

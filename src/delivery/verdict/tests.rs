@@ -357,6 +357,34 @@ fn a_body_that_was_not_read_to_its_end_is_still_understood() {
     let list = r#"{"error":"partial write of line protocol occurred","data":[{"line_number":2,"error_message":"x"},{"line_number":3,"error_me"#;
     let data = refusal(of(400, list)).json.unwrap();
     assert_eq!(data["data"][0]["line_number"], 2);
+    // A line that is repeated may hold what ends a list.
+    let item = r#"{"error_message":"x","line_number":2,"original_line":"m,t=}]}"},"#;
+    let start = r#"{"error":"partial write of line protocol occurred","data":["#;
+    let list = format!("{start}{}", item.repeat(3));
+    for end in start.len() + item.len()..list.len() {
+        let data = refusal(of(400, &list[..end])).json.expect(&list[..end]);
+        assert_eq!(data["data"][0]["line_number"], 2, "{}", &list[..end]);
+    }
+}
+
+#[test]
+fn names_that_a_server_repeats_without_quotes_are_not_its_own_words() {
+    for (status, body) in [
+        (
+            400,
+            r#"{"code":"invalid","message":"failed to parse line protocol:errors encountered on line(s):\nerror in line 2: Could not parse entire line, field value is invalid. Field: timeout; value: no space left","line":2,"errorId":"x-1"}"#,
+        ),
+        (
+            400,
+            "remoteAddr: \"127.0.0.1:1\"; requestURI: /write?db=gzip+timeout&precision=ns; cannot read influx line protocol data: too long line: more than 262144 bytes",
+        ),
+        (
+            400,
+            r#"{"error":"partial write of line protocol occurred","data":[{"line_number":1,"error_message":"Found trailing content: 'a' timeout 'b'"}]}"#,
+        ),
+    ] {
+        assert!(refusal(of(status, body)).is_about_lines, "{body}");
+    }
 }
 
 #[test]

@@ -11,8 +11,18 @@ const AFTER_KEYS: &str = " dropped=";
 /// InfluxDB 1.12 and 2.7 end each text about points with these names.
 const DATABASE: &str = " for database: ";
 
-/// QuestDB names what is wrong, up to a comma or semicolon.
-const NAMED: [&str; 2] = ["table: ", "column: "];
+/// What stands before names that are not quoted, and what ends them: of QuestDB, VictoriaMetrics (which
+/// repeats the URL) and InfluxDB 1.x.
+const NAMED: [(&str, &[char]); 5] = [
+    ("write error: ", &[',']),
+    ("table: ", &[',', ';']),
+    ("column: ", &[',', ';']),
+    ("requestURI: ", &[';']),
+    ("retention policy not found: ", &['\n']),
+];
+
+/// What QuestDB says of a line: behind the number it repeats names and values as they are.
+const IN_LINE: &str = "error in line ";
 
 /// The text in lower case, without all that it quotes: lines, names and values, which strangers may
 /// have chosen, and in which any words may stand.
@@ -20,6 +30,10 @@ pub(crate) fn own_words(text: &str) -> String {
     let mut words = String::new();
     let text = match text.rfind(DATABASE) {
         Some(at) if text[..at].contains(AFTER_KEYS) => &text[..at],
+        _ => text,
+    };
+    let text = match text.find(IN_LINE) {
+        Some(at) if !text[..at].contains(BEFORE_LINE) => &text[..at + IN_LINE.len()],
         _ => text,
     };
     let keys = KEYS
@@ -47,6 +61,13 @@ pub(crate) fn own_words(text: &str) -> String {
     words
 }
 
+/// The words before anything that is quoted, in lower case: of a reason that is about one line, whatever
+/// that line holds.
+pub(super) fn first_words(text: &str) -> String {
+    let end = text.find(['"', '\'', '`']).unwrap_or(text.len());
+    text[..end].to_lowercase()
+}
+
 /// The words that two texts have in common if they say the same of different lines: also without
 /// numbers.
 pub(super) fn skeleton(words: &str) -> String {
@@ -55,18 +76,25 @@ pub(super) fn skeleton(words: &str) -> String {
 }
 
 fn push_unquoted(text: &str, to: &mut String) {
+    let mut rest = text;
+    loop {
+        let named = NAMED.iter().filter_map(|(before, ends)| {
+            let start = rest.find(before)? + before.len();
+            Some((start, *ends))
+        });
+        let Some((start, ends)) = named.min_by_key(|(start, _)| *start) else {
+            return push_outside_quotes(rest, to);
+        };
+        push_outside_quotes(&rest[..start], to);
+        let end = rest[start..].find(ends);
+        rest = end.map_or("", |end| &rest[start + end..]);
+    }
+}
+
+fn push_outside_quotes(text: &str, to: &mut String) {
     let mut chars = text.chars().peekable();
     let mut last = ' ';
-    let mut start = to.len();
     while let Some(char) = chars.next() {
-        if char == ' '
-            && NAMED
-                .iter()
-                .any(|named| to[start..].ends_with(named.trim_end()))
-        {
-            while chars.next_if(|char| !matches!(char, ',' | ';')).is_some() {}
-            start = to.len();
-        }
         let opens = match char {
             '"' | '`' => true,
             // Not the apostrophe of a word.
@@ -157,11 +185,42 @@ mod tests {
                 "outside - oldest point  dropped=2",
             ),
             (
-                "error in line 2: table: gzip, column: permission; cast",
-                "error in line 2: table: , column: ; cast",
+                "failed to parse:\nerror in line 2: table: gzip, column: permission; cast",
+                "failed to parse:\nerror in line ",
+            ),
+            (
+                "errors:\nerror in line 1: Could not parse entire line, field value is invalid. Field: a; value: timeout",
+                "errors:\nerror in line ",
+            ),
+            (
+                "table: gzip, column: permission; cast",
+                "table: , column: ; cast",
+            ),
+            (
+                "write error: disk full, errno: 2, error: x",
+                "write error: , errno: 2, error: x",
+            ),
+            (
+                "remoteAddr: \"127.0.0.1:1\"; requestURI: /write?db=gzip&precision=ns; too long line: more",
+                "remoteaddr: ; requesturi: ; too long line: more",
+            ),
+            (
+                "retention policy not found: timeout",
+                "retention policy not found: ",
             ),
         ] {
             assert_eq!(own_words(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_words_end_before_whatever_is_quoted() {
+        for (text, wanted) in [
+            ("Could not parse: 'a' timeout 'b'", "could not parse: "),
+            ("error from wal: full", "error from wal: full"),
+            ("`timeout`", ""),
+        ] {
+            assert_eq!(first_words(text), wanted);
         }
     }
 

@@ -215,13 +215,13 @@ fn folded_lines_bare_line_feeds_and_broken_lines_cost_no_response() {
 #[test]
 fn control_characters_in_a_value_are_handed_on_escaped() {
     let head = b"HTTP/1.1 400 Bad\r\nX-Influxdb-Error: unable to parse 'a \x01\x00\xff 5%'\r\n\
-                 Server: \x02\r\nContent-Length: 0\r\n\r\n";
+                 Via: \x02\r\nContent-Length: 0\r\n\r\n";
     let (_, out) = read_bytes(head).unwrap();
     assert!(
         out.contains("x-influxdb-error: unable to parse 'a %01%00%FF 5%25'\r\n"),
         "{out}"
     );
-    assert!(!out.contains("erver"), "{out}");
+    assert!(!out.contains("ia:"), "{out}");
 }
 
 #[test]

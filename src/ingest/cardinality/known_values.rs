@@ -1,11 +1,12 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FoldHasher, RandomState};
 
-use crate::point::measurement::Contents;
+use crate::point::measurement::{Contents, Key};
 
-/// The tag values that one thread buffer need not ask the guard about again: so that what all
-/// threads share is asked only for a value that is new to a thread.
+/// The series and tag values that one thread buffer need not ask the guard about again: so that what
+/// all threads share is asked only for a value that is new to a thread, and the values of a series only
+/// if the series is new.
 ///
 /// They are remembered as 64-bit hashes: see [`Cardinality`](super::Cardinality) on why two with
 /// the same hash do no harm.
@@ -28,21 +29,43 @@ const MAX_PLACES: usize = 128 << 10;
 const MIN_PLACES: usize = 256;
 
 impl KnownValues {
-    /// Are all values of the point's tags known?
+    /// Are all values of a series known, by the hash of what it says?
     #[inline]
+    pub(crate) fn contain_series(&self, hash: u64) -> bool {
+        self.contains(hash.max(FREE + 1))
+    }
+
+    /// All values of a series have been let through.
+    pub(crate) fn learn_series(&mut self, hash: u64) {
+        self.insert(hash.max(FREE + 1));
+    }
+
+    /// Are all values of the point's tags known?
     pub(crate) fn contain_all_of(&self, point: &Contents) -> bool {
-        hashes(&self.hash, point).all(|hash| self.contains(hash))
+        let is_known = self.known(point);
+        point.tags.iter().all(|(key, value)| is_known(key, value))
+    }
+
+    /// Is the value of a point's tag known?
+    pub(crate) fn known<'a>(&'a self, point: &Contents) -> impl Fn(&Key, &str) -> bool + use<'a> {
+        let scope = tag_scope(&self.hash, point);
+        move |key, value| self.contains(hash_of(&scope, key, value))
     }
 
     /// The values of the point's tags have been let through.
     pub(crate) fn learn(&mut self, point: &Contents) {
-        let hasher = self.hash.clone();
-        for hash in hashes(&hasher, point) {
-            if !self.contains(hash) {
-                self.make_room();
-                insert(&mut self.places, hash);
-                self.count += 1;
-            }
+        let hash = self.hash.clone();
+        let scope = tag_scope(&hash, point);
+        for (key, value) in point.tags.iter() {
+            self.insert(hash_of(&scope, key, value));
+        }
+    }
+
+    fn insert(&mut self, hash: u64) {
+        if !self.contains(hash) {
+            self.make_room();
+            insert(&mut self.places, hash);
+            self.count += 1;
         }
     }
 
@@ -92,9 +115,8 @@ fn insert(places: &mut [u64], hash: u64) {
     places[at] = hash;
 }
 
-/// Of each tag, together with its database and measurement.
-#[inline]
-fn hashes<'a>(hash: &'a RandomState, point: &'a Contents) -> impl Iterator<Item = u64> + 'a {
+/// What the hashes of a measurement's tags begin with.
+fn tag_scope<'a>(hash: &'a RandomState, point: &Contents) -> FoldHasher<'a> {
     let mut scope = hash.build_hasher();
     scope.write(point.database.name.as_bytes());
     if let Some(policy) = &point.database.retention_policy {
@@ -102,15 +124,18 @@ fn hashes<'a>(hash: &'a RandomState, point: &'a Contents) -> impl Iterator<Item 
         scope.write(policy.as_bytes());
     }
     scope.write(point.name.as_bytes());
-    point.tags.iter().map(move |(key, value)| {
-        let mut hasher = scope.clone();
-        match key.is_long() {
-            true => hasher.write(key.as_str().as_bytes()),
-            false => hasher.write_u64(key.rank()),
-        }
-        hasher.write(value.as_bytes());
-        hasher.finish().max(FREE + 1)
-    })
+    scope
+}
+
+#[inline]
+fn hash_of(scope: &FoldHasher<'_>, key: &Key, value: &str) -> u64 {
+    let mut hasher = scope.clone();
+    match key.is_long() {
+        true => hasher.write(key.as_str().as_bytes()),
+        false => hasher.write_u64(key.rank()),
+    }
+    hasher.write(value.as_bytes());
+    hasher.finish().max(FREE + 1)
 }
 
 #[cfg(test)]

@@ -1,21 +1,26 @@
-use std::{borrow::Cow, mem, ops::Deref};
+use std::{borrow::Cow, mem};
 
 use super::Key;
 use crate::FieldValue;
 
-/// Values by key, each key once.
+/// Values by key, each key once, in the order in which they were set.
 ///
 /// The places of the first are there before they are needed, so that a value is written straight to
 /// its place: what a caller sets is handed on by one function after another, and all that moving
-/// would cost more than the rest. And they lie together, for another thread to read.
-#[derive(Debug)]
-pub(crate) struct Entries<V, const N: usize> {
+/// would cost more than the rest.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries<V> {
     /// Those beyond `used` are empty.
-    first: [(Key, V); N],
+    first: [(Key, V); PLACES],
     used: usize,
-    /// All, if there are too many for `first`.
-    all: Vec<(Key, V)>,
+    /// Those that `first` has no place for.
+    rest: Vec<(Key, V)>,
 }
+
+const PLACES: usize = 8;
+
+/// For so many entries beyond the first ones, memory is kept for the next measurement.
+const KEPT: usize = 32;
 
 pub(crate) trait Value: Clone {
     const EMPTY: Self;
@@ -42,14 +47,14 @@ impl Value for FieldValue {
     }
 }
 
-impl<V: Value, const N: usize> Entries<V, N> {
+impl<V: Value> Entries<V> {
     const EMPTY: (Key, V) = (Key::EMPTY, V::EMPTY);
 
     /// Sets the value of a key. Where that is a literal, the compiler has looked at it.
     #[inline(always)]
     pub(crate) fn set(&mut self, key: Cow<'static, str>, value: V) {
         match Key::plain(key) {
-            Ok(key) if self.used < N => {
+            Ok(key) if self.used < PLACES => {
                 let used = &self.first[..self.used];
                 if used.iter().any(|(known, _)| known.rank() == key.rank()) {
                     self.remove(key.as_str());
@@ -68,22 +73,19 @@ impl<V: Value, const N: usize> Entries<V, N> {
     #[inline(never)]
     pub(crate) fn put(&mut self, key: Key, value: V) {
         // Texts are compared only where ranks are the same.
-        if self.iter().any(|(known, _)| known.rank() == key.rank()) {
+        let is_alike = |entries: &[(Key, V)]| {
+            let mut entries = entries.iter();
+            entries.any(|(known, _)| known.rank() == key.rank())
+        };
+        if is_alike(&self.first[..self.used]) || is_alike(&self.rest) {
             self.remove(key.as_str());
         }
-        if self.used < N {
+        if self.used < PLACES {
             self.first[self.used] = (key, value);
             self.used += 1;
-            return;
+        } else {
+            self.rest.push((key, value));
         }
-        if self.all.is_empty() {
-            self.all = self
-                .first
-                .iter_mut()
-                .map(|it| mem::replace(it, Self::EMPTY))
-                .collect();
-        }
-        self.all.push((key, value));
     }
 
     #[cold]
@@ -91,27 +93,27 @@ impl<V: Value, const N: usize> Entries<V, N> {
         let Some(at) = self.iter().position(|(known, _)| known.as_str() == key) else {
             return;
         };
-        if self.all.is_empty() {
-            self.first[at..self.used].rotate_left(1);
+        if at >= self.used {
+            self.rest.remove(at - self.used);
+            return;
+        }
+        self.first[at..self.used].rotate_left(1);
+        let free = &mut self.first[self.used - 1];
+        if self.rest.is_empty() {
+            *free = Self::EMPTY;
             self.used -= 1;
-            self.first[self.used] = Self::EMPTY;
         } else {
-            // There are more than `first` has place for, or were: it stays empty.
-            self.all.remove(at);
-            self.used = if self.all.is_empty() { 0 } else { N };
+            *free = self.rest.remove(0);
         }
     }
 
     #[inline]
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&Key, &mut V)> {
-        let all = match self.all.is_empty() {
-            true => &mut self.first[..self.used],
-            false => &mut self.all,
-        };
-        all.iter_mut().map(|(key, value)| (&*key, value))
+        let all = self.first[..self.used].iter_mut().chain(&mut self.rest);
+        all.map(|(key, value)| (&*key, value))
     }
 
-    /// Makes it empty. It keeps no memory but its own.
+    /// Makes it empty. Much memory is not kept.
     #[inline]
     pub(crate) fn clear(&mut self) {
         for place in &mut self.first[..self.used] {
@@ -120,48 +122,51 @@ impl<V: Value, const N: usize> Entries<V, N> {
             }
         }
         self.used = 0;
-        if !self.all.is_empty() {
-            self.all = Vec::new();
+        self.rest.clear();
+        if self.rest.capacity() > KEPT {
+            self.rest = Vec::new();
         }
     }
 }
 
-/// In the order in which they were set.
-impl<V, const N: usize> Deref for Entries<V, N> {
-    type Target = [(Key, V)];
+impl<V> Entries<V> {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.used + self.rest.len()
+    }
 
     #[inline]
-    fn deref(&self) -> &[(Key, V)] {
-        match self.all.is_empty() {
-            true => &self.first[..self.used],
-            false => &self.all,
+    pub(crate) fn get(&self, index: usize) -> Option<&(Key, V)> {
+        match self.first[..self.used].get(index) {
+            None => self.rest.get(index - self.used),
+            entry => entry,
         }
+    }
+
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Key, V)> + Clone {
+        self.first[..self.used].iter().chain(&self.rest)
+    }
+
+    /// With keys as texts.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &V)> + Clone {
+        self.iter().map(|(key, value)| (key.as_str(), value))
     }
 }
 
-impl<V: Value, const N: usize> Default for Entries<V, N> {
+impl<V: Value> Default for Entries<V> {
     fn default() -> Self {
         Self {
-            first: [Self::EMPTY; N],
+            first: [Self::EMPTY; PLACES],
             used: 0,
-            all: Vec::new(),
+            rest: Vec::new(),
         }
     }
 }
 
-impl<V: Value, const N: usize> Clone for Entries<V, N> {
-    fn clone(&self) -> Self {
-        Self {
-            first: self.first.clone(),
-            used: self.used,
-            all: self.all.clone(),
-        }
-    }
-}
-
-impl<V: PartialEq, const N: usize> PartialEq for Entries<V, N> {
+impl<V: PartialEq> PartialEq for Entries<V> {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.iter().eq(other.iter())
     }
 }
 
@@ -169,76 +174,85 @@ impl<V: PartialEq, const N: usize> PartialEq for Entries<V, N> {
 mod tests {
     use super::*;
 
-    type Tags<const N: usize> = Entries<Cow<'static, str>, N>;
+    type Fields = Entries<FieldValue>;
 
-    fn texts<const N: usize>(entries: &Tags<N>) -> Vec<String> {
-        let text = |(key, value): &(Key, _)| format!("{}={value}", key.as_str());
-        entries.iter().map(text).collect()
-    }
-
-    fn sets_again<const N: usize>() {
-        let mut entries = Tags::<N>::default();
-        for (key, value) in [
-            ("a", "1"),
-            ("abcdefgh", "2"),
-            ("abcdefghi", "3"),
-            ("abcdefgh", "4"),
-            ("a\\", "5"),
-            ("b", "6"),
-        ] {
-            entries.set(key.into(), value.into());
+    fn fields(count: usize) -> Fields {
+        let mut fields = Fields::default();
+        for number in 0..count {
+            fields.set(number.to_string().into(), FieldValue::from(number));
         }
-        let expected = ["abcdefghi=3", "abcdefgh=4", "a=5", "b=6"];
-        assert_eq!(texts(&entries), expected, "with {N} places");
-        assert_eq!(entries.clone(), entries);
+        fields
+    }
+
+    fn texts(fields: &Fields) -> Vec<String> {
+        let texts = fields.texts();
+        texts
+            .map(|(key, value)| format!("{key}={value:?}"))
+            .collect()
     }
 
     #[test]
-    fn what_is_set_again_stands_last_with_its_last_value_however_many_places_there_are() {
-        sets_again::<1>();
-        sets_again::<2>();
-        sets_again::<3>();
-        sets_again::<4>();
-        sets_again::<8>();
+    fn what_is_set_again_stands_last_with_its_last_value_wherever_it_was() {
+        for before in 0..2 * PLACES {
+            let mut fields = fields(before);
+            for (key, value) in [
+                ("a", 1),
+                ("abcdefgh", 2),
+                ("abcdefghi", 3),
+                ("abcdefgh", 4),
+                ("a\\", 5),
+                ("b", 6),
+            ] {
+                fields.set(key.into(), FieldValue::Integer(value));
+            }
+            let expected = [("abcdefghi", 3), ("abcdefgh", 4), ("a", 5), ("b", 6)];
+            let expected = expected.map(|(key, value)| format!("{key}=Integer({value})"));
+            assert_eq!(texts(&fields)[before..], expected, "after {before}");
+            assert_eq!(texts(&fields)[..before], texts(&self::fields(before)));
+            assert_eq!(fields.clone(), fields);
+        }
     }
 
     #[test]
-    fn those_that_have_been_cleared_keep_nothing_and_can_be_used_again() {
-        for count in [0, 1, 2, 3, 1_000] {
-            let mut entries = Tags::<2>::default();
+    fn those_that_have_been_cleared_hold_nothing_and_can_be_used_again() {
+        for count in [0, 1, PLACES, PLACES + 1, 1_000] {
+            let mut fields = fields(count);
             for round in 0..2 {
+                assert_eq!(fields.iter().count(), count, "round {round}");
+                fields.clear();
+                assert_eq!(fields, Fields::default());
+                assert!(fields.rest.capacity() <= KEPT);
+                assert!(!fields.first.iter().any(|(key, _)| key.is_owned()));
                 for number in 0..count {
-                    entries.set(number.to_string().into(), "x".repeat(number).into());
+                    let text = "x".repeat(number);
+                    fields.set(number.to_string().into(), text.into());
                 }
-                assert_eq!(entries.len(), count, "round {round}");
-                entries.clear();
-                assert!(entries.is_empty() && entries.all.capacity() == 0);
-                let is_owned =
-                    |it: &(Key, Cow<'_, str>)| it.0.is_owned() || matches!(it.1, Cow::Owned(_));
-                assert!(!entries.first.iter().any(is_owned));
             }
         }
     }
 
     #[test]
-    fn what_is_not_in_use_makes_no_difference() {
-        let mut one = Tags::<3>::default();
-        one.set("a".into(), "1".into());
-        one.clear();
-        assert_eq!(one, Tags::<3>::default());
-        one.set("b".into(), "2".into());
-        assert_eq!(texts(&one.clone()), ["b=2"]);
+    fn values_can_be_changed() {
+        for count in [2, PLACES + 5] {
+            let mut fields = fields(count);
+            fields
+                .values_mut()
+                .for_each(|(_, value)| *value = FieldValue::Boolean(true));
+            assert!(
+                texts(&fields)
+                    .iter()
+                    .all(|it| it.ends_with("=Boolean(true)"))
+            );
+            assert_eq!(texts(&fields).len(), count);
+        }
     }
 
     #[test]
-    fn values_can_be_changed() {
-        for count in [2, 5] {
-            let mut entries = Tags::<3>::default();
-            (0..count).for_each(|number: i32| entries.set(number.to_string().into(), "x".into()));
-            entries
-                .values_mut()
-                .for_each(|(_, value)| *value = "y".into());
-            assert!(texts(&entries).iter().all(|it| it.ends_with("=y")));
+    fn each_is_found_by_its_index() {
+        let fields = fields(PLACES + 3);
+        for (at, entry) in fields.iter().enumerate() {
+            assert_eq!(fields.get(at), Some(entry));
         }
+        assert_eq!((fields.len(), fields.get(PLACES + 3)), (PLACES + 3, None));
     }
 }

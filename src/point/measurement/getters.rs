@@ -45,8 +45,7 @@ impl Measurement {
 
     /// Returns the fields as keys and values, in no particular order.
     pub fn get_fields(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
-        let fields = self.0.fields.iter();
-        fields.map(|(key, value)| (key.as_str(), value))
+        self.0.fields.texts()
     }
 
     /// Returns the timestamp.
