@@ -74,20 +74,20 @@ impl Config {
 
     fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let env = Variables::new(lookup);
+        let token_file = env.path("INFLUXDB_TOKEN_FILE")?;
         let mut config = Self::default();
 
         config.user = env.text("INFLUXDB_USER")?;
         config.password = env.secret("INFLUXDB_PASSWORD")?;
         config.token = env.secret("INFLUXDB_TOKEN")?;
         config.org = env.text("INFLUXDB_ORG")?;
-        config.password_file = env.path("INFLUXDB_PASSWORD_FILE")?;
-        config.token_file = env.path("INFLUXDB_TOKEN_FILE")?;
-        let has_token = config.token.is_some() || config.token_file.is_some();
-        config.api = match (has_token, &config.org) {
-            (false, _) => Api::V1,
-            (true, Some(_)) => Api::V2,
-            (true, None) => Api::V3,
+        config.api = match (&config.token, &token_file, &config.org) {
+            (None, None, _) => Api::V1,
+            (_, _, Some(_)) => Api::V2,
+            (_, _, None) => Api::V3,
         };
+        config.token_file = token_file;
+        config.password_file = env.path("INFLUXDB_PASSWORD_FILE")?;
         env.choose("INFLUXDB_API", &mut config.api)?;
         let url = env.text("INFLUXDB_URL")?;
         config.origin = Origin::environment(match url {

@@ -189,11 +189,11 @@ mod tests {
                 status = [200, 200, 200, 200, 404, 304, 500][random.usize(..7)],
                 length = random.u32(100..50_000),
                 id = random.u128(..),
-                duration = random.u32(100..900_000) as f64 / 1e6,
+                duration = f64::from(random.u32(100..900_000)) / 1e6,
                 a = random.u8(..),
                 b = random.u8(..),
                 c = random.u8(..),
-                first = random.u32(100..90_000) as f64 / 1e6,
+                first = f64::from(random.u32(100..90_000)) / 1e6,
                 stamp = 1_700_000_000_000_000_000 + number * 1_234_567 + random.usize(..1_000_000),
             )
         };
