@@ -2,6 +2,7 @@
 
 mod budget;
 mod buffer;
+mod disk;
 mod ingest;
 mod log_limit;
 pub mod messages;
@@ -13,13 +14,13 @@ mod writer;
 
 use std::{io, sync::Arc, thread};
 
-use actix::{Actor, Addr, AsyncContext as _, Context, System};
+use actix::{Actor, Addr, AsyncContext as _, Context, SyncArbiter, System};
 
 pub(crate) use self::buffer::has_another_server;
 pub use self::ingest::IngestActor;
 use self::{
-    buffer::BufferActor, messages::internal::Wake, pool::Pool, replay::ReplayActor,
-    writer::WriterActor,
+    buffer::BufferActor, disk::DiskActor, messages::internal::Wake, pool::Pool,
+    replay::ReplayActor, writer::WriterActor,
 };
 use crate::{
     StartError,
@@ -28,6 +29,7 @@ use crate::{
     influx::own_thread,
     influx::shared::Shared,
     logging,
+    spool::disk::FileSystem,
 };
 
 /// Addresses of a pipeline's actors.
@@ -87,6 +89,11 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>, files: Files) -> Addresse
     };
     let mut buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
     buffer.set_files(files);
+    if let Some(folder) = shared.config().spool_dir.clone() {
+        let start =
+            || SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem))).recipient();
+        buffer.set_spool(Box::new(start), folder);
+    }
     join(shared, buffer)
 }
 

@@ -112,6 +112,11 @@ pub struct Config {
     pub(crate) max_retry_delay: Duration,
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
+    #[debug("{:?}", spool_dir.as_deref().map(shown::folder))]
+    pub(crate) spool_dir: Option<PathBuf>,
+    pub(crate) spool_max_bytes: usize,
+    pub(crate) write_ahead: bool,
+    pub(crate) seal_interval: Duration,
     pub(crate) create_database: bool,
     /// v1.
     pub(crate) consistency: Option<Consistency>,
@@ -153,6 +158,10 @@ impl Config {
     pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
     pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+    /// Default of [`spool_max_bytes`](Self::spool_max_bytes): 1 GiB.
+    pub const DEFAULT_SPOOL_MAX_BYTES: usize = 1 << 30;
+    /// Default of [`seal_interval`](Self::seal_interval): 1 s.
+    pub const DEFAULT_SEAL_INTERVAL: Duration = Duration::from_secs(1);
 
     /// Creates a configuration for InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
     /// [`url`](Self::url)).
@@ -252,6 +261,10 @@ impl Default for Config {
             request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,
+            spool_dir: None,
+            spool_max_bytes: Self::DEFAULT_SPOOL_MAX_BYTES,
+            write_ahead: false,
+            seal_interval: Self::DEFAULT_SEAL_INTERVAL,
             create_database: false,
             consistency: None,
             no_sync: false,

@@ -37,7 +37,7 @@ pub use self::{
     ping::{PingError, ServerInfo},
     product::Product,
 };
-use crate::{Config, ConfigError, Database, config::Files};
+use crate::{Config, ConfigError, Database, Precision, config::Files};
 
 /// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub(crate) struct Endpoint {
     gzip: Option<gzip::Gzip>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     dialect: Dialect,
     /// Marked as sensitive.
@@ -104,6 +104,19 @@ impl Endpoint {
             }
         };
         Ok(urls.into_iter().map(endpoint).collect())
+    }
+
+    /// The same, for lines whose timestamps have this unit; `None`: that of the configuration.
+    pub(crate) fn in_unit(self, unit: Option<Precision>) -> Self {
+        let Some(unit) = unit.filter(|unit| *unit != self.inner.dialect.unit()) else {
+            return self;
+        };
+        let mut inner = Inner::clone(&self.inner);
+        inner.dialect.set_unit(unit);
+        Self {
+            inner: Arc::new(inner),
+            ..self
+        }
     }
 
     pub(crate) fn write_url(&self, database: &Database) -> String {
@@ -183,6 +196,20 @@ mod tests {
         assert_eq!(all[0].ping_url(), "http://tls@h:443/x/ping");
         assert_eq!(all[1].host_name(), "/run/i.sock");
         assert_eq!(all[1].write_path(), "unix:///run/i.sock/write");
+    }
+
+    #[test]
+    fn lines_of_another_unit_are_written_with_that_unit() {
+        let config = Config::v1("http://a:1").precision(Precision::Seconds);
+        let endpoint = Endpoint::all(&config).unwrap().remove(0);
+        for (unit, word) in [
+            (None, "s"),
+            (Some(Precision::Seconds), "s"),
+            (Some(Precision::Milliseconds), "ms"),
+        ] {
+            let url = endpoint.clone().in_unit(unit).write_url(&"x".into());
+            assert_eq!(url, format!("http://a:1/write?db=x&precision={word}"));
+        }
     }
 
     #[test]

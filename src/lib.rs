@@ -67,7 +67,7 @@
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `rustls` | no | `https` URLs |
-//! | `gzip` | no | compressed bodies: [`Config::gzip`] |
+//! | `gzip` | no | compressed request bodies ([`Config::gzip`]), and compressed files in the spool |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -89,6 +89,7 @@ mod logging;
 mod middleware;
 mod point;
 mod printable;
+mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -118,12 +119,14 @@ pub use point::{
     precision::Precision,
     tag::TagValue,
 };
+pub use spool::folder::{SpoolBatch, SpoolError, SpoolFile};
 pub use stats::{
     event::Event,
     health::{BreakerState, DatabaseStats, EndpointStats, LastFailure},
     ledger::{Dropped, Places, Stats},
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
+    spool::{SpoolState, SpoolStats},
 };
 
 /// The code of the README, which is compiled, and run unless it says otherwise, by `cargo test --doc`.

@@ -5,3 +5,4 @@ pub(crate) mod health;
 pub(crate) mod ledger;
 pub(crate) mod reason;
 pub(crate) mod report;
+pub(crate) mod spool;

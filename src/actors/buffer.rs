@@ -8,6 +8,7 @@
 //! | [`Wake`] | recording threads | none | a lost one is made up for by the next |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
+//! | [`DiskDone`] | the disk actor | none | if it dies, the folder is opened again |
 //!
 //! No state lives in a future: a batch in flight stays in the [`Backlog`](crate::delivery::backlog::Backlog).
 
@@ -24,12 +25,14 @@ mod ping_back;
 mod rejections;
 mod reports;
 mod sending;
+mod spool;
 mod telling;
 mod undelivered;
 mod updating;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -40,14 +43,14 @@ use actix::{
 
 use self::{
     alarms::Alarms, collecting::Interval, files::WatchedFiles, outages::Outages,
-    rejections::Rejections, reports::Waiting,
+    rejections::Rejections, reports::Waiting, spool::Spool,
 };
 use super::{
     budget::Budget,
     messages::{
         Flush, Ping, Shutdown, Subscribe, Update,
         internal::{
-            Back, Barrier, Created, End, FilesRead, InOrder, Isolate, Isolated, Pinged,
+            Back, Barrier, Created, DiskDone, End, FilesRead, InOrder, Isolate, Isolated, Pinged,
             Reconfigure, Returned, Wake,
         },
     },
@@ -58,7 +61,7 @@ use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
     config::Files,
-    delivery::{contacts::Contacts, dispatcher::Dispatcher},
+    delivery::{backlog::Taken, contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
@@ -111,6 +114,9 @@ pub(crate) struct BufferActor {
     budget: Budget,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
+    spool: Option<Spool>,
+    /// At the end, what could not be put on disk.
+    unsaved: Vec<Taken>,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -157,6 +163,8 @@ impl BufferActor {
             contacts: Contacts::default(),
             budget: Budget::default(),
             ingest: None,
+            spool: None,
+            unsaved: Vec::new(),
         }
     }
 
@@ -194,7 +202,7 @@ impl BufferActor {
     }
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {
-        let old = std::mem::replace(&mut self.config, self.shared.config());
+        let old = mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
         self.limits = QuotaLimits::new(config);
         let limits = BatchLimits::new(config);
@@ -268,6 +276,7 @@ impl Actor for BufferActor {
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
         self.watch_files(context);
+        self.open_spool(context);
     }
 }
 
@@ -407,6 +416,15 @@ impl Handler<Isolated> for BufferActor {
     fn handle(&mut self, isolated: Isolated, context: &mut Self::Context) {
         self.budget.spend(context);
         self.isolated(isolated, context);
+    }
+}
+
+impl Handler<DiskDone> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, done: DiskDone, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.disk_done(done, context);
     }
 }
 

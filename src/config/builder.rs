@@ -1,7 +1,6 @@
 //! One method per setting, each documented with its variable, unit, default and range.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{Api, BaseUrls, Config, Consistency, Overflow, Secret, StringNewlines};
 use crate::point::precision::Precision;
@@ -291,9 +290,10 @@ impl Config {
         self
     }
 
-    /// Which measurements are dropped when the buffer is full.
+    /// Which measurements give way when the buffer is full.
     ///
-    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default) or `drop_oldest`.
+    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default), `drop_oldest`, or `spool`, which needs a
+    /// [`spool_dir`](Self::spool_dir).
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.origin.set_by_program("overflow");
         self.overflow = overflow;
@@ -401,6 +401,67 @@ impl Config {
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.origin.set_by_program("max_age");
         self.max_age = age.into();
+        self
+    }
+
+    /// Folder in which measurements are kept on disk that can't be delivered: at a shutdown, when the
+    /// buffer is full ([`overflow`](Self::overflow)), and, if wanted, before they are sent
+    /// ([`write_ahead`](Self::write_ahead)). The next process with the same folder delivers them. Empty:
+    /// none.
+    ///
+    /// The folder is made, for its owner only, if it is missing. It belongs to one process at a time:
+    /// another one that is given the same folder starts without it, says so at WARN, and takes it when it
+    /// is free. A folder that can't be used is an ERROR in the log, and measurements stay in memory. Can't be
+    /// changed while delivery runs.
+    ///
+    /// ```
+    /// use actix_influxdb::{Config, Overflow};
+    ///
+    /// let config = Config::v1("http://localhost:8086")
+    ///     .spool_dir("/var/lib/shop/influx-spool")
+    ///     .overflow(Overflow::Spool);
+    /// config.validate()?;
+    /// # Ok::<(), actix_influxdb::ConfigError>(())
+    /// ```
+    ///
+    /// `INFLUXDB_SPOOL_DIR`; default none.
+    pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("spool_dir");
+        self.spool_dir = Some(folder.into()).filter(|folder| !folder.as_os_str().is_empty());
+        self
+    }
+
+    /// Maximum number of bytes of the files in the [`spool_dir`](Self::spool_dir), at least
+    /// [`max_batch_bytes`](Self::max_batch_bytes). Beyond that the oldest file is removed, and its
+    /// measurements are counted as dropped ([`DropReason::SpoolFull`](crate::DropReason::SpoolFull)).
+    ///
+    /// `INFLUXDB_SPOOL_MAX_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 1 GiB.
+    pub fn spool_max_bytes(mut self, bytes: usize) -> Self {
+        self.origin.set_by_program("spool_max_bytes");
+        self.spool_max_bytes = bytes;
+        self
+    }
+
+    /// Whether measurements are written to the [`spool_dir`](Self::spool_dir) before they are sent, and
+    /// removed when they are written, rejected or dropped. Then a process that is killed, or a machine that
+    /// loses its power, loses at most the measurements of the last [`seal_interval`](Self::seal_interval),
+    /// and of the time that the disk takes.
+    ///
+    /// `INFLUXDB_WRITE_AHEAD`; default `false`.
+    pub fn write_ahead(mut self, write_ahead: bool) -> Self {
+        self.origin.set_by_program("write_ahead");
+        self.write_ahead = write_ahead;
+        self
+    }
+
+    /// Maximum time before recorded measurements are written to disk, with
+    /// [`write_ahead`](Self::write_ahead), from 1 ms to 1 day. One file is written each time, whatever the
+    /// number of databases.
+    ///
+    /// `INFLUXDB_SEAL_INTERVAL`, milliseconds; default 1 s.
+    pub fn seal_interval(mut self, interval: Duration) -> Self {
+        self.origin.set_by_program("seal_interval");
+        self.seal_interval = interval;
         self
     }
 

@@ -5,6 +5,7 @@
 mod tests;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::headers::Headers;
 use super::lookalikes::resembled;
@@ -111,6 +112,7 @@ impl Config {
         env.set("INFLUXDB_HEADERS", HEADERS, &mut config.headers)?;
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
+        config.spool_dir = env.text("INFLUXDB_SPOOL_DIR")?.map(PathBuf::from);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
         config.consistency = env.chosen("INFLUXDB_CONSISTENCY")?;
 
@@ -145,10 +147,12 @@ impl Config {
             MILLISECONDS,
             &mut c.max_retry_delay,
         )?;
+        env.set("INFLUXDB_SPOOL_MAX_BYTES", BYTES, &mut c.spool_max_bytes)?;
+        env.set("INFLUXDB_WRITE_AHEAD", SWITCH, &mut c.write_ahead)?;
+        env.set("INFLUXDB_SEAL_INTERVAL", MILLISECONDS, &mut c.seal_interval)?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
         env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
-        refuse_what_is_not_supported(&env)?;
 
         let checked = config.validate_each();
         checked.map_err(|error| config.origin.named(error))?;
@@ -178,21 +182,6 @@ impl Config {
                 "{more} more variables are set that resemble settings"
             ));
         }
-    }
-}
-
-/// What switches on something that isn't there yet must not be passed over in silence.
-fn refuse_what_is_not_supported(
-    env: &Variables<impl Fn(&str) -> Option<OsString>>,
-) -> Result<(), ConfigError> {
-    env.read("INFLUXDB_SPOOL_MAX_BYTES", BYTES)?;
-    match env.text("INFLUXDB_SPOOL_DIR")? {
-        None => Ok(()),
-        Some(_) => Err(ConfigError::new(
-            "INFLUXDB_SPOOL_DIR",
-            "set",
-            "leave it out, a spool is not supported by this version",
-        )),
     }
 }
 

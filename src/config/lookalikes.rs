@@ -3,7 +3,7 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 42] = [
+pub(super) const SETTINGS: [&str; 44] = [
     "URL",
     "SCHEME",
     "HOST",
@@ -46,6 +46,8 @@ pub(super) const SETTINGS: [&str; 42] = [
     "GZIP",
     "SPOOL_DIR",
     "SPOOL_MAX_BYTES",
+    "WRITE_AHEAD",
+    "SEAL_INTERVAL",
 ];
 
 /// What the command line `influx` and other clients read as `INFLUX_HOST` and so on.

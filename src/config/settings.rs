@@ -89,6 +89,12 @@ copied! {
     max_retry_delay: Duration,
     /// Age at which pending measurements are dropped: [`Config::max_age`].
     max_age: Option<Duration>,
+    /// Maximum number of bytes of the files in the spool: [`Config::spool_max_bytes`].
+    spool_max_bytes: usize,
+    /// Whether measurements are on disk before they are sent: [`Config::write_ahead`].
+    write_ahead: bool,
+    /// Maximum time before measurements are on disk: [`Config::seal_interval`].
+    seal_interval: Duration,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
     /// Number of nodes that have to take a write: [`Config::consistency`].
@@ -172,6 +178,11 @@ impl<'a> Settings<'a> {
         self.0.warn_at()
     }
 
+    /// Folder of the spool: [`Config::spool_dir`].
+    pub fn spool_dir(&self) -> Option<&'a Path> {
+        self.0.spool_dir.as_deref()
+    }
+
     /// Value of the tag `environment`: [`Config::environment`].
     pub fn environment(&self) -> Option<&'a str> {
         self.0.environment.as_deref()
@@ -215,6 +226,10 @@ mod tests {
             .request_timeout(day * 2)
             .max_retry_delay(day * 3)
             .max_age(day * 4)
+            .spool_dir("/spool")
+            .spool_max_bytes(11)
+            .write_ahead(true)
+            .seal_interval(day * 5)
             .create_database(true)
             .consistency(Consistency::All)
             .no_sync(true)
@@ -238,15 +253,19 @@ mod tests {
             settings.warn_threshold(),
             settings.max_clients(),
             settings.max_tag_values(),
+            settings.spool_max_bytes(),
         ];
-        assert_eq!(sizes, [1, 2, 3, 10, 5, 6, 7, 8]);
+        assert_eq!(sizes, [1, 2, 3, 10, 5, 6, 7, 8, 11]);
         let times = [
             settings.interval(),
             settings.request_timeout(),
             settings.max_retry_delay(),
             settings.max_age().unwrap(),
+            settings.seal_interval(),
         ];
-        assert_eq!(times, [day, day * 2, day * 3, day * 4]);
+        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5]);
+        assert_eq!(settings.spool_dir(), Some(Path::new("/spool")));
+        assert!(settings.write_ahead());
         assert_eq!(settings.overflow(), Overflow::DropOldest);
         assert_eq!(settings.sample_probability(), 0.5);
         assert_eq!(settings.precision(), Precision::Seconds);

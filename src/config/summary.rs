@@ -28,15 +28,34 @@ impl Config {
             None => String::new(),
             Some(age) => format!(" and no older than {age:?}"),
         };
-        let dropped = match overflow {
-            Overflow::DropNewest => "newest",
-            Overflow::DropOldest => "oldest",
+        let beyond = match overflow {
+            Overflow::DropNewest => "the newest are dropped",
+            Overflow::DropOldest => "the oldest are dropped",
+            Overflow::Spool => "the oldest go to the spool",
+        };
+        let spool = match &self.spool_dir {
+            None => String::new(),
+            Some(folder) => {
+                let folder = super::shown::folder(folder);
+                let ahead = match self.write_ahead {
+                    true => format!(
+                        ", and is written before they are sent, every {:?}",
+                        self.seal_interval
+                    ),
+                    false => String::new(),
+                };
+                let most = size(self.spool_max_bytes);
+                format!(
+                    "; the spool {} holds up to {most}{ahead}",
+                    printable(&folder, LIMIT)
+                )
+            }
         };
         format!(
             "measurements go to {}: every {interval:?} or {trigger_size} measurements, in batches \
              of up to {max_batch_size} or {batch_bytes}, {max_clients} requests at a time, each \
              within {request_timeout:?}; at most {max_buffer_size} measurements or \
-             {buffer_bytes}{age} are pending, beyond that the {dropped} are dropped (actix-influxdb {})",
+             {buffer_bytes}{age} are pending, beyond that {beyond}{spool} (actix-influxdb {})",
             self.destination(),
             env!("CARGO_PKG_VERSION"),
         )

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Api, Config};
+use super::{Api, Config, Overflow};
 use crate::error::ConfigError;
 
 const MS: Duration = Duration::from_millis(1);
@@ -91,6 +91,13 @@ impl Config {
             self.max_buffer_bytes,
             KIB..=usize::MAX,
             "at least 1 KiB",
+        )?;
+
+        within(
+            "seal_interval",
+            self.seal_interval,
+            MS..=DAY,
+            "from 1 ms to 1 day",
         )?;
 
         // NaN is within no range.
@@ -198,6 +205,7 @@ impl Config {
         }
         self.validate_credentials_together()?;
         self.validate_tls()?;
+        self.validate_spool()?;
         self.only_with(
             "create_database",
             self.create_database.then_some(true),
@@ -222,6 +230,35 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Config {
+    fn validate_spool(&self) -> Result<(), ConfigError> {
+        let folder = self.origin.name("spool_dir");
+        if self.spool_dir.is_none() {
+            let without = |setting, value: &str| {
+                let allowed = format!("only with a {folder}, the folder for the files");
+                Err(ConfigError::new(setting, value, allowed))
+            };
+            return match (self.overflow, self.write_ahead) {
+                (Overflow::Spool, _) => without("overflow", "\"spool\""),
+                (_, true) => without("write_ahead", "true"),
+                _ => Ok(()),
+            };
+        }
+        if self.spool_max_bytes < self.max_batch_bytes {
+            return Err(ConfigError::new(
+                "spool_max_bytes",
+                self.spool_max_bytes.to_string(),
+                format!(
+                    "at least {}, {}",
+                    self.origin.name("max_batch_bytes"),
+                    self.max_batch_bytes
+                ),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -298,6 +335,15 @@ mod tests {
             v1().max_clients(1_000),
             v1().sample_probability(0.0),
             v1().sample_probability(1.0),
+            v1().seal_interval(MS),
+            v1().seal_interval(DAY),
+            v1().spool_dir("x")
+                .overflow(Overflow::Spool)
+                .write_ahead(true),
+            v1().spool_dir("x")
+                .max_batch_bytes(KIB)
+                .spool_max_bytes(KIB),
+            v1().spool_max_bytes(0),
         ] {
             assert_eq!(config.validate(), Ok(()), "{config:?}");
         }

@@ -166,6 +166,12 @@ impl Breakers {
         self.endpoints.iter().any(passes)
     }
 
+    /// Is any endpoint in service for databases that have not failed?
+    pub(crate) fn any_in_service(&self) -> bool {
+        let is_in_service = |there: &EndpointBreaker| there.is_soft || there.breaker.is_closed();
+        self.endpoints.iter().any(is_in_service)
+    }
+
     /// A batch of this database is sent to that endpoint.
     pub(crate) fn send(&mut self, database: &Database, endpoint: usize, now: Instant) -> Attempt {
         let own = self.databases.get_mut(database);

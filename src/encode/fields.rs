@@ -128,7 +128,7 @@ impl LineBuffer {
     /// Appends a key that goes out as it is, and an equals sign.
     #[inline(always)]
     pub(crate) fn push_literal_key(&mut self, separator: u8, key: &'static str) {
-        let first = super::text::first_word(key.as_bytes());
+        let first = super::words::first_word(key.as_bytes());
         self.push_key(separator, key.as_bytes(), first.to_le_bytes());
     }
 
@@ -138,7 +138,7 @@ impl LineBuffer {
     pub(crate) fn push_seconds(&mut self, value: std::time::Duration) {
         let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
         let mut text = *b"0.000000000";
-        let eight = super::digits::padded(u64::from(nanoseconds / 10));
+        let eight = super::words::eight_digits(u64::from(nanoseconds / 10));
         text[2..10].copy_from_slice(&eight.to_le_bytes());
         text[10] = b'0' + (nanoseconds % 10) as u8;
         let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');

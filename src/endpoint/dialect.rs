@@ -18,7 +18,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dialect {
     api: Api,
     /// Escaped, for v2.
@@ -37,6 +37,15 @@ impl Dialect {
             consistency: config.consistency,
             no_sync: config.no_sync,
         }
+    }
+
+    /// The unit of the timestamps.
+    pub(super) fn unit(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn set_unit(&mut self, unit: Precision) {
+        self.precision = unit;
     }
 
     /// Path and query of a write.

@@ -12,6 +12,7 @@ use crate::{
     Api, Config, ConfigError, Delivery, DropReason, FlushReport, Precision, RecordError,
     ShutdownReport, Stats,
     actors::has_another_server,
+    config::shown,
     endpoint::Endpoint,
     influx::process::Home,
     influx::turn::{Taken, Turn},
@@ -20,7 +21,7 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{health::Health, report::Ticket},
+    stats::{health::Health, report::Ticket, spool::Shown},
 };
 
 /// The state that a handle and the actors of its pipeline share.
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
+    pub(crate) spool: Shown,
     pub(crate) home: Home,
     /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
@@ -48,6 +50,7 @@ impl Shared {
             config: Mutex::new(Arc::new(config)),
             health: Health::default(),
             turn: Turn::default(),
+            spool: Shown::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
             has_actors,
@@ -62,6 +65,7 @@ impl Shared {
         Stats {
             endpoints,
             databases,
+            spool: self.spool.get(),
             ..self.intake.stats()
         }
     }
@@ -101,6 +105,14 @@ impl Shared {
                     "it can't be changed while delivery runs: pending measurements are encoded in {}",
                     config.precision
                 ),
+            ));
+        }
+        if changed.spool_dir != config.spool_dir {
+            let folder = changed.spool_dir.as_deref().map(shown::folder);
+            return Err(ConfigError::new(
+                "spool_dir",
+                format!("{:?}", folder.unwrap_or_default()),
+                "it can't be changed while delivery runs",
             ));
         }
         let is_v1 = |config: &Config| config.api == Api::V1;

@@ -35,11 +35,16 @@ impl BufferActor {
         self.alarms.clock_was_set_back();
         let now = self.now();
         let drained = self.shared.intake.drain();
-        for (database, batch) in drained {
-            self.shared.health.admitted(&database, batch.len());
-            self.dispatcher.add(database, batch, now);
+        for (database, batch) in &drained {
+            self.shared.health.admitted(database, batch.len());
         }
-        self.make_room();
+        match self.writes_ahead() {
+            true => self.write_ahead(drained, context),
+            false => drained
+                .into_iter()
+                .for_each(|(database, batch)| self.dispatcher.add(database, batch, now)),
+        }
+        self.make_room(context);
         match self
             .shared
             .intake
@@ -52,8 +57,11 @@ impl BufferActor {
         }
     }
 
-    /// Evicts what exceeds the limits on pending measurements.
-    fn make_room(&mut self) {
+    /// Puts on disk or evicts what exceeds the limits on pending measurements.
+    pub(super) fn make_room(&mut self, context: &mut Context<Self>) {
+        if self.spool_overflow(context) {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         let now = self.now();
         while shared.intake.quota.is_over(&self.limits.limits) {
@@ -77,7 +85,7 @@ impl BufferActor {
         (began, jitter): (Instant, f64),
         context: &mut Context<Self>,
     ) {
-        let ends = began + flush_after(self.config.interval, self.config.flush_jitter, jitter);
+        let ends = began + flush_after(self.drain_interval(), self.drain_jitter(), jitter);
         let left = ends.saturating_duration_since(self.now());
         let timer = context.run_later(left, |buffer, context| {
             buffer.interval = None;

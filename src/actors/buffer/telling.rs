@@ -239,6 +239,8 @@ impl BufferActor {
                 measurements,
                 reason,
             }),
+            // It has not ended.
+            Delivery::Spooled => {}
         }
     }
 

@@ -4,6 +4,7 @@ mod ending;
 mod flooding;
 mod retrying;
 mod sending;
+mod spooling;
 mod updating;
 mod waking;
 
@@ -15,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::*;
+use super::{spool::StartDisk, *};
 use crate::{
     Delivery, Measurement, RecordError, Stats,
     actors::{
@@ -82,11 +83,19 @@ impl Rig {
 
     fn with_replay(config: Config, replay: StartReplay) -> Self {
         tokio::time::pause();
+        Self::with_parts(config, replay, None)
+    }
+
+    /// With time as it is.
+    fn with_parts(config: Config, replay: StartReplay, disk: Option<StartDisk>) -> Self {
         let endpoints = Endpoint::all(&config).unwrap();
         let shared = Arc::new(Shared::new(config));
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
-        let actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
+        let mut actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
+        if let (Some(disk), Some(folder)) = (disk, shared.config().spool_dir.clone()) {
+            actor.set_spool(disk, folder);
+        }
         let Addresses { ingest, buffer } = crate::actors::join(Arc::clone(&shared), actor);
         Self {
             shared,
@@ -130,7 +139,9 @@ impl Rig {
     fn stats(&self) -> Stats {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
-        assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        if stats.spool.is_none() {
+            assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        }
         assert_eq!(stats.pending, stats.places.total());
         stats
     }

@@ -1,6 +1,6 @@
 //! Messages between the actors of one pipeline.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration, time::SystemTime};
 
 use actix::Message;
 use futures_channel::oneshot;
@@ -11,12 +11,17 @@ use crate::{
     batch::Lines,
     config::Files,
     delivery::{
-        backlog::LoanId,
+        backlog::{FileId, LoanId},
         contacts::Contact,
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
     endpoint::{Endpoint, Payload, Told},
+    spool::{
+        format::Section,
+        name::FileName,
+        store::{Listing, LoadError, Stored},
+    },
 };
 
 /// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
@@ -126,4 +131,60 @@ pub(crate) struct Isolate {
     pub(crate) lines: Lines,
     pub(crate) refusal: Refusal,
     pub(crate) reply: Reply<Isolated>,
+}
+
+/// From the buffer actor to the disk actor: do this. The result goes to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct DiskWork {
+    pub(crate) task: Task,
+    pub(crate) reply: Reply<DiskDone>,
+}
+
+/// Work on the spool's folder, done one after the other.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Open(PathBuf),
+    Store {
+        sections: Vec<Section>,
+        newest: SystemTime,
+    },
+    Load(FileName),
+    Remove(Vec<FileName>),
+    Close,
+}
+
+/// From the disk actor: the result of its work.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct DiskDone {
+    pub(crate) work: Work,
+    pub(crate) result: DiskResult,
+}
+
+/// Which work it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Open,
+    Store(u64),
+    Load(FileId),
+    Remove,
+    Close,
+}
+
+/// What came of the work.
+#[derive(Debug)]
+pub(crate) enum DiskResult {
+    Opened(Listing),
+    /// Another process has the folder.
+    Taken {
+        by: Option<String>,
+    },
+    Stored(Stored),
+    Loaded(Vec<Section>),
+    NotLoaded(LoadError),
+    Done,
+    /// The folder is not open.
+    NotOpen,
+    Failed(io::Error),
 }
