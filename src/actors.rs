@@ -16,6 +16,7 @@ use std::{io, sync::Arc, thread};
 
 use actix::{Actor, Addr, AsyncContext as _, Context, SyncArbiter, System};
 
+pub(crate) use self::buffer::has_another_server;
 pub use self::ingest::IngestActor;
 use self::{
     buffer::BufferActor, disk::DiskActor, messages::internal::Wake, pool::Pool,
@@ -23,6 +24,7 @@ use self::{
 };
 use crate::{
     StartError,
+    config::Files,
     endpoint::{Endpoint, Http},
     influx::own_thread,
     influx::shared::Shared,
@@ -54,7 +56,8 @@ impl Addresses {
 /// The thread outlives the program's own `System`, so measurements that are pending when that one stops
 /// are still delivered.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
-    let endpoints = Endpoint::all(&shared.config())?;
+    let files = Files::read(&shared.config())?;
+    let endpoints = Endpoint::with_files(&shared.config(), &files)?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
     thread::Builder::new()
@@ -62,7 +65,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
         .spawn(move || {
             own_thread::mark();
             let system = System::new();
-            let addresses = system.block_on(async { wire(shared, endpoints) });
+            let addresses = system.block_on(async { wire(shared, endpoints, files) });
             // The receiver is waiting, or its thread has ended.
             _ = sender.send(addresses);
             if let Err(error) = system.run() {
@@ -75,7 +78,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
         .map_err(|_| StartError::Thread(io::Error::other("the thread ended while it was starting")))
 }
 
-fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
+fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>, files: Files) -> Addresses {
     let http = Http::new();
     let start_replay = Box::new(|| ReplayActor::default().start().recipient());
     let pool = {
@@ -85,6 +88,7 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
         })
     };
     let mut buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
+    buffer.set_files(files);
     if let Some(folder) = shared.config().spool_dir.clone() {
         let start =
             || SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem))).recipient();

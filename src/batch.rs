@@ -2,6 +2,8 @@
 //!
 //! A line is found by its end offset and never by `\n`: a string field may hold one.
 
+#[cfg(feature = "gzip")]
+pub(crate) mod compressed;
 pub(crate) mod pool;
 
 use std::{ops::Range, sync::Arc};
@@ -142,6 +144,8 @@ impl OpenBatch {
                 ends: ends.into(),
                 range: lines,
                 unit: None,
+                #[cfg(feature = "gzip")]
+                compressed: Default::default(),
             },
             tickets: self.tickets,
         }
@@ -173,6 +177,9 @@ pub(crate) struct Lines {
     ends: Arc<Vec<u32>>,
     range: Range<usize>,
     unit: Option<Precision>,
+    /// Of this run alone.
+    #[cfg(feature = "gzip")]
+    pub(crate) compressed: compressed::Compressed,
 }
 
 impl Lines {
@@ -183,6 +190,8 @@ impl Lines {
             range: 0..ends.len(),
             ends: Arc::new(ends),
             unit: Some(unit),
+            #[cfg(feature = "gzip")]
+            compressed: Default::default(),
         }
     }
 
@@ -264,6 +273,11 @@ impl Lines {
             ends: Arc::clone(&self.ends),
             range: start + range.start..start + range.end,
             unit: self.unit,
+            #[cfg(feature = "gzip")]
+            compressed: match range.len() == self.len() {
+                true => self.compressed.clone(),
+                false => Default::default(),
+            },
         }
     }
 
@@ -317,6 +331,8 @@ impl Batch {
             ends: Arc::new(ends.map(|end| end - start).collect()),
             range: 0..lines.len(),
             unit: lines.unit,
+            #[cfg(feature = "gzip")]
+            compressed: lines.compressed.clone(),
         };
         Self { lines, tickets }
     }

@@ -7,11 +7,14 @@ mod consistency;
 mod credentials;
 mod distance;
 mod env;
+mod files;
+mod headers;
 mod lookalikes;
 mod mask;
 mod origin;
 mod overflow;
 mod parts;
+mod proxy;
 mod secret;
 mod settings;
 pub(crate) mod shown;
@@ -27,8 +30,12 @@ use std::time::Duration;
 
 pub use self::api::Api;
 pub use self::consistency::Consistency;
+pub(crate) use self::credentials::Credentials;
+pub(crate) use self::files::Files;
+use self::headers::Headers;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
+pub(crate) use self::proxy::Proxy;
 pub(crate) use self::secret::Secret;
 pub use self::settings::Settings;
 pub use self::string_newlines::StringNewlines;
@@ -65,12 +72,28 @@ pub struct Config {
     #[debug("{:?}", user.as_deref().map(shown::name))]
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
+    #[debug("{:?}", password_file.as_deref().map(shown::file))]
+    pub(crate) password_file: Option<PathBuf>,
     pub(crate) token: Option<Secret>,
+    #[debug("{:?}", token_file.as_deref().map(shown::file))]
+    pub(crate) token_file: Option<PathBuf>,
     #[debug("{:?}", org.as_deref().map(shown::name))]
     pub(crate) org: Option<String>,
     pub(crate) api: Api,
+    #[debug("{:?}", tls_ca.as_deref().map(shown::file))]
+    pub(crate) tls_ca: Option<PathBuf>,
+    #[debug("{:?}", tls_cert.as_deref().map(shown::file))]
+    pub(crate) tls_cert: Option<PathBuf>,
+    #[debug("{:?}", tls_key.as_deref().map(shown::file))]
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) danger_accept_invalid_certs: bool,
+    /// As it was given, until it is [parsed](Config::resolved_proxy).
+    pub(crate) proxy: Option<Secret>,
+    pub(crate) headers: Headers,
+    pub(crate) gzip: bool,
     pub(crate) enabled: bool,
     pub(crate) interval: Duration,
+    pub(crate) flush_jitter: Duration,
     pub(crate) trigger_size: usize,
     pub(crate) max_batch_size: usize,
     pub(crate) max_batch_bytes: usize,
@@ -215,11 +238,21 @@ impl Default for Config {
             url: BaseUrls::new(Self::DEFAULT_URL),
             user: None,
             password: None,
+            password_file: None,
             token: None,
+            token_file: None,
             org: None,
             api: Api::V1,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            danger_accept_invalid_certs: false,
+            proxy: None,
+            headers: Headers::default(),
+            gzip: false,
             enabled: true,
             interval: Self::DEFAULT_INTERVAL,
+            flush_jitter: Duration::ZERO,
             trigger_size: Self::DEFAULT_TRIGGER_SIZE,
             max_batch_size: Self::DEFAULT_MAX_BATCH_SIZE,
             max_batch_bytes: Self::DEFAULT_MAX_BATCH_BYTES,

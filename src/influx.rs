@@ -96,6 +96,7 @@ impl Influx {
             logging::warning!("{}", printable(warning, LIMIT));
         }
         let summary = config.summary();
+        let accepts_anybody = config.enabled && config.danger_accept_invalid_certs;
         let shared = Arc::new(Shared::new(config));
         #[cfg(feature = "testing")]
         registry::add(&shared);
@@ -104,6 +105,12 @@ impl Influx {
             false => Addresses::of_nobody(),
         };
         logging::info!("{summary}");
+        if accepts_anybody {
+            logging::error!(
+                "danger_accept_invalid_certs is set: any certificate of the server is taken, so whoever is on the \
+                 way can read and change what is sent, the credentials too"
+            );
+        }
         Ok(Self(Arc::new(Inner { shared, actors })))
     }
 

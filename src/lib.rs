@@ -67,6 +67,8 @@
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `serde` | no | `Serialize` for [`Stats`] and [`Health`], for a page of JSON |
+//! | `rustls` | no | `https` URLs |
+//! | `gzip` | no | compressed request bodies ([`Config::gzip`]), and compressed files in the spool |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

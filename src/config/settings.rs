@@ -53,6 +53,12 @@ copied! {
     enabled: bool,
     /// Maximum time before buffered measurements are sent: [`Config::interval`].
     interval: Duration,
+    /// Maximum random time that is added to each interval: [`Config::flush_jitter`].
+    flush_jitter: Duration,
+    /// Whether request bodies are compressed: [`Config::gzip`].
+    gzip: bool,
+    /// Whether any certificate is taken: [`Config::danger_accept_invalid_certs`].
+    danger_accept_invalid_certs: bool,
     /// Number of buffered measurements that are sent without waiting for the interval:
     /// [`Config::trigger_size`].
     trigger_size: usize,
@@ -109,19 +115,59 @@ impl<'a> Settings<'a> {
         self.0.urls().unwrap_or_default()
     }
 
-    /// User of basic authentication: [`Config::user`].
+    /// User of basic authentication: [`Config::user`], or the one in the URL.
     pub fn user(&self) -> Option<&'a str> {
-        self.0.user.as_deref()
+        let of_url = self.0.url.credentials().map(|(user, _)| user);
+        self.0.user.as_deref().or(of_url)
     }
 
-    /// Whether a password is set: [`Config::password`].
+    /// Whether a password is set: [`Config::password`], [`Config::password_file`], or in the URL.
     pub fn has_password(&self) -> bool {
-        self.0.password.is_some()
+        let config = self.0;
+        config.password.is_some()
+            || config.password_file.is_some()
+            || config.url.credentials().is_some()
     }
 
-    /// Whether a token is set: [`Config::token`].
+    /// Whether a token is set: [`Config::token`] or [`Config::token_file`].
     pub fn has_token(&self) -> bool {
-        self.0.token.is_some()
+        self.0.token.is_some() || self.0.token_file.is_some()
+    }
+
+    /// File of the password: [`Config::password_file`].
+    pub fn password_file(&self) -> Option<&'a Path> {
+        self.0.password_file.as_deref()
+    }
+
+    /// File of the token: [`Config::token_file`].
+    pub fn token_file(&self) -> Option<&'a Path> {
+        self.0.token_file.as_deref()
+    }
+
+    /// File of the authorities that servers are trusted by: [`Config::tls_ca`].
+    pub fn tls_ca(&self) -> Option<&'a Path> {
+        self.0.tls_ca.as_deref()
+    }
+
+    /// File of the client's certificate: [`Config::tls_cert`].
+    pub fn tls_cert(&self) -> Option<&'a Path> {
+        self.0.tls_cert.as_deref()
+    }
+
+    /// File of the client's private key: [`Config::tls_key`].
+    pub fn tls_key(&self) -> Option<&'a Path> {
+        self.0.tls_key.as_deref()
+    }
+
+    /// Host and port of the proxy: [`Config::proxy`].
+    pub fn proxy(&self) -> Option<String> {
+        let proxy = self.0.resolved_proxy().ok()??;
+        Some(proxy.to_string())
+    }
+
+    /// Names of the extra headers, in lower case and sorted: [`Config::header`].
+    pub fn header_names(&self) -> Vec<&'a str> {
+        self.0.headers.names().collect()
     }
 
     /// Organisation of API v2: [`Config::org`].

@@ -143,6 +143,15 @@ fn shown_path(path: &str) -> String {
     shown
 }
 
+/// The path of a file, quoted: what begins like one, without parts that may be a credential.
+pub(super) fn file(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy();
+    match text.starts_with(['/', '.']) || cfg!(windows) && text.contains('\\') {
+        true => format!("{:?}", shown_path(&text)),
+        false => REDACTED.to_owned(),
+    }
+}
+
 /// A folder: as it is, but for parts that look like a token.
 pub(crate) fn folder(path: &Path) -> String {
     let text = path.to_string_lossy();

@@ -65,11 +65,20 @@ impl Config {
     pub(crate) fn destination(&self) -> String {
         let urls = self.urls().unwrap_or_default().join(" or ");
         let urls = printable(&urls, LIMIT);
-        let credentials = match (&self.token, &self.user, &self.password) {
-            (Some(_), _, _) => "with a token",
-            (None, Some(_), Some(_)) => "with user and password",
-            (None, Some(_), None) => "with a user and no password",
-            (None, None, _) => "without credentials",
+        let settings = self.settings();
+        let credentials = match (
+            settings.has_token(),
+            settings.user(),
+            settings.has_password(),
+        ) {
+            (true, _, _) => "with a token",
+            (false, Some(_), true) => "with user and password",
+            (false, Some(_), false) => "with a user and no password",
+            (false, None, _) => "without credentials",
+        };
+        let proxy = match settings.proxy() {
+            Some(proxy) => format!(" through the proxy {}", printable(&proxy, LIMIT)),
+            None => String::new(),
         };
         let org = match (self.api, self.org.as_deref()) {
             (Api::V2, Some(org)) => {
@@ -80,7 +89,7 @@ impl Config {
             }
             _ => String::new(),
         };
-        format!("{urls} as API {}{org}, {credentials}", self.api)
+        format!("{urls}{proxy} as API {}{org}, {credentials}", self.api)
     }
 }
 

@@ -283,6 +283,11 @@ impl Dispatcher {
             .min()
     }
 
+    /// An endpoint before the one in use answers pings again.
+    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
+        self.breakers.is_back(endpoint, now);
+    }
+
     /// Something has changed: try everything at once.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.breakers.retry_now(now);

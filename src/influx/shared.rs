@@ -14,7 +14,9 @@ use std::sync::atomic::AtomicUsize;
 use crate::{
     Api, Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, Precision,
     RecordError, ShutdownReport, Stats,
+    actors::has_another_server,
     config::shown,
+    endpoint::Endpoint,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -178,6 +180,10 @@ impl Shared {
                 "true",
                 "a pipeline that was started disabled can't be enabled, start another one",
             ));
+        }
+        // What is wrong with a file is known only when it is read.
+        if self.has_actors && has_another_server(&config, &changed) {
+            Endpoint::all(&changed)?;
         }
         // Both under the lock, so that an end between them is not undone.
         let mut current = self.config.lock();

@@ -14,6 +14,7 @@ use crate::{
         dispatcher::{Dispatch, NextUp},
         verdict::{Cause, Retry, Scope, Verdict},
     },
+    endpoint::Payload,
 };
 
 impl BufferActor {
@@ -46,6 +47,7 @@ impl BufferActor {
         self.show_waiting(now);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
+        self.arm_ping_back(context);
         self.arm_rejection_summary(context);
         self.remove_released(context);
         self.show_spool();
@@ -84,7 +86,11 @@ impl BufferActor {
         let write = Write {
             endpoint: self.endpoints[endpoint].clone().in_unit(lines.unit()),
             database,
-            body: lines.body(),
+            payload: Payload {
+                body: lines.body(),
+                #[cfg(feature = "gzip")]
+                compressed: lines.compressed.clone(),
+            },
             timeout: self.config.request_timeout,
             reply: Reply::new(context.address().recipient(), lost),
         };

@@ -172,7 +172,12 @@ impl Rig {
 }
 
 fn lines(write: &Write) -> usize {
-    write.body.iter().filter(|byte| **byte == b'\n').count()
+    write
+        .payload
+        .body
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
 }
 
 fn answer(write: Write, verdict: Verdict) {

@@ -1,22 +1,22 @@
 //! Messages between the actors of one pipeline.
 
-use std::{io, path::PathBuf, time::Duration, time::SystemTime};
+use std::{io, path::PathBuf, sync::Arc, time::Duration, time::SystemTime};
 
 use actix::Message;
-use bytes::Bytes;
 use futures_channel::oneshot;
 
 use crate::{
-    Database, PingError, ServerInfo,
+    Config, ConfigError, Database, PingError, ServerInfo,
     actors::reply::Reply,
     batch::Lines,
+    config::Files,
     delivery::{
         backlog::{FileId, LoanId},
         contacts::Contact,
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
-    endpoint::{Endpoint, Told},
+    endpoint::{Endpoint, Payload, Told},
     spool::{
         format::Section,
         name::FileName,
@@ -89,6 +89,23 @@ pub(crate) struct Pinged {
     pub(crate) result: Result<ServerInfo, PingError>,
 }
 
+/// From the buffer actor to itself: an endpoint before the one in use answers pings again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Back {
+    pub(crate) number: usize,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// From the buffer actor to itself: the files of a configuration were read; what they hold and the endpoints that are made
+/// with it, if that has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct FilesRead {
+    pub(crate) config: Arc<Config>,
+    pub(crate) read: Result<Option<(Files, Vec<Endpoint>)>, ConfigError>,
+}
+
 /// From the buffer actor to itself: all reports are answered, end the thread.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -105,7 +122,7 @@ pub(crate) struct Barrier(pub(crate) oneshot::Sender<()>);
 pub(crate) struct Write {
     pub(crate) endpoint: Endpoint,
     pub(crate) database: Database,
-    pub(crate) body: Bytes,
+    pub(crate) payload: Payload,
     pub(crate) timeout: Duration,
     pub(crate) reply: Reply<Returned>,
 }

@@ -47,6 +47,14 @@ impl BufferActor {
         }
     }
 
+    /// The largest random part that is added to it: none where lines have to be on disk by then.
+    pub(in crate::actors::buffer) fn drain_jitter(&self) -> Duration {
+        match self.writes_ahead() {
+            true => Duration::ZERO,
+            false => self.config.flush_jitter,
+        }
+    }
+
     /// Puts what was drained on disk.
     pub(in crate::actors::buffer) fn write_ahead(
         &mut self,
