@@ -2,6 +2,7 @@
 
 mod budget;
 mod buffer;
+mod disk;
 mod ingest;
 mod log_limit;
 pub mod messages;
@@ -13,19 +14,22 @@ mod writer;
 
 use std::{io, sync::Arc, thread};
 
-use actix::{Actor, Addr, AsyncContext as _, Context, System};
+use actix::{Actor, Addr, AsyncContext as _, Context, SyncArbiter, System};
 
+pub(crate) use self::buffer::has_another_server;
 pub use self::ingest::IngestActor;
 use self::{
-    buffer::BufferActor, messages::internal::Wake, pool::Pool, replay::ReplayActor,
-    writer::WriterActor,
+    buffer::BufferActor, disk::DiskActor, messages::internal::Wake, pool::Pool,
+    replay::ReplayActor, writer::WriterActor,
 };
 use crate::{
     StartError,
+    config::Files,
     endpoint::{Endpoint, Http},
     influx::own_thread,
     influx::shared::Shared,
     logging,
+    spool::disk::FileSystem,
 };
 
 /// Addresses of a pipeline's actors.
@@ -52,7 +56,8 @@ impl Addresses {
 /// The thread outlives the program's own `System`, so measurements that are pending when that one stops
 /// are still delivered.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
-    let endpoints = Endpoint::all(&shared.config())?;
+    let files = Files::read(&shared.config())?;
+    let endpoints = Endpoint::with_files(&shared.config(), &files)?;
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let shared = Arc::clone(shared);
     thread::Builder::new()
@@ -60,7 +65,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
         .spawn(move || {
             own_thread::mark();
             let system = System::new();
-            let addresses = system.block_on(async { wire(shared, endpoints) });
+            let addresses = system.block_on(async { wire(shared, endpoints, files) });
             // The receiver is waiting, or its thread has ended.
             _ = sender.send(addresses);
             if let Err(error) = system.run() {
@@ -73,7 +78,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Addresses, StartError> {
         .map_err(|_| StartError::Thread(io::Error::other("the thread ended while it was starting")))
 }
 
-fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
+fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>, files: Files) -> Addresses {
     let http = Http::new();
     let start_replay = Box::new(|| ReplayActor::default().start().recipient());
     let pool = {
@@ -82,7 +87,13 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>) -> Addresses {
             WriterActor::new(http.clone()).start().recipient()
         })
     };
-    let buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
+    let mut buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
+    buffer.set_files(files);
+    if let Some(folder) = shared.config().spool_dir.clone() {
+        let start =
+            || SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem))).recipient();
+        buffer.set_spool(Box::new(start), folder);
+    }
     join(shared, buffer)
 }
 

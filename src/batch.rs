@@ -2,6 +2,8 @@
 //!
 //! A line is found by its end offset and never by `\n`: a string field may hold one.
 
+#[cfg(feature = "gzip")]
+pub(crate) mod compressed;
 pub(crate) mod pool;
 
 use std::{ops::Range, sync::Arc};
@@ -9,7 +11,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 
 use crate::{
-    Config,
+    Config, Precision,
     encode::{self, LineBuffer},
     stats::report::Ticket,
 };
@@ -141,6 +143,9 @@ impl OpenBatch {
                 bytes: bytes.into(),
                 ends: ends.into(),
                 range: lines,
+                unit: None,
+                #[cfg(feature = "gzip")]
+                compressed: Default::default(),
             },
             tickets: self.tickets,
         }
@@ -171,9 +176,42 @@ pub(crate) struct Lines {
     bytes: Bytes,
     ends: Arc<Vec<u32>>,
     range: Range<usize>,
+    unit: Option<Precision>,
+    /// Of this run alone.
+    #[cfg(feature = "gzip")]
+    pub(crate) compressed: compressed::Compressed,
 }
 
 impl Lines {
+    /// Lines that were read from a file, with their ends and the unit of their timestamps.
+    pub(crate) fn of(bytes: Bytes, ends: Vec<u32>, unit: Precision) -> Self {
+        Self {
+            bytes,
+            range: 0..ends.len(),
+            ends: Arc::new(ends),
+            unit: Some(unit),
+            #[cfg(feature = "gzip")]
+            compressed: Default::default(),
+        }
+    }
+
+    /// The unit of the timestamps; `None`: that of the configuration.
+    pub(crate) fn unit(&self) -> Option<Precision> {
+        self.unit
+    }
+
+    /// The same with timestamps in nanoseconds, where they are in microseconds.
+    pub(crate) fn in_nanoseconds(&self) -> Self {
+        let mut batch = OpenBatch::with_capacity(self.byte_len() + 3 * self.len(), self.len());
+        for line in self.iter() {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            batch.push(&[line, b"000\n"].concat());
+        }
+        let mut lines = batch.seal(false).lines;
+        lines.unit = Some(Precision::Nanoseconds);
+        lines
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.range.len()
     }
@@ -234,6 +272,12 @@ impl Lines {
             bytes: self.bytes.clone(),
             ends: Arc::clone(&self.ends),
             range: start + range.start..start + range.end,
+            unit: self.unit,
+            #[cfg(feature = "gzip")]
+            compressed: match range.len() == self.len() {
+                true => self.compressed.clone(),
+                false => Default::default(),
+            },
         }
     }
 
@@ -260,6 +304,7 @@ impl Batch {
             return Some(first);
         };
         let mut joined = OpenBatch::default();
+        let unit = first.lines.unit;
         for Batch { lines, tickets } in [first, second].into_iter().chain(parts) {
             let before = joined.len() as u32;
             lines.iter().for_each(|line| joined.push(line));
@@ -268,7 +313,9 @@ impl Batch {
                 .tickets
                 .extend(tickets.map(|(line, ticket)| (line + before, ticket)));
         }
-        Some(joined.seal(true))
+        let mut joined = joined.seal(true);
+        joined.lines.unit = unit;
+        Some(joined)
     }
 
     /// The same, in memory of its own if it would keep more than twice as much from being freed.
@@ -283,6 +330,9 @@ impl Batch {
             bytes: Bytes::copy_from_slice(&lines.body()),
             ends: Arc::new(ends.map(|end| end - start).collect()),
             range: 0..lines.len(),
+            unit: lines.unit,
+            #[cfg(feature = "gzip")]
+            compressed: lines.compressed.clone(),
         };
         Self { lines, tickets }
     }

@@ -7,11 +7,14 @@ mod consistency;
 mod credentials;
 mod distance;
 mod env;
+mod files;
+mod headers;
 mod lookalikes;
 mod mask;
 mod origin;
 mod overflow;
 mod parts;
+mod proxy;
 mod secret;
 mod settings;
 pub(crate) mod shown;
@@ -22,12 +25,17 @@ mod validate;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::api::Api;
 pub use self::consistency::Consistency;
+pub(crate) use self::credentials::Credentials;
+pub(crate) use self::files::Files;
+use self::headers::Headers;
 use self::origin::Origin;
 pub use self::overflow::Overflow;
+pub(crate) use self::proxy::Proxy;
 pub(crate) use self::secret::Secret;
 pub use self::settings::Settings;
 pub use self::string_newlines::StringNewlines;
@@ -64,12 +72,28 @@ pub struct Config {
     #[debug("{:?}", user.as_deref().map(shown::name))]
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
+    #[debug("{:?}", password_file.as_deref().map(shown::file))]
+    pub(crate) password_file: Option<PathBuf>,
     pub(crate) token: Option<Secret>,
+    #[debug("{:?}", token_file.as_deref().map(shown::file))]
+    pub(crate) token_file: Option<PathBuf>,
     #[debug("{:?}", org.as_deref().map(shown::name))]
     pub(crate) org: Option<String>,
     pub(crate) api: Api,
+    #[debug("{:?}", tls_ca.as_deref().map(shown::file))]
+    pub(crate) tls_ca: Option<PathBuf>,
+    #[debug("{:?}", tls_cert.as_deref().map(shown::file))]
+    pub(crate) tls_cert: Option<PathBuf>,
+    #[debug("{:?}", tls_key.as_deref().map(shown::file))]
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) danger_accept_invalid_certs: bool,
+    /// As it was given, until it is [parsed](Config::resolved_proxy).
+    pub(crate) proxy: Option<Secret>,
+    pub(crate) headers: Headers,
+    pub(crate) gzip: bool,
     pub(crate) enabled: bool,
     pub(crate) interval: Duration,
+    pub(crate) flush_jitter: Duration,
     pub(crate) trigger_size: usize,
     pub(crate) max_batch_size: usize,
     pub(crate) max_batch_bytes: usize,
@@ -89,6 +113,11 @@ pub struct Config {
     pub(crate) max_retry_delay: Duration,
     /// Pending measurements that are older are dropped as expired.
     pub(crate) max_age: Option<Duration>,
+    #[debug("{:?}", spool_dir.as_deref().map(shown::folder))]
+    pub(crate) spool_dir: Option<PathBuf>,
+    pub(crate) spool_max_bytes: usize,
+    pub(crate) write_ahead: bool,
+    pub(crate) seal_interval: Duration,
     pub(crate) create_database: bool,
     /// Where the pipeline's own figures go.
     #[debug("{:?}", self_measurement.as_ref().map(|it| shown::name(&it.to_string()).to_owned()))]
@@ -134,6 +163,10 @@ impl Config {
     pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`max_retry_delay`](Self::max_retry_delay): 60 s.
     pub const DEFAULT_MAX_RETRY_DELAY: Duration = Duration::from_secs(60);
+    /// Default of [`spool_max_bytes`](Self::spool_max_bytes): 1 GiB.
+    pub const DEFAULT_SPOOL_MAX_BYTES: usize = 1 << 30;
+    /// Default of [`seal_interval`](Self::seal_interval): 1 s.
+    pub const DEFAULT_SEAL_INTERVAL: Duration = Duration::from_secs(1);
     /// Default of `INFLUXDB_SELF_MEASUREMENT_INTERVAL` (see [`self_measurement`](Self::self_measurement)):
     /// 10 s.
     pub const DEFAULT_SELF_MEASUREMENT_INTERVAL: Duration = Duration::from_secs(10);
@@ -205,11 +238,21 @@ impl Default for Config {
             url: BaseUrls::new(Self::DEFAULT_URL),
             user: None,
             password: None,
+            password_file: None,
             token: None,
+            token_file: None,
             org: None,
             api: Api::V1,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            danger_accept_invalid_certs: false,
+            proxy: None,
+            headers: Headers::default(),
+            gzip: false,
             enabled: true,
             interval: Self::DEFAULT_INTERVAL,
+            flush_jitter: Duration::ZERO,
             trigger_size: Self::DEFAULT_TRIGGER_SIZE,
             max_batch_size: Self::DEFAULT_MAX_BATCH_SIZE,
             max_batch_bytes: Self::DEFAULT_MAX_BATCH_BYTES,
@@ -226,6 +269,10 @@ impl Default for Config {
             request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
             max_retry_delay: Self::DEFAULT_MAX_RETRY_DELAY,
             max_age: None,
+            spool_dir: None,
+            spool_max_bytes: Self::DEFAULT_SPOOL_MAX_BYTES,
+            write_ahead: false,
+            seal_interval: Self::DEFAULT_SEAL_INTERVAL,
             create_database: false,
             self_measurement: None,
             self_measurement_interval: Self::DEFAULT_SELF_MEASUREMENT_INTERVAL,

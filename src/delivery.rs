@@ -7,6 +7,7 @@ pub(crate) mod breakers;
 pub(crate) mod contacts;
 pub(crate) mod dispatcher;
 pub(crate) mod isolation;
+pub(crate) mod jitter;
 pub(crate) mod pacing;
 pub(crate) mod records;
 pub(crate) mod retry_history;

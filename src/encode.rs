@@ -15,11 +15,11 @@
 //!
 //! [reference]: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_reference/
 
-mod digits;
 mod field_buffer;
 mod fields;
 mod line_buffer;
 pub(crate) mod text;
+pub(crate) mod words;
 
 use std::{borrow::Cow, cmp::Ordering};
 

@@ -96,6 +96,7 @@ impl Influx {
             logging::warning!("{}", printable(warning, LIMIT));
         }
         let summary = config.summary();
+        let accepts_anybody = config.enabled && config.danger_accept_invalid_certs;
         let shared = Arc::new(Shared::new(config));
         #[cfg(feature = "testing")]
         registry::add(&shared);
@@ -104,6 +105,12 @@ impl Influx {
             false => Addresses::of_nobody(),
         };
         logging::info!("{summary}");
+        if accepts_anybody {
+            logging::error!(
+                "danger_accept_invalid_certs is set: any certificate of the server is taken, so whoever is on the \
+                 way can read and change what is sent, the credentials too"
+            );
+        }
         Ok(Self(Arc::new(Inner { shared, actors })))
     }
 
@@ -306,7 +313,7 @@ impl Influx {
     /// ```
     /// # fn show(influx: &actix_influxdb::Influx) {
     /// let health = influx.health();
-    /// println!("{health}"); // down: 12 pending for 3s, never stored anything; http://…
+    /// println!("{health}"); // down: 12 pending for 3s, nothing was ever stored; http://…
     /// for database in &health.databases_down {
     ///     println!("{}: {}", database.database, database.outage.reason);
     /// }

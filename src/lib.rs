@@ -67,6 +67,8 @@
 //! |---|---|---|
 //! | `middleware` | yes | [`InfluxMetrics`], the actix-web middleware that records every request |
 //! | `serde` | no | `Serialize` for [`Stats`] and [`Health`], for a page of JSON |
+//! | `rustls` | no | `https` URLs |
+//! | `gzip` | no | compressed request bodies ([`Config::gzip`]), and compressed files in the spool |
 //! | `testing` | no | `testing::FakeInflux`, an InfluxDB in the test's process |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -88,6 +90,7 @@ mod logging;
 mod middleware;
 mod point;
 mod printable;
+mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -119,6 +122,7 @@ pub use point::{
     precision::Precision,
     tag::TagValue,
 };
+pub use spool::folder::{SpoolBatch, SpoolError, SpoolFile};
 pub use stats::{
     event::Event,
     health::{DatabaseOutage, EndpointOutage, Health, HealthStatus},
@@ -126,6 +130,7 @@ pub use stats::{
     reason::{DropReason, Failure, FailureKind, Rejection},
     report::{Delivery, FlushReport, ShutdownReport},
     servers::{BreakerState, DatabaseStats, EndpointStats, LastFailure, Outage},
+    spool::{SpoolState, SpoolStats},
 };
 
 /// The code of the README and the pages of `docs`, which is compiled, and run unless it says otherwise, by

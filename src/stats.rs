@@ -13,3 +13,5 @@ pub(crate) mod rfc3339;
 #[cfg(feature = "serde")]
 mod serialize;
 pub(crate) mod servers;
+pub(crate) mod spool;
+pub(crate) mod thinning;

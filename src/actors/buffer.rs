@@ -8,6 +8,7 @@
 //! | [`Wake`] | recording threads | none | a lost one is made up for by the next |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
 //! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
+//! | [`DiskDone`] | the disk actor | none | if it dies, the folder is opened again |
 //!
 //! No state lives in a future: a batch in flight stays in the [`Backlog`](crate::delivery::backlog::Backlog).
 
@@ -17,18 +18,22 @@ mod barrier;
 mod collecting;
 mod creation;
 mod delivery;
+mod files;
 mod first_contact;
 mod outages;
+mod ping_back;
 mod rejections;
 mod reports;
 mod self_measuring;
 mod sending;
+mod spool;
 mod telling;
 mod undelivered;
 mod updating;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,15 +43,16 @@ use actix::{
 };
 
 use self::{
-    alarms::Alarms, collecting::Interval, outages::Outages, rejections::Rejections,
-    reports::Waiting, self_measuring::SelfMeasuring,
+    alarms::Alarms, collecting::Interval, files::WatchedFiles, outages::Outages,
+    rejections::Rejections, reports::Waiting, self_measuring::SelfMeasuring, spool::Spool,
 };
 use super::{
     budget::Budget,
     messages::{
         Flush, Ping, Shutdown, Subscribe, Update,
         internal::{
-            Barrier, Created, End, InOrder, Isolate, Isolated, Pinged, Reconfigure, Returned, Wake,
+            Back, Barrier, Created, DiskDone, End, FilesRead, InOrder, Isolate, Isolated, Pinged,
+            Reconfigure, Returned, Wake,
         },
     },
     pool::Pool,
@@ -55,7 +61,8 @@ use super::{
 use crate::{
     Config, ConfigError, FlushReport, PingError, ServerInfo, ShutdownReport,
     batch::BatchLimits,
-    delivery::{contacts::Contacts, dispatcher::Dispatcher},
+    config::Files,
+    delivery::{backlog::Taken, contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
@@ -99,6 +106,9 @@ pub(crate) struct BufferActor {
     rejections: Rejections,
     /// The endpoints that were pinged because their answers don't tell what they are.
     asked: BTreeSet<usize>,
+    /// Runs while an endpoint is in use that is not the first.
+    ping_back: Option<SpawnHandle>,
+    files: WatchedFiles,
     /// What the endpoints are, as far as they have told.
     known: BTreeMap<usize, Identity>,
     contacts: Contacts,
@@ -108,6 +118,9 @@ pub(crate) struct BufferActor {
     own: SelfMeasuring,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
+    spool: Option<Spool>,
+    /// At the end, what could not be put on disk.
+    unsaved: Vec<Taken>,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -148,12 +161,16 @@ impl BufferActor {
             outages: Outages::default(),
             rejections: Rejections::default(),
             asked: BTreeSet::new(),
+            ping_back: None,
+            files: WatchedFiles::default(),
             known: BTreeMap::new(),
             contacts: Contacts::default(),
             has_arrived: false,
             budget: Budget::default(),
             own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
             ingest: None,
+            spool: None,
+            unsaved: Vec::new(),
         }
     }
 
@@ -179,27 +196,36 @@ impl BufferActor {
         }
     }
 
+    /// Nothing is known of them, nor of the same with other credentials.
+    pub(super) fn use_endpoints(&mut self, endpoints: Vec<Endpoint>) {
+        self.endpoints = endpoints;
+        let urls = self.endpoints.iter().map(Endpoint::to_string);
+        self.shared.health.set_endpoints(urls);
+        let now = self.now();
+        self.dispatcher.set_endpoints(self.endpoints.len(), now);
+        self.asked.clear();
+        self.known.clear();
+    }
+
     fn reconfigure(&mut self, context: &mut Context<Self>) {
-        let old = std::mem::replace(&mut self.config, self.shared.config());
+        let old = mem::replace(&mut self.config, self.shared.config());
         let config = &self.config;
         self.limits = QuotaLimits::new(config);
         let limits = BatchLimits::new(config);
         self.dispatcher.set_limits(limits, config.max_age);
         self.writers.resize(config.max_clients);
         if has_another_server(&old, config) {
-            match Endpoint::all(config) {
-                Ok(endpoints) => {
-                    self.endpoints = endpoints;
-                    let urls = self.endpoints.iter().map(Endpoint::to_string);
-                    self.shared.health.set_endpoints(urls);
-                    let now = actix_rt::time::Instant::now().into_std();
-                    self.dispatcher.set_endpoints(self.endpoints.len(), now);
+            let files = Files::read(config);
+            let made = files.and_then(|files| Ok((Endpoint::with_files(config, &files)?, files)));
+            match made {
+                Ok((endpoints, files)) => {
+                    self.use_endpoints(endpoints);
+                    self.set_files(files);
+                    let config = &self.config;
                     if old.url != config.url {
                         self.outages.forget_all();
                         self.has_arrived = false;
                     }
-                    self.asked.clear();
-                    self.known.clear();
                     let destination = config.destination();
                     logging::info!("measurements now go to {destination}");
                 }
@@ -208,6 +234,7 @@ impl BufferActor {
                 ),
             }
         }
+        self.watch_files(context);
         if let Some(expiry) = self.expiry.take() {
             context.cancel_future(expiry);
         }
@@ -222,9 +249,13 @@ impl BufferActor {
 }
 
 /// Whether a server may take now what was refused before.
-fn has_another_server(old: &Config, new: &Config) -> bool {
+pub(crate) fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
+        || (&old.password_file, &old.token_file) != (&new.password_file, &new.token_file)
+        || (&old.tls_ca, &old.tls_cert, &old.tls_key) != (&new.tls_ca, &new.tls_cert, &new.tls_key)
+        || old.danger_accept_invalid_certs != new.danger_accept_invalid_certs
+        || (&old.proxy, &old.headers, old.gzip) != (&new.proxy, &new.headers, new.gzip)
         || (old.consistency, old.no_sync) != (new.consistency, new.no_sync)
 }
 
@@ -252,6 +283,8 @@ impl Actor for BufferActor {
         // Unbounded, so that no sender waits: the ingest actor sends one message at a time, recording
         // threads wake at thresholds only, and handles wait for their answers.
         context.set_mailbox_capacity(0);
+        self.watch_files(context);
+        self.open_spool(context);
         self.arm_self_measuring(context);
     }
 }
@@ -350,6 +383,24 @@ impl Handler<Reconfigure> for BufferActor {
     }
 }
 
+impl Handler<Back> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, back: Back, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.is_back(back, context);
+    }
+}
+
+impl Handler<FilesRead> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, read: FilesRead, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.files_read(read, context);
+    }
+}
+
 impl Handler<Wake> for BufferActor {
     type Result = ();
 
@@ -374,6 +425,15 @@ impl Handler<Isolated> for BufferActor {
     fn handle(&mut self, isolated: Isolated, context: &mut Self::Context) {
         self.budget.spend(context);
         self.isolated(isolated, context);
+    }
+}
+
+impl Handler<DiskDone> for BufferActor {
+    type Result = ();
+
+    fn handle(&mut self, done: DiskDone, context: &mut Self::Context) {
+        self.budget.spend(context);
+        self.disk_done(done, context);
     }
 }
 

@@ -41,12 +41,12 @@ async fn post(http: Http, write: Write) {
     let Write {
         endpoint,
         database,
-        body,
+        payload,
         timeout,
         reply,
     } = write;
     let began = Instant::now();
-    let (outcome, told) = http.post(&endpoint, &database, body, timeout).await;
+    let (outcome, told) = http.post(&endpoint, &database, payload, timeout).await;
     let took = began.elapsed();
     let name = database.to_string();
     logging::debug!(

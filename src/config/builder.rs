@@ -1,18 +1,23 @@
 //! One method per setting, each documented with its variable, unit, default and range.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{Api, BaseUrls, Config, Consistency, Overflow, Secret, StringNewlines};
 use crate::point::database::Database;
 use crate::point::precision::Precision;
 
 impl Config {
-    /// Base URLs of the servers, separated by commas, `http` only in this version. A path is kept, for
-    /// servers behind a reverse proxy. A user and password in a URL are refused: they have methods of
-    /// their own.
+    /// Base URLs of the servers, separated by commas: `http://`, `https://` (feature `rustls`), or
+    /// `unix://` and the absolute path of a socket. The path of an HTTP URL is kept, for servers behind
+    /// a reverse proxy.
     ///
-    /// Measurements go to one server at a time: to the first, and after a failure to the next one that
-    /// works. They are not copied to all.
+    /// A user and password in a URL (`http://user:password@host`, the same in all URLs, special characters
+    /// escaped: `%40` for `@`, `%2C` for a comma) are taken out of it, as if [`user`](Self::user) and
+    /// [`password`](Self::password) had set them.
+    ///
+    /// Measurements go to one server at a time, the first in this order that works: after a failure to
+    /// another, and back when the first answers a ping again, which is asked every 30 s. They are not
+    /// copied to all.
     ///
     /// ```
     /// use actix_influxdb::Config;
@@ -47,12 +52,34 @@ impl Config {
         self
     }
 
+    /// File that holds the password of [`user`](Self::user), in place of
+    /// [`password`](Self::password). A line break at its end is cut off. The file is read at the start and every
+    /// 5 s: a change is in force without a restart.
+    ///
+    /// `INFLUXDB_PASSWORD_FILE`; default none.
+    pub fn password_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("password_file");
+        self.password_file = non_empty_path(path);
+        self
+    }
+
     /// Token with the right to write, in place of a user and password. Empty: none.
     ///
     /// `INFLUXDB_TOKEN`; default none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.origin.set_by_program("token");
         self.token = non_empty(token).map(Secret::new);
+        self
+    }
+
+    /// File that holds the token, in place of [`token`](Self::token), as for Docker and
+    /// Kubernetes secrets. A line break at its end is cut off. The file is read at the start and every 5 s: a
+    /// change is in force without a restart.
+    ///
+    /// `INFLUXDB_TOKEN_FILE`; default none.
+    pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("token_file");
+        self.token_file = non_empty_path(path);
         self
     }
 
@@ -75,6 +102,94 @@ impl Config {
         self
     }
 
+    /// PEM file with the certificates of the authorities that `https` servers are trusted by, in place
+    /// of the system's. Feature `rustls`. The file is read at the start and every 5 s: a change is in force
+    /// without a restart.
+    ///
+    /// `INFLUXDB_TLS_CA`; default the system's authorities.
+    pub fn tls_ca(mut self, path: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("tls_ca");
+        self.tls_ca = non_empty_path(path);
+        self
+    }
+
+    /// PEM file with the client's certificate, and those between it and its authority, for `https` servers
+    /// that ask for one. Needs [`tls_key`](Self::tls_key). Feature `rustls`. Read again when it changes, as
+    /// [`tls_ca`](Self::tls_ca).
+    ///
+    /// `INFLUXDB_TLS_CERT`; default none.
+    pub fn tls_cert(mut self, path: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("tls_cert");
+        self.tls_cert = non_empty_path(path);
+        self
+    }
+
+    /// PEM file with the private key of [`tls_cert`](Self::tls_cert), not encrypted. It may be the same
+    /// file. Feature `rustls`. Read again when it changes, as [`tls_ca`](Self::tls_ca).
+    ///
+    /// `INFLUXDB_TLS_KEY`; default none.
+    pub fn tls_key(mut self, path: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("tls_key");
+        self.tls_key = non_empty_path(path);
+        self
+    }
+
+    /// Whether *any* certificate of an `https` server is taken: expired, for another host, made by
+    /// anybody. Then whoever is on the way can read the credentials and measurements, and an ERROR in the log
+    /// says so at each start. Feature `rustls`.
+    ///
+    /// No variable; default `false`.
+    pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.origin.set_by_program("danger_accept_invalid_certs");
+        self.danger_accept_invalid_certs = accept;
+        self
+    }
+
+    /// HTTP proxy that all connections but those to unix sockets go through, by `CONNECT`:
+    /// `http://proxy:3128`, with `user:password@` before the host if it asks for them. Empty: none. The variables
+    /// `HTTP_PROXY` and the like are not read.
+    ///
+    /// `INFLUXDB_PROXY`; default none.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.origin.set_by_program("proxy");
+        self.proxy = non_empty(url).map(Secret::new);
+        self
+    }
+
+    /// Adds a header to every request, for example the tenant that a gateway asks for. The last value of
+    /// a name wins. Values are treated as secrets: nothing shows them.
+    ///
+    /// Headers that the library sets itself (`Host`, `Content-Length` and the like) are refused;
+    /// `Authorization` is allowed where there are no other credentials.
+    ///
+    /// ```
+    /// use actix_influxdb::Config;
+    ///
+    /// let config = Config::default().header("X-Scope-OrgID", "team-1");
+    /// assert_eq!(config.settings().header_names(), ["x-scope-orgid"]);
+    /// ```
+    ///
+    /// `INFLUXDB_HEADERS`: `Name=value`, separated by commas, values percent-encoded (`%2C` for a comma, `%25` for a
+    /// percent sign); default none.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.origin.set_by_program("headers");
+        self.headers.set(name, value);
+        self
+    }
+
+    /// Whether request bodies above 1 KiB are compressed. Feature `gzip`.
+    ///
+    /// Of the measurements of requests, a fifth of the bytes is left to send; but compressing them costs more processor time than everything else
+    /// that the library does (`docs/performance.md` has the figures): worth it where traffic is paid for or slow. A server that refuses
+    /// compressed bodies gets plain ones.
+    ///
+    /// `INFLUXDB_GZIP`; default `false`.
+    pub fn gzip(mut self, gzip: bool) -> Self {
+        self.origin.set_by_program("gzip");
+        self.gzip = gzip;
+        self
+    }
+
     /// Whether measurements are delivered at all. If not, recording succeeds, and the measurement is
     /// counted as [disabled](crate::Dropped::disabled) and dropped.
     ///
@@ -92,6 +207,19 @@ impl Config {
     pub fn interval(mut self, interval: Duration) -> Self {
         self.origin.set_by_program("interval");
         self.interval = interval;
+        self
+    }
+
+    /// Maximum random time that is added to each [`interval`](Self::interval), up to 1 day.
+    ///
+    /// Services that were started at the same moment, by a deployment or after an outage, send at the same
+    /// moments: with a jitter as long as the interval their requests spread over it (`docs/connections.md` shows by how much). Measurements that
+    /// reach [`trigger_size`](Self::trigger_size) are sent at once all the same.
+    ///
+    /// `INFLUXDB_FLUSH_JITTER`, milliseconds; default 0.
+    pub fn flush_jitter(mut self, jitter: Duration) -> Self {
+        self.origin.set_by_program("flush_jitter");
+        self.flush_jitter = jitter;
         self
     }
 
@@ -163,9 +291,10 @@ impl Config {
         self
     }
 
-    /// Which measurements are dropped when the buffer is full.
+    /// Which measurements give way when the buffer is full.
     ///
-    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default) or `drop_oldest`.
+    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default), `drop_oldest`, or `spool`, which needs a
+    /// [`spool_dir`](Self::spool_dir).
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.origin.set_by_program("overflow");
         self.overflow = overflow;
@@ -276,6 +405,67 @@ impl Config {
         self
     }
 
+    /// Folder in which measurements are kept on disk that can't be delivered: at a shutdown, when the
+    /// buffer is full ([`overflow`](Self::overflow)), and, if wanted, before they are sent
+    /// ([`write_ahead`](Self::write_ahead)). The next process with the same folder delivers them. Empty:
+    /// none.
+    ///
+    /// The folder is made, for its owner only, if it is missing. It belongs to one process at a time:
+    /// another one that is given the same folder starts without it, says so at WARN, and takes it when it
+    /// is free. A folder that can't be used is an ERROR in the log, and measurements stay in memory. Can't be
+    /// changed while delivery runs.
+    ///
+    /// ```
+    /// use actix_influxdb::{Config, Overflow};
+    ///
+    /// let config = Config::v1("http://localhost:8086")
+    ///     .spool_dir("/var/lib/shop/influx-spool")
+    ///     .overflow(Overflow::Spool);
+    /// config.validate()?;
+    /// # Ok::<(), actix_influxdb::ConfigError>(())
+    /// ```
+    ///
+    /// `INFLUXDB_SPOOL_DIR`; default none.
+    pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.origin.set_by_program("spool_dir");
+        self.spool_dir = Some(folder.into()).filter(|folder| !folder.as_os_str().is_empty());
+        self
+    }
+
+    /// Maximum number of bytes of the files in the [`spool_dir`](Self::spool_dir), at least
+    /// [`max_batch_bytes`](Self::max_batch_bytes). Beyond that the oldest file is removed, and its
+    /// measurements are counted as dropped ([`DropReason::SpoolFull`](crate::DropReason::SpoolFull)).
+    ///
+    /// `INFLUXDB_SPOOL_MAX_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 1 GiB.
+    pub fn spool_max_bytes(mut self, bytes: usize) -> Self {
+        self.origin.set_by_program("spool_max_bytes");
+        self.spool_max_bytes = bytes;
+        self
+    }
+
+    /// Whether measurements are written to the [`spool_dir`](Self::spool_dir) before they are sent, and
+    /// removed when they are written, rejected or dropped. Then a process that is killed, or a machine that
+    /// loses its power, loses at most the measurements of the last [`seal_interval`](Self::seal_interval),
+    /// and of the time that the disk takes.
+    ///
+    /// `INFLUXDB_WRITE_AHEAD`; default `false`.
+    pub fn write_ahead(mut self, write_ahead: bool) -> Self {
+        self.origin.set_by_program("write_ahead");
+        self.write_ahead = write_ahead;
+        self
+    }
+
+    /// Maximum time before recorded measurements are written to disk, with
+    /// [`write_ahead`](Self::write_ahead), from 1 ms to 1 day. One file is written each time, whatever the
+    /// number of databases.
+    ///
+    /// `INFLUXDB_SEAL_INTERVAL`, milliseconds; default 1 s.
+    pub fn seal_interval(mut self, interval: Duration) -> Self {
+        self.origin.set_by_program("seal_interval");
+        self.seal_interval = interval;
+        self
+    }
+
     /// Whether a missing database is created. API v1 only.
     ///
     /// `INFLUXDB_CREATE_DATABASE`; default `false`.
@@ -376,6 +566,10 @@ impl Config {
             .extend(tags.map(|(key, value)| (key.into(), value.into())));
         self
     }
+}
+
+fn non_empty_path(path: impl Into<PathBuf>) -> Option<PathBuf> {
+    Some(path.into()).filter(|path| !path.as_os_str().is_empty())
 }
 
 fn non_empty(text: impl Into<String>) -> Option<String> {

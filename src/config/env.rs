@@ -5,10 +5,13 @@
 mod tests;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use super::headers::Headers;
 use super::lookalikes::resembled;
 use super::origin::Origin;
 use super::parts::url_of_parts;
+use super::secret::REDACTED;
 use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
 use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
@@ -73,17 +76,20 @@ impl Config {
 
     fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let env = Variables::new(lookup);
+        let token_file = env.path("INFLUXDB_TOKEN_FILE")?;
         let mut config = Self::default();
 
         config.user = env.text("INFLUXDB_USER")?;
         config.password = env.secret("INFLUXDB_PASSWORD")?;
         config.token = env.secret("INFLUXDB_TOKEN")?;
         config.org = env.text("INFLUXDB_ORG")?;
-        config.api = match (&config.token, &config.org) {
-            (None, _) => Api::V1,
-            (Some(_), Some(_)) => Api::V2,
-            (Some(_), None) => Api::V3,
+        config.api = match (&config.token, &token_file, &config.org) {
+            (None, None, _) => Api::V1,
+            (_, _, Some(_)) => Api::V2,
+            (_, _, None) => Api::V3,
         };
+        config.token_file = token_file;
+        config.password_file = env.path("INFLUXDB_PASSWORD_FILE")?;
         env.choose("INFLUXDB_API", &mut config.api)?;
         let url = env.text("INFLUXDB_URL")?;
         let mut has_parts = false;
@@ -104,8 +110,14 @@ impl Config {
                 url
             }
         });
+        config.tls_ca = env.path("INFLUXDB_TLS_CA")?;
+        config.tls_cert = env.path("INFLUXDB_TLS_CERT")?;
+        config.tls_key = env.path("INFLUXDB_TLS_KEY")?;
+        config.proxy = env.secret("INFLUXDB_PROXY")?;
+        env.set("INFLUXDB_HEADERS", HEADERS, &mut config.headers)?;
         config.environment = env.text("ENVIRONMENT")?;
         config.warn_threshold = env.read("INFLUXDB_WARN_THRESHOLD", COUNT)?;
+        config.spool_dir = env.text("INFLUXDB_SPOOL_DIR")?.map(PathBuf::from);
         let own = env.text("INFLUXDB_SELF_MEASUREMENT")?;
         config.self_measurement = own.map(Database::new);
         config.max_age = env.read("INFLUXDB_MAX_AGE", MILLISECONDS)?;
@@ -117,6 +129,8 @@ impl Config {
         env.choose("INFLUXDB_STRING_NEWLINES", &mut c.string_newlines)?;
         env.set("INFLUXDB_ENABLED", SWITCH, &mut c.enabled)?;
         env.set("INFLUXDB_INTERVAL", MILLISECONDS, &mut c.interval)?;
+        env.set("INFLUXDB_FLUSH_JITTER", MILLISECONDS, &mut c.flush_jitter)?;
+        env.set("INFLUXDB_GZIP", SWITCH, &mut c.gzip)?;
         env.set("INFLUXDB_TRIGGER_SIZE", COUNT, &mut c.trigger_size)?;
         env.set("INFLUXDB_MAX_BATCH_SIZE", COUNT, &mut c.max_batch_size)?;
         env.set("INFLUXDB_MAX_BATCH_BYTES", BYTES, &mut c.max_batch_bytes)?;
@@ -140,6 +154,9 @@ impl Config {
             MILLISECONDS,
             &mut c.max_retry_delay,
         )?;
+        env.set("INFLUXDB_SPOOL_MAX_BYTES", BYTES, &mut c.spool_max_bytes)?;
+        env.set("INFLUXDB_WRITE_AHEAD", SWITCH, &mut c.write_ahead)?;
+        env.set("INFLUXDB_SEAL_INTERVAL", MILLISECONDS, &mut c.seal_interval)?;
         env.set("INFLUXDB_CREATE_DATABASE", SWITCH, &mut c.create_database)?;
         env.set(
             "INFLUXDB_SELF_MEASUREMENT_INTERVAL",
@@ -148,7 +165,6 @@ impl Config {
         )?;
         env.set("INFLUXDB_NO_SYNC", SWITCH, &mut c.no_sync)?;
         env.set("INFLUXDB_TAG_HOSTNAME", SWITCH, &mut c.tag_hostname)?;
-        refuse_what_is_not_supported(&env)?;
 
         let checked = config.validate_each();
         checked.map_err(|error| config.origin.named(error))?;
@@ -181,24 +197,8 @@ impl Config {
     }
 }
 
-/// What switches on something that isn't there yet must not be passed over in silence.
-fn refuse_what_is_not_supported(
-    env: &Variables<impl Fn(&str) -> Option<OsString>>,
-) -> Result<(), ConfigError> {
-    env.read("INFLUXDB_GZIP", NO_GZIP)?;
-    env.read("INFLUXDB_SPOOL_MAX_BYTES", BYTES)?;
-    match env.text("INFLUXDB_SPOOL_DIR")? {
-        None => Ok(()),
-        Some(_) => Err(ConfigError::new(
-            "INFLUXDB_SPOOL_DIR",
-            "set",
-            "leave it out, a spool is not supported by this version",
-        )),
-    }
-}
-
-const NO_GZIP: Form<()> = Form {
-    read: |text| (SWITCH.read)(text).filter(|on| !on).map(drop),
-    show: SWITCH.show,
-    allowed: "false: gzip is not supported by this version",
+const HEADERS: Form<Headers> = Form {
+    read: Headers::parse,
+    show: |_| REDACTED.to_owned(),
+    allowed: "headers like X-Scope-OrgID=team-1, separated by commas, values percent-encoded",
 };

@@ -3,18 +3,26 @@
 use super::distance::distance;
 
 /// Every variable that is looked at, without `INFLUXDB_`.
-pub(super) const SETTINGS: [&str; 36] = [
+pub(super) const SETTINGS: [&str; 46] = [
     "URL",
     "SCHEME",
     "HOST",
     "PORT",
     "USER",
     "PASSWORD",
+    "PASSWORD_FILE",
     "TOKEN",
+    "TOKEN_FILE",
     "ORG",
     "API",
+    "TLS_CA",
+    "TLS_CERT",
+    "TLS_KEY",
+    "PROXY",
+    "HEADERS",
     "ENABLED",
     "INTERVAL",
+    "FLUSH_JITTER",
     "TRIGGER_SIZE",
     "MAX_BATCH_SIZE",
     "MAX_BATCH_BYTES",
@@ -40,6 +48,8 @@ pub(super) const SETTINGS: [&str; 36] = [
     "GZIP",
     "SPOOL_DIR",
     "SPOOL_MAX_BYTES",
+    "WRITE_AHEAD",
+    "SEAL_INTERVAL",
 ];
 
 /// What the command line `influx` and other clients read as `INFLUX_HOST` and so on.

@@ -1,13 +1,19 @@
 //! Keeping secrets from the processes that this one starts: the only unsafe code of the crate.
 
+use std::ffi::OsString;
+
 use super::Config;
 use super::secret::REDACTED;
 
 /// What [`Config::mask_env_secrets`] overwrites.
-const SECRETS: [&str; 2] = ["INFLUXDB_PASSWORD", "INFLUXDB_TOKEN"];
+const SECRETS: [&str; 3] = ["INFLUXDB_PASSWORD", "INFLUXDB_TOKEN", "INFLUXDB_HEADERS"];
+
+/// What it overwrites if there are credentials in it, before an `@`.
+const URLS: [&str; 2] = ["INFLUXDB_URL", "INFLUXDB_PROXY"];
 
 impl Config {
-    /// Overwrites `INFLUXDB_PASSWORD` and `INFLUXDB_TOKEN`, where they are set, in the process's
+    /// Overwrites `INFLUXDB_PASSWORD`, `INFLUXDB_TOKEN` and `INFLUXDB_HEADERS`, where they are set, and
+    /// `INFLUXDB_URL` and `INFLUXDB_PROXY`, where they hold credentials, in the process's
     /// environment with `[redacted]`, so that processes started from now on don't inherit them.
     ///
     /// Call it after [`from_env`](Self::from_env), which refuses a masked value rather than send
@@ -41,8 +47,12 @@ impl Config {
         reason = "changing the environment is unsafe, and is all this does"
     )]
     pub unsafe fn mask_env_secrets() {
-        for variable in SECRETS {
-            if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) {
+        for variable in SECRETS.into_iter().chain(URLS) {
+            let is_secret = |value: &OsString| match URLS.contains(&variable) {
+                true => value.to_string_lossy().contains('@'),
+                false => !value.is_empty(),
+            };
+            if std::env::var_os(variable).is_some_and(|value| is_secret(&value)) {
                 // SAFETY: nobody else uses the environment meanwhile, as the caller promises.
                 unsafe { std::env::set_var(variable, REDACTED) };
             }

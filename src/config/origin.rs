@@ -72,7 +72,8 @@ impl Origin {
         }
     }
 
-    pub(super) fn named(&self, error: ConfigError) -> ConfigError {
+    /// Names the setting in the error as it was set.
+    pub(crate) fn named(&self, error: ConfigError) -> ConfigError {
         ConfigError {
             setting: self.rename(error.setting),
             ..error

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use super::shown;
 use crate::error::ConfigError;
 
-/// Which measurement is dropped when one is recorded while the buffer is full. Dropped measurements are
+/// What gives way when a measurement is recorded while the buffer is full. Dropped measurements are
 /// counted in [`Stats::dropped`](crate::Stats::dropped).
 ///
-/// Parsed from and printed as `drop_newest` and `drop_oldest`.
+/// Parsed from and printed as `drop_newest`, `drop_oldest` and `spool`.
 ///
 /// ```
 /// use actix_influxdb::{Config, Overflow};
@@ -28,23 +28,28 @@ pub enum Overflow {
     /// The oldest pending measurements: the most recent ones are kept.
     #[display("drop_oldest")]
     DropOldest,
+    /// None, as long as the disk has room: the oldest pending measurements go to the
+    /// [spool](crate::Config::spool_dir), the most recent ones stay in memory. Where the disk fails or is
+    /// full, this is [`DropOldest`](Self::DropOldest); where it is slower than the measurements come,
+    /// those beyond a tenth more than the buffer's limit are refused.
+    #[display("spool")]
+    Spool,
 }
 
 impl FromStr for Overflow {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        const ALLOWED: &str = "one of drop_newest, drop_oldest";
         let words = ["drop_newest", "drop_oldest", "spool"];
-        let refused =
-            |allowed: String| ConfigError::new("overflow", shown::word(text, &words), allowed);
         match text.to_ascii_lowercase().as_str() {
             "drop_newest" => Ok(Self::DropNewest),
             "drop_oldest" => Ok(Self::DropOldest),
-            "spool" => Err(refused(format!(
-                "{ALLOWED} (spool is not supported by this version)"
-            ))),
-            _ => Err(refused(ALLOWED.into())),
+            "spool" => Ok(Self::Spool),
+            _ => Err(ConfigError::new(
+                "overflow",
+                shown::word(text, &words),
+                "one of drop_newest, drop_oldest, spool",
+            )),
         }
     }
 }
@@ -55,20 +60,16 @@ mod tests {
 
     #[test]
     fn every_choice_is_read_back_from_what_it_prints() {
-        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest, Overflow::Spool] {
             assert_eq!(overflow.to_string().parse(), Ok(overflow));
         }
     }
 
     #[test]
-    fn the_spool_is_refused_as_not_supported_and_not_as_unknown() {
-        assert_eq!(
-            "spool".parse::<Overflow>().unwrap_err().to_string(),
-            r#"overflow is "spool": one of drop_newest, drop_oldest (spool is not supported by this version)"#
-        );
+    fn another_word_is_refused_with_those_that_are_allowed() {
         assert_eq!(
             "drop_new".parse::<Overflow>().unwrap_err().to_string(),
-            r#"overflow is [redacted]: one of drop_newest, drop_oldest"#
+            r#"overflow is [redacted]: one of drop_newest, drop_oldest, spool"#
         );
     }
 }

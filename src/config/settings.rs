@@ -1,5 +1,6 @@
 //! The settings of a [`Config`], to be read.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Api, Config, Consistency, Overflow, StringNewlines};
@@ -52,6 +53,12 @@ copied! {
     enabled: bool,
     /// Maximum time before buffered measurements are sent: [`Config::interval`].
     interval: Duration,
+    /// Maximum random time that is added to each interval: [`Config::flush_jitter`].
+    flush_jitter: Duration,
+    /// Whether request bodies are compressed: [`Config::gzip`].
+    gzip: bool,
+    /// Whether any certificate is taken: [`Config::danger_accept_invalid_certs`].
+    danger_accept_invalid_certs: bool,
     /// Number of buffered measurements that are sent without waiting for the interval:
     /// [`Config::trigger_size`].
     trigger_size: usize,
@@ -83,6 +90,12 @@ copied! {
     max_retry_delay: Duration,
     /// Age at which pending measurements are dropped: [`Config::max_age`].
     max_age: Option<Duration>,
+    /// Maximum number of bytes of the files in the spool: [`Config::spool_max_bytes`].
+    spool_max_bytes: usize,
+    /// Whether measurements are on disk before they are sent: [`Config::write_ahead`].
+    write_ahead: bool,
+    /// Maximum time before measurements are on disk: [`Config::seal_interval`].
+    seal_interval: Duration,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
     /// Time between two points of the pipeline's own figures: [`Config::self_measurement`].
@@ -102,19 +115,59 @@ impl<'a> Settings<'a> {
         self.0.urls().unwrap_or_default()
     }
 
-    /// User of basic authentication: [`Config::user`].
+    /// User of basic authentication: [`Config::user`], or the one in the URL.
     pub fn user(&self) -> Option<&'a str> {
-        self.0.user.as_deref()
+        let of_url = self.0.url.credentials().map(|(user, _)| user);
+        self.0.user.as_deref().or(of_url)
     }
 
-    /// Whether a password is set: [`Config::password`].
+    /// Whether a password is set: [`Config::password`], [`Config::password_file`], or in the URL.
     pub fn has_password(&self) -> bool {
-        self.0.password.is_some()
+        let config = self.0;
+        config.password.is_some()
+            || config.password_file.is_some()
+            || config.url.credentials().is_some()
     }
 
-    /// Whether a token is set: [`Config::token`].
+    /// Whether a token is set: [`Config::token`] or [`Config::token_file`].
     pub fn has_token(&self) -> bool {
-        self.0.token.is_some()
+        self.0.token.is_some() || self.0.token_file.is_some()
+    }
+
+    /// File of the password: [`Config::password_file`].
+    pub fn password_file(&self) -> Option<&'a Path> {
+        self.0.password_file.as_deref()
+    }
+
+    /// File of the token: [`Config::token_file`].
+    pub fn token_file(&self) -> Option<&'a Path> {
+        self.0.token_file.as_deref()
+    }
+
+    /// File of the authorities that servers are trusted by: [`Config::tls_ca`].
+    pub fn tls_ca(&self) -> Option<&'a Path> {
+        self.0.tls_ca.as_deref()
+    }
+
+    /// File of the client's certificate: [`Config::tls_cert`].
+    pub fn tls_cert(&self) -> Option<&'a Path> {
+        self.0.tls_cert.as_deref()
+    }
+
+    /// File of the client's private key: [`Config::tls_key`].
+    pub fn tls_key(&self) -> Option<&'a Path> {
+        self.0.tls_key.as_deref()
+    }
+
+    /// Host and port of the proxy: [`Config::proxy`].
+    pub fn proxy(&self) -> Option<String> {
+        let proxy = self.0.resolved_proxy().ok()??;
+        Some(proxy.to_string())
+    }
+
+    /// Names of the extra headers, in lower case and sorted: [`Config::header`].
+    pub fn header_names(&self) -> Vec<&'a str> {
+        self.0.headers.names().collect()
     }
 
     /// Organisation of API v2: [`Config::org`].
@@ -126,6 +179,11 @@ impl<'a> Settings<'a> {
     /// 60 % of the buffer if that is not set.
     pub fn warn_threshold(&self) -> usize {
         self.0.warn_at()
+    }
+
+    /// Folder of the spool: [`Config::spool_dir`].
+    pub fn spool_dir(&self) -> Option<&'a Path> {
+        self.0.spool_dir.as_deref()
     }
 
     /// Database of the pipeline's own figures, if they are written: [`Config::self_measurement`].
@@ -176,8 +234,12 @@ mod tests {
             .request_timeout(day * 2)
             .max_retry_delay(day * 3)
             .max_age(day * 4)
+            .spool_dir("/spool")
+            .spool_max_bytes(11)
+            .write_ahead(true)
+            .seal_interval(day * 5)
             .create_database(true)
-            .self_measurement("own", day * 5)
+            .self_measurement("own", day * 6)
             .consistency(Consistency::All)
             .no_sync(true)
             .tag_hostname(false)
@@ -200,16 +262,20 @@ mod tests {
             settings.warn_threshold(),
             settings.max_clients(),
             settings.max_tag_values(),
+            settings.spool_max_bytes(),
         ];
-        assert_eq!(sizes, [1, 2, 3, 10, 5, 6, 7, 8]);
+        assert_eq!(sizes, [1, 2, 3, 10, 5, 6, 7, 8, 11]);
         let times = [
             settings.interval(),
             settings.request_timeout(),
             settings.max_retry_delay(),
             settings.max_age().unwrap(),
+            settings.seal_interval(),
             settings.self_measurement_interval(),
         ];
-        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5]);
+        assert_eq!(times, [day, day * 2, day * 3, day * 4, day * 5, day * 6]);
+        assert_eq!(settings.spool_dir(), Some(Path::new("/spool")));
+        assert!(settings.write_ahead());
         assert_eq!(settings.self_measurement().unwrap().name(), "own");
         assert_eq!(settings.overflow(), Overflow::DropOldest);
         assert_eq!(settings.sample_probability(), 0.5);

@@ -5,6 +5,7 @@
 //! The person who set it can look it up.
 
 use std::net::Ipv6Addr;
+use std::path::Path;
 
 use super::distance::distance;
 use super::secret::REDACTED;
@@ -142,6 +143,22 @@ fn shown_path(path: &str) -> String {
     shown
 }
 
+/// The path of a file, quoted: what begins like one, without parts that may be a credential.
+pub(super) fn file(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy();
+    match text.starts_with(['/', '.']) || cfg!(windows) && text.contains('\\') {
+        true => format!("{:?}", shown_path(&text)),
+        false => REDACTED.to_owned(),
+    }
+}
+
+/// A folder: as it is, but for parts that look like a token.
+pub(crate) fn folder(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let parts = text.split('/').map(name);
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// A user, an organisation or the like, for `Debug`: as it is, unless it looks like a token that
 /// was meant for another setting.
 pub(super) fn name(text: &str) -> &str {
@@ -246,6 +263,21 @@ mod tests {
             (r"http:\\admin:hunter2", r#""http:\\[redacted]""#),
         ] {
             assert_eq!(place(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_shown_but_for_parts_that_look_like_a_token() {
+        for (path, shown) in [
+            (
+                "/var/lib/shop-2/influx-spool",
+                "/var/lib/shop-2/influx-spool",
+            ),
+            ("spool", "spool"),
+            ("/var/a1b2c3d4e5f6a7b8c9d0e1f2/x", "/var/[redacted]/x"),
+            ("apiv3_x", "[redacted]"),
+        ] {
+            assert_eq!(folder(Path::new(path)), shown);
         }
     }
 

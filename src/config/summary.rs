@@ -28,15 +28,34 @@ impl Config {
             None => String::new(),
             Some(age) => format!(" and no older than {age:?}"),
         };
-        let dropped = match overflow {
-            Overflow::DropNewest => "newest",
-            Overflow::DropOldest => "oldest",
+        let beyond = match overflow {
+            Overflow::DropNewest => "the newest are dropped",
+            Overflow::DropOldest => "the oldest are dropped",
+            Overflow::Spool => "the oldest go to the spool",
+        };
+        let spool = match &self.spool_dir {
+            None => String::new(),
+            Some(folder) => {
+                let folder = super::shown::folder(folder);
+                let ahead = match self.write_ahead {
+                    true => format!(
+                        ", and is written before they are sent, every {:?}",
+                        self.seal_interval
+                    ),
+                    false => String::new(),
+                };
+                let most = size(self.spool_max_bytes);
+                format!(
+                    "; the spool {} holds up to {most}{ahead}",
+                    printable(&folder, LIMIT)
+                )
+            }
         };
         format!(
             "measurements go to {}: every {interval:?} or {trigger_size} measurements, in batches \
              of up to {max_batch_size} or {batch_bytes}, {max_clients} requests at a time, each \
              within {request_timeout:?}; at most {max_buffer_size} measurements or \
-             {buffer_bytes}{age} are pending, beyond that the {dropped} are dropped (actix-influxdb {})",
+             {buffer_bytes}{age} are pending, beyond that {beyond}{spool} (actix-influxdb {})",
             self.destination(),
             env!("CARGO_PKG_VERSION"),
         )
@@ -46,11 +65,20 @@ impl Config {
     pub(crate) fn destination(&self) -> String {
         let urls = self.urls().unwrap_or_default().join(" or ");
         let urls = printable(&urls, LIMIT);
-        let credentials = match (&self.token, &self.user, &self.password) {
-            (Some(_), _, _) => "with a token",
-            (None, Some(_), Some(_)) => "with user and password",
-            (None, Some(_), None) => "with a user and no password",
-            (None, None, _) => "without credentials",
+        let settings = self.settings();
+        let credentials = match (
+            settings.has_token(),
+            settings.user(),
+            settings.has_password(),
+        ) {
+            (true, _, _) => "with a token",
+            (false, Some(_), true) => "with user and password",
+            (false, Some(_), false) => "with a user and no password",
+            (false, None, _) => "without credentials",
+        };
+        let proxy = match settings.proxy() {
+            Some(proxy) => format!(" through the proxy {}", printable(&proxy, LIMIT)),
+            None => String::new(),
         };
         let org = match (self.api, self.org.as_deref()) {
             (Api::V2, Some(org)) => {
@@ -61,7 +89,7 @@ impl Config {
             }
             _ => String::new(),
         };
-        format!("{urls} as API {}{org}, {credentials}", self.api)
+        format!("{urls}{proxy} as API {}{org}, {credentials}", self.api)
     }
 }
 

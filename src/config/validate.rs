@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Api, Config};
+use super::{Api, Config, Overflow};
 use crate::error::ConfigError;
 
 const MS: Duration = Duration::from_millis(1);
@@ -40,7 +40,15 @@ impl Config {
         self.urls()?;
         self.validate_each_credential()?;
 
+        self.resolved_proxy()?;
+        self.headers.values()?;
         within("interval", self.interval, MS..=DAY, "from 1 ms to 1 day")?;
+        within(
+            "flush_jitter",
+            self.flush_jitter,
+            Duration::ZERO..=DAY,
+            "from 0 ms to 1 day",
+        )?;
         within(
             "request_timeout",
             self.request_timeout,
@@ -92,6 +100,13 @@ impl Config {
             "at least 1 KiB",
         )?;
 
+        within(
+            "seal_interval",
+            self.seal_interval,
+            MS..=DAY,
+            "from 1 ms to 1 day",
+        )?;
+
         // NaN is within no range.
         within(
             "sample_probability",
@@ -100,7 +115,87 @@ impl Config {
             "from 0 to 1",
         )?;
 
+        self.validate_features()?;
         self.base_tags.keys().try_for_each(|key| base_tag_key(key))
+    }
+
+    /// What is set must be in the program.
+    fn validate_features(&self) -> Result<(), ConfigError> {
+        let settings = [
+            ("gzip", self.gzip, "gzip", cfg!(feature = "gzip")),
+            (
+                "tls_ca",
+                self.tls_ca.is_some(),
+                "rustls",
+                cfg!(feature = "rustls"),
+            ),
+            (
+                "tls_cert",
+                self.tls_cert.is_some(),
+                "rustls",
+                cfg!(feature = "rustls"),
+            ),
+            (
+                "tls_key",
+                self.tls_key.is_some(),
+                "rustls",
+                cfg!(feature = "rustls"),
+            ),
+            (
+                "danger_accept_invalid_certs",
+                self.danger_accept_invalid_certs,
+                "rustls",
+                cfg!(feature = "rustls"),
+            ),
+        ];
+        for (setting, is_set, feature, is_there) in settings {
+            if is_set && !is_there {
+                let allowed = format!(
+                    "only with the feature `{feature}` of actix-influxdb, which this program was built without"
+                );
+                return Err(ConfigError::new(setting, "set", allowed));
+            }
+        }
+        Ok(())
+    }
+
+    /// A certificate goes with its key, and all of TLS with `https`: whoever sets it believes that it is in use.
+    fn validate_tls(&self) -> Result<(), ConfigError> {
+        let (cert, key) = (self.tls_cert.is_some(), self.tls_key.is_some());
+        if cert != key {
+            let (setting, other) = match cert {
+                true => ("tls_cert", "tls_key"),
+                false => ("tls_key", "tls_cert"),
+            };
+            let allowed = format!("only together with {}", self.origin.name(other));
+            return Err(ConfigError::new(setting, "set", allowed));
+        }
+        if self.danger_accept_invalid_certs && self.tls_ca.is_some() {
+            let ca = self.origin.name("tls_ca");
+            let allowed = format!("only without {ca}, which it would make useless");
+            return Err(ConfigError::new(
+                "danger_accept_invalid_certs",
+                "true",
+                allowed,
+            ));
+        }
+        let is_https = |url: &String| url.starts_with("https:");
+        if !self.urls()?.iter().any(is_https) {
+            let settings = [
+                ("tls_ca", self.tls_ca.is_some()),
+                ("tls_cert", cert),
+                (
+                    "danger_accept_invalid_certs",
+                    self.danger_accept_invalid_certs,
+                ),
+            ];
+            if let Some((setting, _)) = settings.into_iter().find(|(_, is_set)| *is_set) {
+                let url = self.origin.name("url");
+                let allowed = format!("only with an https:// URL, and none in {url} is one");
+                return Err(ConfigError::new(setting, "set", allowed));
+            }
+        }
+        Ok(())
     }
 
     fn validate_together(&self) -> Result<(), ConfigError> {
@@ -116,6 +211,8 @@ impl Config {
             ));
         }
         self.validate_credentials_together()?;
+        self.validate_tls()?;
+        self.validate_spool()?;
         self.only_with(
             "create_database",
             self.create_database.then_some(true),
@@ -140,6 +237,35 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Config {
+    fn validate_spool(&self) -> Result<(), ConfigError> {
+        let folder = self.origin.name("spool_dir");
+        if self.spool_dir.is_none() {
+            let without = |setting, value: &str| {
+                let allowed = format!("only with a {folder}, the folder for the files");
+                Err(ConfigError::new(setting, value, allowed))
+            };
+            return match (self.overflow, self.write_ahead) {
+                (Overflow::Spool, _) => without("overflow", "\"spool\""),
+                (_, true) => without("write_ahead", "true"),
+                _ => Ok(()),
+            };
+        }
+        if self.spool_max_bytes < self.max_batch_bytes {
+            return Err(ConfigError::new(
+                "spool_max_bytes",
+                self.spool_max_bytes.to_string(),
+                format!(
+                    "at least {}, {}",
+                    self.origin.name("max_batch_bytes"),
+                    self.max_batch_bytes
+                ),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -218,6 +344,15 @@ mod tests {
             v1().max_clients(1_000),
             v1().sample_probability(0.0),
             v1().sample_probability(1.0),
+            v1().seal_interval(MS),
+            v1().seal_interval(DAY),
+            v1().spool_dir("x")
+                .overflow(Overflow::Spool)
+                .write_ahead(true),
+            v1().spool_dir("x")
+                .max_batch_bytes(KIB)
+                .spool_max_bytes(KIB),
+            v1().spool_max_bytes(0),
         ] {
             assert_eq!(config.validate(), Ok(()), "{config:?}");
         }

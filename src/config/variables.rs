@@ -2,6 +2,7 @@
 //! variable.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -76,6 +77,11 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
 
     pub(super) fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
         self.unicode(variable).map_err(|_| not_unicode(variable))
+    }
+
+    pub(super) fn path(&self, variable: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        let path = (self.0)(variable).filter(|value| !value.is_empty());
+        Ok(path.map(PathBuf::from))
     }
 
     pub(super) fn secret(&self, variable: &'static str) -> Result<Option<Secret>, ConfigError> {

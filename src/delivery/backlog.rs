@@ -5,6 +5,7 @@
 
 mod eviction;
 mod queue;
+mod spooling;
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +15,11 @@ use std::{
 
 use foldhash::HashMap;
 
-pub(crate) use self::queue::Due;
 use self::queue::{Job, Queue, Source};
+pub(crate) use self::{
+    queue::Due,
+    spooling::{Evicted, FileId, Origin, Sealed, Taken},
+};
 use super::retry_history::RetryHistory;
 use crate::{
     Database,
@@ -71,6 +75,7 @@ pub(crate) struct Settled {
     pub(crate) batch: Batch,
     /// For [`Backlog::seal_all`]'s marks.
     pub(crate) number: u64,
+    pub(crate) origin: Origin,
     pub(crate) disposition: Disposition,
 }
 
@@ -82,6 +87,8 @@ struct Unsettled {
     /// When the first line came, and the last one.
     began: Instant,
     newest: Instant,
+    /// Files of the spool that hold lines of it.
+    files: Vec<FileId>,
 }
 
 #[derive(Debug)]
@@ -98,8 +105,15 @@ pub(crate) struct Backlog {
     next_loan: u64,
     /// Counts the batches, in the order in which they began.
     next_number: u64,
+    /// The same, for batches of earlier processes.
+    next_old_number: u64,
     unsettled: BTreeMap<u64, Unsettled>,
+    /// Files of batches that are settled, once for each batch.
+    released: Vec<FileId>,
 }
+
+/// The first number of a batch of this process: those of earlier ones have lower numbers.
+const FIRST_NUMBER: u64 = 1 << 40;
 
 /// So many batches, of all databases, are more than are about to be sent.
 const MANY: usize = 16;
@@ -119,8 +133,10 @@ impl Backlog {
             lent: HashMap::default(),
             next_queue: 0,
             next_loan: 0,
-            next_number: 0,
+            next_number: FIRST_NUMBER,
+            next_old_number: 0,
             unsettled: BTreeMap::new(),
+            released: Vec::new(),
         }
     }
 
@@ -136,10 +152,7 @@ impl Backlog {
             return;
         }
         let many_wait = self.unsettled.len() >= MANY;
-        let queue = self.queues.entry(database.clone()).or_insert_with(|| {
-            self.next_queue += 1;
-            Queue::new(self.next_queue)
-        });
+        let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         let (lines, bytes) = (batch.len(), batch.byte_len());
         if !queue.open.is_empty() {
             let began = self
@@ -166,6 +179,7 @@ impl Backlog {
                 database: database.clone(),
                 began: now,
                 newest: now,
+                files: Vec::new(),
             });
         unsettled.lines += lines;
         unsettled.newest = now;
@@ -285,6 +299,7 @@ impl Backlog {
         queue.returned(&job);
         let Job {
             number,
+            origin,
             history,
             batch,
             ..
@@ -299,13 +314,16 @@ impl Backlog {
                     database: database.clone(),
                     batch,
                     number,
+                    origin,
                     disposition,
                 }),
             }
         }
         let joined = Batch::join(together);
-        let part =
-            |batch: Batch, history| Job::new(number, Source::Parts, batch.compacted(), history);
+        let part = |batch: Batch, history| Job {
+            origin,
+            ..Job::new(number, Source::Parts, batch.compacted(), history)
+        };
         let inherited = history.inherited();
         let jobs = apart.into_iter().map(|batch| part(batch, inherited));
         // What is left together is the batch as it was: its history goes on.
@@ -331,8 +349,10 @@ impl Backlog {
         }
         if let Some(batch) = self.unsettled.get_mut(&number) {
             batch.lines -= lines;
-            if batch.lines == 0 {
-                self.unsettled.remove(&number);
+            if batch.lines == 0
+                && let Some(settled) = self.unsettled.remove(&number)
+            {
+                self.released.extend(settled.files);
             }
         }
     }
@@ -374,23 +394,17 @@ impl Backlog {
     pub(crate) fn release_suspects(&mut self) {
         self.queues.values_mut().for_each(Queue::release_suspects);
     }
+}
 
-    /// All that is not settled, also what is lent, out of the books: with the numbers of the
-    /// batches.
-    pub(crate) fn take_all(&mut self) -> Vec<(Database, u64, Batch)> {
-        let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
-        for (database, queue) in self.queues.drain() {
-            all.extend(queue.into_jobs().map(|job| (database.clone(), job)));
-        }
-        self.by_pending.clear();
-        self.pending = 0;
-        self.unsettled.clear();
-        all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
-        let parts = all.into_iter();
-        parts
-            .map(|(database, job)| (database, job.number, job.batch))
-            .collect()
-    }
+fn queue_of<'a>(
+    queues: &'a mut HashMap<Database, Queue>,
+    next_queue: &mut u64,
+    database: &Database,
+) -> &'a mut Queue {
+    queues.entry(database.clone()).or_insert_with(|| {
+        *next_queue += 1;
+        Queue::new(*next_queue)
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(crate) struct Breakers {
     endpoints: Vec<EndpointBreaker>,
     /// The one in use.
     current: usize,
+    /// One before it that answers again: the next batch goes there, and tells.
+    preferred: Option<usize>,
     /// All others have one like the default.
     databases: HashMap<Database, DatabaseBreaker>,
     /// How many of these are not closed.
@@ -105,6 +107,7 @@ impl Breakers {
         Self {
             endpoints: (0..endpoints.max(1)).map(endpoint).collect(),
             current: 0,
+            preferred: None,
             databases: HashMap::default(),
             failing: 0,
         }
@@ -135,9 +138,11 @@ impl Breakers {
         now: Instant,
     ) -> Option<usize> {
         let own = self.databases.get(database).and_then(|own| own.endpoint);
+        let preferred = self.preferred.filter(|_| own.is_none());
         let first = own.unwrap_or(self.current);
         let count = self.endpoints.len();
-        let mut order = (0..count).map(|offset| (first + offset) % count);
+        let rest = (0..count).map(|offset| (first + offset) % count);
+        let mut order = preferred.into_iter().chain(rest);
         order.find(|endpoint| {
             let endpoint = &self.endpoints[*endpoint];
             endpoint.breaker.allows(now) || (is_ready && endpoint.is_soft)
@@ -161,11 +166,18 @@ impl Breakers {
         self.endpoints.iter().any(passes)
     }
 
+    /// Is any endpoint in service for databases that have not failed?
+    pub(crate) fn any_in_service(&self) -> bool {
+        let is_in_service = |there: &EndpointBreaker| there.is_soft || there.breaker.is_closed();
+        self.endpoints.iter().any(is_in_service)
+    }
+
     /// A batch of this database is sent to that endpoint.
     pub(crate) fn send(&mut self, database: &Database, endpoint: usize, now: Instant) -> Attempt {
         let own = self.databases.get_mut(database);
         let is_probe = own.as_ref().is_some_and(|own| !own.breaker.is_closed());
         let database_epoch = own.map(|own| own.breaker.send()).unwrap_or_default();
+        self.preferred = self.preferred.filter(|preferred| *preferred != endpoint);
         let there = &mut self.endpoints[endpoint];
         let tells_of_endpoint = there.breaker.allows(now);
         Attempt {
@@ -192,6 +204,7 @@ impl Breakers {
         // A success of long ago may leave it open: then those that wait for it are freed later.
         if there.breaker.is_closed() {
             there.failing.clear();
+            self.current = self.current.min(attempt.endpoint);
         }
         there.fault = None;
         if let Some(own) = self.databases.get_mut(database) {
@@ -343,13 +356,22 @@ impl Breakers {
         there.is_soft = softly;
         if self.current == attempt.endpoint {
             let count = self.endpoints.len();
-            let mut others = (1..count).map(|offset| (attempt.endpoint + offset) % count);
+            let mut others = (0..count).filter(|other| *other != attempt.endpoint);
             let works = |at: &usize| self.endpoints[*at].breaker.is_closed();
             if let Some(other) = others.find(works) {
                 self.current = other;
             }
         }
         effect == Effect::Opened
+    }
+
+    /// An endpoint before the one in use answers pings again. That is no proof that it takes what is written: one batch
+    /// is sent there first.
+    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
+        if endpoint < self.current && self.preferred.is_none_or(|other| endpoint < other) {
+            self.preferred = Some(endpoint);
+            self.endpoints[endpoint].breaker.retry_now(now);
+        }
     }
 
     /// Something has changed: try everything at once.

@@ -12,14 +12,17 @@ use foldhash::HashMap;
 
 pub(crate) use self::outcome::{Outcome, Terms};
 use super::{
-    backlog::{Backlog, Disposition, Due, LoanId, Part, PartsPlace, Settled},
+    backlog::{
+        Backlog, Disposition, Due, Evicted, FileId, LoanId, Part, PartsPlace, Sealed, Settled,
+        Taken,
+    },
     breakers::{Attempt, Breakers, State},
     records::Records,
     round_robin::{RoundRobin, Standing},
 };
 use crate::{
     Database, Overflow,
-    batch::{Batch, BatchLimits, Lines, OpenBatch},
+    batch::{BatchLimits, Lines, OpenBatch},
     stats::reason::GivenUp,
 };
 
@@ -92,6 +95,17 @@ impl Dispatcher {
 
     pub(crate) fn breakers(&self) -> &Breakers {
         &self.breakers
+    }
+
+    /// Is nothing sent, and nothing looked into?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// Is nothing sent but probes of databases that have failed before?
+    pub(crate) fn only_probes(&self) -> bool {
+        let mut flights = self.flights.values();
+        flights.all(|flight| flight.attempt.is_probe && flight.is_out)
     }
 
     /// How many lines are being sent.
@@ -269,6 +283,11 @@ impl Dispatcher {
             .min()
     }
 
+    /// An endpoint before the one in use answers pings again.
+    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
+        self.breakers.is_back(endpoint, now);
+    }
+
     /// Something has changed: try everything at once.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.breakers.retry_now(now);
@@ -303,8 +322,54 @@ impl Dispatcher {
         self.backlog.seal_all()
     }
 
+    /// Takes in a batch that is sealed.
+    pub(crate) fn add_sealed(&mut self, sealed: Sealed, now: Instant) {
+        let database = sealed.database.clone();
+        self.backlog.add_sealed(sealed);
+        self.place(&database, now);
+    }
+
+    /// Takes out a batch that is not lent, to be put on disk.
+    pub(crate) fn evict_to_disk(&mut self, now: Instant) -> Option<Evicted> {
+        let evicted = self.backlog.evict_to_disk()?;
+        self.place(&evicted.database, now);
+        Some(evicted)
+    }
+
+    /// Takes out what is not lent of a database and was loaded from a file.
+    pub(crate) fn take_loaded(
+        &mut self,
+        database: &Database,
+        file: FileId,
+        now: Instant,
+    ) -> Vec<Evicted> {
+        let taken = self.backlog.take_loaded(database, file);
+        self.place(database, now);
+        taken
+    }
+
+    /// A batch could not be put on disk.
+    pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
+        let database = evicted.database.clone();
+        self.backlog.put_back(evicted, now);
+        self.place(&database, now);
+    }
+
+    /// A number for a batch of this process, or of an earlier one.
+    pub(crate) fn take_number(&mut self, is_old: bool) -> u64 {
+        match is_old {
+            true => self.backlog.take_old_number(),
+            false => self.backlog.take_number(),
+        }
+    }
+
+    /// The files of batches that were settled since the last call, each once for each batch.
+    pub(crate) fn take_released(&mut self) -> Vec<FileId> {
+        self.backlog.take_released()
+    }
+
     /// All that is not settled, out of the books.
-    pub(crate) fn take_all(&mut self) -> Vec<(Database, u64, Batch)> {
+    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
         self.flights.clear();
         (self.guarded, self.in_flight) = (0, 0);
         self.turns.clear();

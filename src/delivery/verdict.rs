@@ -46,6 +46,9 @@ pub(crate) enum Outcome {
     /// A response that is no HTTP/1, or one that can't be matched to its request.
     #[display("not readable: {reason}")]
     NotReadable { reason: String },
+    /// No connection before somebody has changed something: a certificate that can't be trusted, a proxy that refuses.
+    #[display("not connected: {reason}")]
+    Misconfigured { reason: String },
 }
 
 /// A response.
@@ -227,6 +230,7 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
             is_refused,
             ..Retry::new(Endpoint, Unavailable, reason)
         },
+        Outcome::Misconfigured { reason } => Retry::new(Endpoint, Cause::Configuration, reason),
         Outcome::TimedOut { reason } => Retry {
             is_timeout: true,
             ..Retry::new(Unclear, Unknown, reason)

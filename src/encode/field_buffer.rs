@@ -47,28 +47,6 @@ impl FieldBuffer {
         format.push_value(&mut self.text, &value);
     }
 
-    /// Sets a field to seconds.
-    #[cfg(feature = "middleware")]
-    #[inline(always)]
-    pub(crate) fn set_seconds(&mut self, key: &'static str, value: std::time::Duration) {
-        let key = Key::plain(Cow::Borrowed(key)).unwrap_or_else(Key::odd);
-        if self.begin(&key) {
-            self.push_key(&key);
-            fields::push_seconds(&mut self.text, value);
-        }
-    }
-
-    /// Sets a field to a text that is borrowed.
-    #[cfg(feature = "middleware")]
-    #[inline(always)]
-    pub(crate) fn set_text(&mut self, format: FieldFormat, key: &'static str, value: &str) {
-        let key = Key::plain(Cow::Borrowed(key)).unwrap_or_else(Key::odd);
-        if self.begin(&key) {
-            self.push_key(&key);
-            format.push_string(&mut self.text, value);
-        }
-    }
-
     /// Removes the field of this key. May one be written, with this key and after what is there?
     #[inline(always)]
     fn begin(&mut self, key: &Key) -> bool {

@@ -86,7 +86,7 @@ impl FieldFormat {
     }
 
     #[inline]
-    fn push_unsigned(self, line: &mut LineBuffer, value: u64) {
+    pub(crate) fn push_unsigned(self, line: &mut LineBuffer, value: u64) {
         if self.unsigned {
             line.push_unsigned(value, b'u');
         } else {
@@ -95,7 +95,7 @@ impl FieldFormat {
     }
 
     #[inline]
-    pub(super) fn push_string(self, line: &mut LineBuffer, value: &str) {
+    pub(crate) fn push_string(self, line: &mut LineBuffer, value: &str) {
         line.push(b'"');
         line.push_text(value.as_bytes(), self.string);
         line.push(b'"');
@@ -122,22 +122,33 @@ pub(super) fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
     }
 }
 
-/// Seconds as decimals, which costs less than the shortest digits of a float, and says the same.
+/// What the crate's own fields are written by.
 #[cfg(feature = "middleware")]
-#[inline]
-pub(super) fn push_seconds(line: &mut LineBuffer, value: std::time::Duration) {
-    let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
-    let mut text = *b"0.000000000";
-    let eight = super::digits::padded(u64::from(nanoseconds / 10));
-    text[2..10].copy_from_slice(&eight.to_le_bytes());
-    text[10] = b'0' + (nanoseconds % 10) as u8;
-    let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
-    let len = text.len() - zeros.count();
-    if seconds == 0 {
-        line.push_all(&text[..len]);
-    } else {
-        line.push_unsigned(seconds, b'.');
-        line.push_all(&text[2..len]);
+impl LineBuffer {
+    /// Appends a key that goes out as it is, and an equals sign.
+    #[inline(always)]
+    pub(crate) fn push_literal_key(&mut self, separator: u8, key: &'static str) {
+        let first = super::words::first_word(key.as_bytes());
+        self.push_key(separator, key.as_bytes(), first.to_le_bytes());
+    }
+
+    /// Appends seconds as decimals, which costs less than the shortest digits of a float, and says
+    /// the same.
+    #[inline]
+    pub(crate) fn push_seconds(&mut self, value: std::time::Duration) {
+        let (seconds, nanoseconds) = (value.as_secs(), value.subsec_nanos());
+        let mut text = *b"0.000000000";
+        let eight = super::words::eight_digits(u64::from(nanoseconds / 10));
+        text[2..10].copy_from_slice(&eight.to_le_bytes());
+        text[10] = b'0' + (nanoseconds % 10) as u8;
+        let zeros = text[3..].iter().rev().take_while(|digit| **digit == b'0');
+        let len = text.len() - zeros.count();
+        if seconds == 0 {
+            self.push_all(&text[..len]);
+        } else {
+            self.push_unsigned(seconds, b'.');
+            self.push_all(&text[2..len]);
+        }
     }
 }
 
@@ -151,7 +162,7 @@ mod tests {
     fn seconds_are_decimals_that_read_as_the_duration() {
         let written = |value: Duration| {
             let mut line = LineBuffer::default();
-            push_seconds(&mut line, value);
+            line.push_seconds(value);
             String::from_utf8(line.into_bytes()).unwrap()
         };
         for (value, text) in [

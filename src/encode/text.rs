@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::words::{equal, less, padded, repeat};
+
 /// Which characters a part of a line escapes with a backslash, or a newline with two and an `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -66,70 +68,6 @@ impl Part {
     }
 }
 
-const fn repeat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-/// The highest bit of some byte is set if one is less than `limit`, which is at most 128. (This and
-/// the next are in "Bit Twiddling Hacks" by S. E. Anderson, as `hasless` and `haszero`.)
-#[inline(always)]
-fn less(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(repeat(limit)) & !word
-}
-
-/// The highest bit of some byte is set if one is `byte`.
-#[inline(always)]
-fn equal(word: u64, byte: u8) -> u64 {
-    let difference = word ^ repeat(byte);
-    difference.wrapping_sub(repeat(1)) & !difference
-}
-
-/// The first eight bytes, the first one lowest; zeros after the end.
-#[inline(always)]
-pub(crate) fn first_word(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(word) => u64::from_le_bytes(*word),
-        None => short_word(text),
-    }
-}
-
-/// Of a text of less than eight bytes.
-#[inline(always)]
-pub(crate) fn short_word(text: &[u8]) -> u64 {
-    let len = text.len();
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
-        return first | last << (8 * (len - 4));
-    }
-    match *text {
-        [] => 0,
-        [only] => only.into(),
-        [first, .., last] => {
-            let [first, middle, last] = [first, text[len / 2], last].map(u64::from);
-            first | middle << (8 * (len / 2)) | last << (8 * (len - 1))
-        }
-    }
-}
-
-/// A text of less than eight bytes, and letters.
-#[inline(always)]
-pub(crate) fn padded(text: &[u8]) -> u64 {
-    short_word(text) | repeat(b'a') << (8 * text.len())
-}
-
-/// Each word of `text`; the last two may overlap, and a text shorter than a word is one that ends in
-/// letters.
-#[inline(always)]
-pub(crate) fn each_word(text: &[u8], mut each: impl FnMut(u64)) {
-    let Some(last) = text.last_chunk() else {
-        return each(padded(text));
-    };
-    for word in text.as_chunks().0 {
-        each(u64::from_le_bytes(*word));
-    }
-    each(u64::from_le_bytes(*last));
-}
-
 /// Is there nothing in `text` that `part` would have to look at closely?
 #[inline(always)]
 pub(crate) fn is_plain(text: &str, part: Part) -> bool {
@@ -149,7 +87,7 @@ pub(crate) fn is_plain(text: &str, part: Part) -> bool {
 #[inline]
 pub(crate) fn is_visible(text: &[u8]) -> bool {
     let mut odd = 0;
-    each_word(text, |word| {
+    super::words::each_word(text, |word| {
         odd |= less(word, b' ') | equal(word, 0x7f) | word;
     });
     odd & repeat(0x80) == 0
@@ -227,22 +165,6 @@ mod tests {
                     assert_eq!(is_visible(&text), (b' '..=b'~').contains(&byte), "{byte}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn the_words_of_a_text_cover_it() {
-        let text: Vec<u8> = (b'A'..b'A' + 40).collect();
-        for len in 0..text.len() {
-            let text = &text[..len];
-            let mut seen = Vec::new();
-            each_word(text, |word| seen.extend(word.to_le_bytes()));
-            assert!(text.iter().all(|byte| seen.contains(byte)));
-            assert!(seen.iter().all(|byte| text.contains(byte) || *byte == b'a'));
-            let mut first = [0; 8];
-            let known = len.min(8);
-            first[..known].copy_from_slice(&text[..known]);
-            assert_eq!(first_word(text).to_le_bytes(), first);
         }
     }
 

@@ -1,12 +1,10 @@
-//! The one way in which connections are made. TLS, unix sockets and tunnels through a proxy belong here,
-//! between the resolver and the stream that reads heads: see [`transport`](super::transport).
-//!
-//! awc pools connections by the authority of their URL, and would do TLS itself, above the stream, for
-//! `https`. So what kind of transport is meant has to be a part of that authority, and the URL that awc is given
-//! stays `http`.
+//! The one way in which connections are made: by name and address, through a proxy, in TLS, or to a unix socket; below
+//! the stream that reads heads. [`route`](super::route) says which.
 
-use std::{error::Error, io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{cell::Cell, error::Error, io, net::SocketAddr, rc::Rc, time::Duration};
 
+#[cfg(unix)]
+use actix_rt::net::UnixStream;
 use actix_rt::{net::TcpStream, time::timeout};
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host as _, Resolve};
@@ -17,8 +15,10 @@ use super::{
     fault::{Fault, FaultKind},
     happy_eyeballs,
     host::Hosts,
+    route::{Kind, Route},
     stream::Stream,
     transport::Socket,
+    tunnel,
 };
 
 /// The longest that connecting may take, names and all attempts included.
@@ -58,25 +58,63 @@ impl Connector {
 
     async fn connect(&self, uri: &Uri) -> Result<Stream<Socket>, Fault> {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let host = self.hosts.get(authority);
+        let host = self
+            .hosts
+            .get(authority)
+            .ok_or_else(|| not_connected(format!("nothing is known of {authority}"), false))?;
         // So that a host that swallows what is sent to it is told from a server that is slow.
         let limit = (host.limit() / 2).min(MAX_TIME);
-        let opened = timeout(limit, self.open(uri)).await;
+        let phase = Cell::new("connection to");
+        let opened = timeout(limit, self.open(uri, &host.route(), &phase)).await;
         let socket = opened.unwrap_or_else(|_| {
-            let reason = format!("no connection to {authority} within {limit:?}");
+            let reason = format!("no {} {} within {limit:?}", phase.get(), host.name);
             Err(not_connected(reason, false))
         })?;
         Ok(Stream::new(socket, host))
     }
 
-    async fn open(&self, uri: &Uri) -> Result<Socket, Fault> {
-        let name = uri.hostname();
+    /// Tells with `phase` what is waited for.
+    async fn open(
+        &self,
+        uri: &Uri,
+        route: &Route,
+        phase: &Cell<&'static str>,
+    ) -> Result<Socket, Fault> {
+        #[cfg(unix)]
+        if let Kind::Unix(path) = &route.kind {
+            let connected = UnixStream::connect(path).await;
+            return connected
+                .map(Socket::Unix)
+                .map_err(|error| no_socket(path, &error));
+        }
         // The brackets around an IPv6 address are the URL's.
-        let name = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'))
-            .unwrap_or(name);
-        let port = uri.port_u16().unwrap_or(80);
+        let (host, port) = (uri.hostname(), uri.port_u16().unwrap_or(80));
+        let stream = match &route.proxy {
+            None => self.tcp(without_brackets(host), port).await?,
+            Some(proxy) => {
+                phase.set("connection to the proxy for");
+                let there = self.tcp(without_brackets(&proxy.host), proxy.port).await;
+                let mut stream = there.map_err(|fault| {
+                    let reason = format!("the proxy at {proxy} can't be reached: {}", fault.reason);
+                    not_connected(reason, false)
+                })?;
+                phase.set("connection from the proxy to");
+                tunnel::open(&mut stream, proxy, &format!("{host}:{port}")).await?;
+                stream
+            }
+        };
+        match &route.kind {
+            #[cfg(feature = "rustls")]
+            Kind::Tls(tls) => {
+                phase.set("TLS handshake with");
+                let stream = tls.connect(without_brackets(host), stream).await?;
+                Ok(Socket::Tls(Box::new(stream)))
+            }
+            _ => Ok(Socket::Tcp(stream)),
+        }
+    }
+
+    async fn tcp(&self, name: &str, port: u16) -> Result<TcpStream, Fault> {
         let addresses =
             match name.parse() {
                 Ok(address) => vec![SocketAddr::new(address, port)],
@@ -89,7 +127,30 @@ impl Connector {
         }
         let stream = happy_eyeballs::connect(addresses).await.map_err(failed)?;
         prepare(&stream);
-        Ok(Socket::Tcp(stream))
+        Ok(stream)
+    }
+}
+
+fn without_brackets(host: &str) -> &str {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    inner.unwrap_or(host)
+}
+
+/// A server that is not running leaves no socket, or one that nobody listens on.
+#[cfg(unix)]
+fn no_socket(path: &std::path::Path, error: &io::Error) -> Fault {
+    use io::ErrorKind as Kind;
+    let path = path.display();
+    let reason = format!("{path}: {error}");
+    match error.kind() {
+        Kind::NotFound | Kind::ConnectionRefused => not_connected(reason, true),
+        Kind::PermissionDenied => {
+            let reason = format!("{reason} (the user of this process may not write to the socket)");
+            Fault::new(FaultKind::Misconfigured, reason)
+        }
+        _ => not_connected(reason, false),
     }
 }
 

@@ -9,7 +9,7 @@
 use awc::http::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{Api, Config, ConfigError, Consistency, Database, Precision};
+use crate::{Api, Config, ConfigError, Consistency, Database, Precision, config::Credentials};
 
 /// RFC 3986 §2.3: what needs no escape anywhere in a URL.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -18,7 +18,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dialect {
     api: Api,
     /// Escaped, for v2.
@@ -37,6 +37,15 @@ impl Dialect {
             consistency: config.consistency,
             no_sync: config.no_sync,
         }
+    }
+
+    /// The unit of the timestamps.
+    pub(super) fn unit(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn set_unit(&mut self, unit: Precision) {
+        self.precision = unit;
     }
 
     /// Path and query of a write.
@@ -97,16 +106,16 @@ impl Dialect {
     /// The header `Authorization`, marked as sensitive.
     pub(crate) fn authorization(
         &self,
-        config: &Config,
+        credentials: &Credentials,
     ) -> Result<Option<HeaderValue>, ConfigError> {
-        let (setting, text) = match (self.api, &config.token, &config.user) {
-            (Api::V3, Some(token), _) => ("token", format!("Bearer {}", token.expose())),
-            (_, Some(token), _) => ("token", format!("Token {}", token.expose())),
-            (_, None, Some(user)) => {
-                let password = config.password.as_ref().map(|secret| secret.expose());
+        let (setting, text) = match (self.api, credentials) {
+            (Api::V3, Credentials::Token(token)) => ("token", format!("Bearer {}", token.expose())),
+            (_, Credentials::Token(token)) => ("token", format!("Token {}", token.expose())),
+            (_, Credentials::Basic { user, password }) => {
+                let password = password.as_ref().map(|secret| secret.expose());
                 ("user", basic(user, password.unwrap_or_default()))
             }
-            (_, None, None) => return Ok(None),
+            (_, Credentials::None) => return Ok(None),
         };
         let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
             ConfigError::new(setting, "[redacted]", "text without control characters")
@@ -136,7 +145,8 @@ mod tests {
     }
 
     fn authorization(config: Config) -> Option<String> {
-        let value = Dialect::new(&config).authorization(&config).unwrap()?;
+        let credentials = config.credentials(&crate::config::Files::default());
+        let value = Dialect::new(&config).authorization(&credentials).unwrap()?;
         assert!(value.is_sensitive());
         Some(value.to_str().unwrap().to_owned())
     }

@@ -26,6 +26,7 @@ pub(super) enum FaultKind {
     NotAnswered,
     CutOff,
     NotReadable,
+    Misconfigured,
 }
 
 impl Fault {
@@ -47,6 +48,7 @@ impl From<Fault> for Outcome {
             FaultKind::NotAnswered => Self::NotAnswered { reason },
             FaultKind::CutOff => Self::CutOff { reason },
             FaultKind::NotReadable => Self::NotReadable { reason },
+            FaultKind::Misconfigured => Self::Misconfigured { reason },
         }
     }
 }

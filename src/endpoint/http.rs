@@ -3,18 +3,22 @@ use std::{rc::Rc, time::Duration};
 use actix_rt::time::Instant;
 use awc::{
     Client, ClientRequest, Connector,
-    http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT},
+    http::header::{
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT,
+    },
 };
 use bytes::Bytes;
 
 use super::{
-    Endpoint, PingError, ServerInfo, connector,
+    Endpoint, Payload, PingError, ServerInfo, connector,
     exchange::{Response, exchange},
     fault::Fault,
     host::{Host, Hosts},
     ping,
     product::{Signs, Told},
 };
+#[cfg(feature = "gzip")]
+use crate::logging;
 use crate::{
     Database,
     delivery::verdict::{Answer, Outcome},
@@ -64,11 +68,49 @@ impl Http {
         &self,
         endpoint: &Endpoint,
         database: &Database,
+        payload: impl Into<Payload>,
+        limit: Duration,
+    ) -> (Outcome, Option<Told>) {
+        let payload = payload.into();
+        #[cfg(feature = "gzip")]
+        if let Some(gzip) = &endpoint.gzip
+            && let Some(compressed) = gzip.compress(&payload).await
+        {
+            let coding = Some("gzip");
+            let answered = self
+                .post_body(endpoint, database, compressed, coding, limit)
+                .await;
+            if !gzip.is_doubtful(&answered.0) {
+                return answered;
+            }
+            let plain = self
+                .post_body(endpoint, database, payload.body, None, limit)
+                .await;
+            if gzip.learn(&answered.0, &plain.0) {
+                logging::warning!(
+                    "{endpoint} refuses bodies that are compressed with gzip ({}): it gets plain ones",
+                    answered.0
+                );
+            }
+            return plain;
+        }
+        self.post_body(endpoint, database, payload.body, None, limit)
+            .await
+    }
+
+    async fn post_body(
+        &self,
+        endpoint: &Endpoint,
+        database: &Database,
         body: Bytes,
+        coding: Option<&'static str>,
         limit: Duration,
     ) -> (Outcome, Option<Told>) {
         let request = || {
-            let request = self.client.post(endpoint.write_url(database));
+            let mut request = self.client.post(endpoint.write_url(database));
+            if let Some(coding) = coding {
+                request = request.insert_header((CONTENT_ENCODING, coding));
+            }
             request
                 .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
                 .insert_header(("accept", "application/json"))
@@ -140,13 +182,19 @@ impl Http {
         body: Bytes,
         limit: Duration,
     ) -> Result<Response, Fault> {
-        let request = || match endpoint.authorization() {
-            Some(value) => request().insert_header((AUTHORIZATION, value.clone())),
-            None => request(),
+        let request = || {
+            let mut request = request();
+            for (name, value) in endpoint.headers() {
+                request = request.insert_header((name.clone(), value.clone()));
+            }
+            match endpoint.authorization() {
+                Some(value) => request.insert_header((AUTHORIZATION, value.clone())),
+                None => request,
+            }
         };
         let began = Instant::now();
         let first = request();
-        let host = self.host(&first);
+        let host = self.host(endpoint, &first);
         host.set_limit(limit);
         match exchange(first, body.clone(), &host, limit).await {
             Err(fault) if fault.is_stale => {
@@ -157,10 +205,11 @@ impl Http {
         }
     }
 
-    fn host(&self, request: &ClientRequest) -> Rc<Host> {
+    fn host(&self, endpoint: &Endpoint, request: &ClientRequest) -> Rc<Host> {
         let authority = request.get_uri().authority();
+        let authority = authority.map_or("", |authority| authority.as_str());
         self.hosts
-            .get(authority.map_or("", |authority| authority.as_str()))
+            .reached_by(authority, endpoint.host_name(), endpoint.route())
     }
 }
 

@@ -104,6 +104,10 @@ impl<T: Transport> Stream<T> {
     /// The other end says nothing more, or the connection is broken.
     fn cut(&mut self, error: Option<io::Error>) -> Fault {
         let error = self.broken.take().or(error);
+        #[cfg(feature = "rustls")]
+        if let Some(fault) = error.as_ref().and_then(super::tls::fault) {
+            return fault;
+        }
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         let (kind, reason) = match error {
             // Of the system's own limits: keep-alive probes, or what was sent and not acknowledged.
@@ -150,13 +154,11 @@ impl<T: Transport> Stream<T> {
 
 impl ActixStream for Stream<Socket> {
     fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        let Socket::Tcp(stream) = &self.transport;
-        ActixStream::poll_read_ready(stream, context)
+        self.transport.poll_read_ready(context)
     }
 
     fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        let Socket::Tcp(stream) = &self.transport;
-        ActixStream::poll_write_ready(stream, context)
+        self.transport.poll_write_ready(context)
     }
 }
 

@@ -67,8 +67,9 @@ impl Influx {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "middleware", feature = "testing"))]
 impl Influx {
+    #[inline]
     pub(crate) fn record_line(
         &self,
         mut line: impl crate::ingest::line::Line,
@@ -154,6 +155,11 @@ impl Series {
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.definition().tags.iter();
         tags.map(|(key, value)| (key.as_str(), &**value))
+    }
+
+    #[cfg(feature = "middleware")]
+    pub(crate) fn prepared(&self) -> &PreparedSeries {
+        &self.0.prepared
     }
 
     fn definition(&self) -> &Contents {

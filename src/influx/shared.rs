@@ -14,6 +14,9 @@ use std::sync::atomic::AtomicUsize;
 use crate::{
     Api, Config, ConfigError, Delivery, DropReason, FlushReport, Health, HealthStatus, Precision,
     RecordError, ShutdownReport, Stats,
+    actors::has_another_server,
+    config::shown,
+    endpoint::Endpoint,
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
@@ -21,7 +24,7 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{books::Books, health::Servers, ledger::Places, report::Ticket},
+    stats::{books::Books, health::Servers, ledger::Places, report::Ticket, spool::Shown},
 };
 
 /// The state that a handle and the actors of its pipeline share.
@@ -31,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) health: Books,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
+    pub(crate) spool: Shown,
     pub(crate) home: Home,
     /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
@@ -52,6 +56,7 @@ impl Shared {
             config: Mutex::new(Arc::new(config)),
             health: Books::default(),
             turn: Turn::default(),
+            spool: Shown::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
             has_actors,
@@ -69,6 +74,7 @@ impl Shared {
         Stats {
             endpoints,
             databases,
+            spool: self.spool.get(),
             health: self.health_with(&ledger),
             ..ledger
         }
@@ -105,7 +111,10 @@ impl Shared {
             Admission::Closed if !self.has_actors => Some(HealthStatus::Stopped),
             Admission::Closed => Some(HealthStatus::Stopping),
         };
-        Health::new(status, self.health.servers(), ledger.pending, ledger.places)
+        Health {
+            spool: self.spool.get(),
+            ..Health::new(status, self.health.servers(), ledger.pending, ledger.places)
+        }
     }
 
     pub(crate) fn has_actors(&self) -> bool {
@@ -145,6 +154,14 @@ impl Shared {
                 ),
             ));
         }
+        if changed.spool_dir != config.spool_dir {
+            let folder = changed.spool_dir.as_deref().map(shown::folder);
+            return Err(ConfigError::new(
+                "spool_dir",
+                format!("{:?}", folder.unwrap_or_default()),
+                "it can't be changed while delivery runs",
+            ));
+        }
         let is_v1 = |config: &Config| config.api == Api::V1;
         if changed.precision == Precision::Microseconds && is_v1(&changed) != is_v1(&config) {
             return Err(ConfigError::new(
@@ -163,6 +180,10 @@ impl Shared {
                 "true",
                 "a pipeline that was started disabled can't be enabled, start another one",
             ));
+        }
+        // What is wrong with a file is known only when it is read.
+        if self.has_actors && has_another_server(&config, &changed) {
+            Endpoint::all(&changed)?;
         }
         // Both under the lock, so that an end between them is not undone.
         let mut current = self.config.lock();

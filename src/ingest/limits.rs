@@ -24,7 +24,7 @@ impl QuotaLimits {
     /// May a measurement exceed the limits, within the margin, given whether its database is below
     /// its share?
     pub(crate) fn may_exceed(&self, is_below_share: impl FnOnce() -> bool) -> bool {
-        self.overflow == Overflow::DropOldest || is_below_share()
+        self.overflow != Overflow::DropNewest || is_below_share()
     }
 
     /// What the caller is told.

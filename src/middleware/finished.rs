@@ -9,7 +9,11 @@ use super::{
     route::{Ending, Route},
     text,
 };
-use crate::{Influx, Measurement, Point, RecordError, Series, Timestamp};
+use crate::{
+    Database, Influx, Measurement, RecordError, Series, Timestamp,
+    encode::{FieldFormat, LineBuffer},
+    ingest::line::{Line, LineSeries},
+};
 
 /// All that is known of a request when it is over.
 #[derive(Debug)]
@@ -81,7 +85,11 @@ impl FinishedRequest {
         if self.has_tags_of_route_only(options)
             && let Ok(series) = self.route.series(self.ending, options, influx)
         {
-            return self.to_point(&series, options).record();
+            return influx.record_line(RequestLine {
+                request: &self,
+                series: &series,
+                options,
+            });
         }
         influx.record(self.into_measurement(options))
     }
@@ -120,17 +128,6 @@ impl FinishedRequest {
         }
     }
 
-    fn to_point<'a>(&self, series: &'a Series, options: &Options) -> Point<'a> {
-        let mut point = Point::new(series, self.timestamp);
-        self.each_value(options, |_, key, value| match value {
-            Value::Seconds(value) => point.set_seconds(key, value),
-            Value::Bytes(value) => point.set_field(key, value),
-            Value::Weight(value) => point.set_field(key, value),
-            Value::Text(value) => point.set_text(key, value),
-        });
-        point
-    }
-
     fn into_measurement(self, options: &Options) -> Measurement {
         let (database, name) = (options.database.clone(), options.measurement.clone());
         let mut measurement = Measurement::at(self.timestamp, database, name);
@@ -147,5 +144,46 @@ impl FinishedRequest {
             additions.add_to(&mut measurement);
         }
         measurement
+    }
+}
+
+/// A request whose tags are those of its route and ending.
+struct RequestLine<'a> {
+    request: &'a FinishedRequest,
+    series: &'a Series,
+    options: &'a Options,
+}
+
+impl Line for RequestLine<'_> {
+    #[inline]
+    fn database(&self) -> &Database {
+        self.series.database()
+    }
+
+    #[inline]
+    fn series(&mut self) -> LineSeries<'_> {
+        LineSeries::Prepared(self.series.prepared())
+    }
+
+    /// Each key is there once, so they go straight into the line.
+    #[inline]
+    fn push_fields(&self, format: FieldFormat, line: &mut LineBuffer) -> Result<(), RecordError> {
+        let mut separator = b' ';
+        self.request.each_value(self.options, |_, key, value| {
+            line.push_literal_key(separator, key);
+            match value {
+                Value::Seconds(value) => line.push_seconds(value),
+                Value::Bytes(value) => format.push_unsigned(line, value),
+                Value::Weight(value) => line.push_float(value),
+                Value::Text(value) => format.push_string(line, value),
+            }
+            separator = b',';
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn timestamp(&self) -> Timestamp {
+        self.request.timestamp
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "serde")]
 use crate::stats::rfc3339;
-use crate::{Database, Outage, stats::ledger::Places};
+use crate::{Database, Outage, SpoolStats, stats::ledger::Places};
 
 /// Whether measurements arrive, and if not, since when and why: the answer of
 /// [`Influx::health`](crate::Influx::health), and a part of [`Stats`](crate::Stats).
@@ -55,6 +55,8 @@ pub struct Health {
     pub databases_down: Vec<DatabaseOutage>,
     /// Number of databases that are down but not in [`databases_down`](Self::databases_down).
     pub more_databases_down: u64,
+    /// The files of the spool; `None` without a [spool](crate::Config::spool_dir).
+    pub spool: Option<SpoolStats>,
 }
 
 /// [`Health`] in one word.
@@ -198,6 +200,7 @@ impl Health {
             endpoints_down: servers.endpoints_down,
             databases_down: servers.largest_databases_down,
             more_databases_down: more as u64,
+            spool: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::{DatabaseStats, EndpointStats, Health, stats::reason::GivenUp};
+use crate::{DatabaseStats, EndpointStats, Health, SpoolStats, stats::reason::GivenUp};
 
 /// A snapshot of the ledger: how many measurements were recorded, and what became of them.
 ///
@@ -33,8 +33,9 @@ use crate::{DatabaseStats, EndpointStats, Health, stats::reason::GivenUp};
 pub struct Stats {
     /// Measurements that were given to `record`, `deliver` or [`Influx::addr`](crate::Influx::addr).
     pub recorded: u64,
-    /// Measurements of an earlier process, read from its spool. Always 0 in this version, which has
-    /// no spool.
+    /// Measurements of an earlier process that were in its [spool](crate::Config::spool_dir). Those that
+    /// the server had stored when that process ended, without the file being removed, are among them:
+    /// they are sent again, and overwrite themselves.
     pub recovered: u64,
     /// Measurements that the server has stored.
     pub written: u64,
@@ -54,6 +55,8 @@ pub struct Stats {
     pub endpoints: Vec<EndpointStats>,
     /// The databases that were sent to, by name.
     pub databases: Vec<DatabaseStats>,
+    /// The files of the spool; `None` without a [spool](crate::Config::spool_dir).
+    pub spool: Option<SpoolStats>,
     /// Whether measurements arrive, and if not, since when and why.
     pub health: Health,
 }
@@ -86,7 +89,8 @@ pub struct Places {
     pub buffered: u64,
     /// Measurements in POSTs that have no answer yet.
     pub in_flight: u64,
-    /// Measurements on disk. Always 0 in this version, which has no spool.
+    /// Measurements that are on disk only, in the [spool](crate::Config::spool_dir). Those that are in
+    /// memory too are counted there.
     pub spooled: u64,
 }
 
@@ -165,6 +169,11 @@ dropped! {
     expired,
     /// Still pending when the shutdown's timeout had passed.
     undelivered,
+    /// In the oldest file of a spool that was full: see
+    /// [`Config::spool_max_bytes`](crate::Config::spool_max_bytes).
+    spool_full,
+    /// In a file of the spool that was damaged, or removed by somebody else.
+    spool_damaged,
 }
 
 /// The counters of one thread buffer. Added to the ledger's when a snapshot is taken.
@@ -197,17 +206,32 @@ impl Ledger {
     /// `lines` pending measurements have ended.
     pub(crate) fn settle(&self, lines: usize, settlement: Settlement) {
         let lines = lines as u64;
+        enter(&mut self.0.lock(), lines, settlement);
+    }
+
+    /// `lines` pending measurements that were on disk only have ended.
+    pub(crate) fn settle_spooled(&self, lines: u64, settlement: Settlement) {
         let mut books = self.0.lock();
-        debug_assert!(books.pending >= lines, "settled more than was pending");
-        books.pending -= lines;
-        match settlement {
-            Settlement::Written => books.written += lines,
-            Settlement::Rejected => books.rejected += lines,
-            Settlement::Dropped(GivenUp::Overflow) => books.dropped.overflow += lines,
-            Settlement::Dropped(GivenUp::Sampled) => books.dropped.sampled += lines,
-            Settlement::Dropped(GivenUp::Expired) => books.dropped.expired += lines,
-            Settlement::Dropped(GivenUp::Undelivered) => books.dropped.undelivered += lines,
-        }
+        books.places.spooled -= lines;
+        enter(&mut books, lines, settlement);
+    }
+
+    /// `lines` measurements of an earlier process were found on disk.
+    pub(crate) fn recover(&self, lines: u64) {
+        let mut books = self.0.lock();
+        books.recovered += lines;
+        books.pending += lines;
+        books.places.spooled += lines;
+    }
+
+    /// `lines` pending measurements are on disk only from now on.
+    pub(crate) fn spool(&self, lines: u64) {
+        self.0.lock().places.spooled += lines;
+    }
+
+    /// `lines` measurements that were on disk only are in memory too.
+    pub(crate) fn load(&self, lines: u64) {
+        self.0.lock().places.spooled -= lines;
     }
 
     /// Takes over the tally of a thread buffer that is no more.
@@ -238,9 +262,54 @@ impl Ledger {
     }
 }
 
+fn enter(books: &mut Stats, lines: u64, settlement: Settlement) {
+    debug_assert!(books.pending >= lines, "settled more than was pending");
+    books.pending -= lines;
+    let dropped = &mut books.dropped;
+    match settlement {
+        Settlement::Written => books.written += lines,
+        Settlement::Rejected => books.rejected += lines,
+        Settlement::Dropped(GivenUp::Overflow) => dropped.overflow += lines,
+        Settlement::Dropped(GivenUp::Sampled) => dropped.sampled += lines,
+        Settlement::Dropped(GivenUp::Expired) => dropped.expired += lines,
+        Settlement::Dropped(GivenUp::Undelivered) => dropped.undelivered += lines,
+        Settlement::Dropped(GivenUp::SpoolFull) => dropped.spool_full += lines,
+        Settlement::Dropped(GivenUp::SpoolDamaged) => dropped.spool_damaged += lines,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_on_disk_only_is_a_place_of_its_own_and_counted_once() {
+        let ledger = Ledger::default();
+        ledger.recover(10);
+        let stats = ledger.snapshot();
+        assert_eq!((stats.recovered, stats.pending), (10, 10));
+        assert_eq!((stats.places.spooled, stats.places.buffered), (10, 0));
+        ledger.load(4);
+        ledger.set_in_flight(3);
+        let places = ledger.snapshot().places;
+        assert_eq!(
+            (places.spooled, places.in_flight, places.buffered),
+            (6, 3, 1)
+        );
+        ledger.settle(4, Settlement::Written);
+        ledger.settle_spooled(5, Settlement::Dropped(GivenUp::SpoolFull));
+        ledger.settle_spooled(1, Settlement::Dropped(GivenUp::SpoolDamaged));
+        let stats = ledger.snapshot();
+        assert!(stats.balanced() && stats.pending == 0, "{stats}");
+        assert_eq!(stats.dropped.to_string(), "spool_full=5 spool_damaged=1");
+        ledger.retire(&Tally {
+            recorded: 2,
+            ..Tally::default()
+        });
+        ledger.admit(2);
+        ledger.spool(2);
+        assert_eq!(ledger.snapshot().places.spooled, 2);
+    }
 
     #[test]
     fn the_law_holds_only_when_the_five_counts_agree() {

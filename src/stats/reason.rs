@@ -83,6 +83,13 @@ pub enum DropReason {
     /// ended unexpectedly.
     #[display("the measurement was not delivered before the shutdown's timeout")]
     Undelivered,
+    /// The measurement was in the oldest file of a full spool: see
+    /// [`Config::spool_max_bytes`](crate::Config::spool_max_bytes).
+    #[display("the spool was full and the file with the measurement was removed (spool_max_bytes)")]
+    SpoolFull,
+    /// The measurement was in a file of the spool that was damaged or removed by somebody else.
+    #[display("the file with the measurement was damaged or removed")]
+    SpoolDamaged,
 }
 
 impl DropReason {
@@ -105,6 +112,8 @@ pub(crate) enum GivenUp {
     Overflow,
     Expired,
     Undelivered,
+    SpoolFull,
+    SpoolDamaged,
 }
 
 impl From<GivenUp> for DropReason {
@@ -114,6 +123,8 @@ impl From<GivenUp> for DropReason {
             GivenUp::Overflow => Self::Overflow,
             GivenUp::Expired => Self::Expired,
             GivenUp::Undelivered => Self::Undelivered,
+            GivenUp::SpoolFull => Self::SpoolFull,
+            GivenUp::SpoolDamaged => Self::SpoolDamaged,
         }
     }
 }

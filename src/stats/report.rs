@@ -17,6 +17,7 @@ use crate::{Database, DropReason, Rejection, Stats, batch::Lines};
 ///         Delivery::Written => println!("stored"),
 ///         Delivery::Rejected { reason } => println!("refused by the server: {reason}"),
 ///         Delivery::Dropped { reason } => println!("not delivered: {reason}"),
+///         Delivery::Spooled => println!("kept for the next start"),
 ///         _ => {}
 ///     }
 /// }
@@ -37,6 +38,10 @@ pub enum Delivery {
         /// Why it was dropped.
         reason: DropReason,
     },
+    /// The measurement is on disk, and a later process with the same
+    /// [spool](crate::Config::spool_dir) delivers it: only at a shutdown. Before, the answer waits for
+    /// the server.
+    Spooled,
 }
 
 /// The sending half of [`Influx::deliver`](crate::Influx::deliver)'s answer.
@@ -81,8 +86,11 @@ pub struct FlushReport {
     pub rejected: u64,
     /// Number of measurements that were dropped: see [`Stats::dropped`].
     pub dropped: u64,
-    /// Number of measurements that are still pending. Their delivery goes on.
+    /// Number of measurements in memory that are still pending. Their delivery goes on.
     pub undelivered: u64,
+    /// Number of measurements that are still pending, and on disk only: in the
+    /// [spool](crate::Config::spool_dir).
+    pub spooled: u64,
     /// Duration of the flush.
     pub elapsed: Duration,
 }
@@ -95,20 +103,24 @@ impl fmt::Display for FlushReport {
             rejected,
             dropped,
             undelivered,
+            spooled,
             elapsed,
         } = self;
         write!(
             f,
-            "written={written} rejected={rejected} dropped={dropped} undelivered={undelivered} \
-             in {elapsed:.1?}"
-        )
+            "written={written} rejected={rejected} dropped={dropped} undelivered={undelivered}"
+        )?;
+        if *spooled > 0 {
+            write!(f, " spooled={spooled}")?;
+        }
+        write!(f, " in {elapsed:.1?}")
     }
 }
 
 impl FlushReport {
     /// Whether every measurement that was recorded before the flush is written, rejected or dropped.
     pub fn is_complete(&self) -> bool {
-        self.undelivered == 0
+        self.undelivered == 0 && self.spooled == 0
     }
 }
 
@@ -135,9 +147,12 @@ pub struct ShutdownReport {
     /// Number of measurements that were still pending when the timeout had passed. The ledger counts them
     /// as dropped. The server may have stored those whose POST it had not answered yet.
     pub undelivered: u64,
+    /// Number of measurements that are on disk, for the next process with the same
+    /// [spool](crate::Config::spool_dir) to deliver: of this process and of earlier ones.
+    pub spooled: u64,
     /// Duration of the shutdown.
     pub elapsed: Duration,
-    /// The ledger at the end, with nothing pending.
+    /// The ledger at the end, with nothing pending but what is spooled.
     pub stats: Stats,
     /// Not for logs: it may be as much as the buffer holds.
     #[debug(skip)]
@@ -152,6 +167,7 @@ impl fmt::Display for ShutdownReport {
             rejected: self.rejected,
             dropped: self.dropped,
             undelivered: self.undelivered,
+            spooled: self.spooled,
             elapsed: self.elapsed,
         };
         write!(f, "{since}; in all {}", self.stats)
@@ -159,7 +175,7 @@ impl fmt::Display for ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Whether every measurement was written, rejected or dropped in time.
+    /// Whether every measurement was written, rejected, dropped or spooled in time.
     pub fn is_complete(&self) -> bool {
         self.undelivered == 0
     }

@@ -136,6 +136,12 @@ fn change(rng: &mut Rng, fake: &FakeInflux, influx: &Influx, grudge: &Mutex<Grud
             let change = influx.update(|config| config.max_clients(clients).max_batch_size(size));
             change.unwrap();
         }
+        11 => {
+            // For so long that a spool is used.
+            fake.refuse();
+            thread::sleep(Duration::from_millis(rng.u64(300..800)));
+            fake.accept_again();
+        }
         5 => {
             fake.close_idle();
             last(rng);

@@ -30,6 +30,9 @@ pub fn installed(test: &str) -> Option<PathBuf> {
 pub struct Builder {
     auth: bool,
     http: Vec<String>,
+    /// Certificate and key.
+    https: Option<(String, String)>,
+    has_socket: bool,
     data: Vec<String>,
 }
 
@@ -53,8 +56,21 @@ impl Builder {
         self
     }
 
+    /// Whether it listens on a [`socket`](Server::socket) too.
+    pub fn unix_socket(mut self) -> Self {
+        self.has_socket = true;
+        self
+    }
+
+    /// In TLS, but for the socket. The harness can't ask it but by [`ask`](Server::ask).
+    pub fn https(mut self, certificate: &str, key: &str) -> Self {
+        self.https = Some((certificate.to_owned(), key.to_owned()));
+        self.unix_socket()
+    }
+
     pub fn start(self, binary: &Path) -> Influxd {
-        let server = Server::start("/debug/vars", |folder, port| {
+        let socket = self.has_socket.then_some("http.sock");
+        let server = Server::start_with("/debug/vars", socket, |folder, port| {
             let file = folder.join("influxdb.conf");
             fs::write(&file, self.config(folder, port)).expect("influxd's configuration");
             let mut command = Command::new(binary);
@@ -75,7 +91,20 @@ impl Builder {
     }
 
     fn config(&self, folder: &Path, port: u16) -> String {
-        let (folder, data, http) = (folder.display(), self.data.join("\n"), self.http.join("\n"));
+        let mut http = self.http.join("\n");
+        if self.has_socket {
+            let path = folder.join("http.sock");
+            http += &format!("\nunix-socket-enabled = true\nbind-socket = {path:?}");
+        }
+        if let Some((certificate, key)) = &self.https {
+            let (to_certificate, to_key) = (folder.join("cert.pem"), folder.join("key.pem"));
+            fs::write(&to_certificate, certificate).expect("the certificate");
+            fs::write(&to_key, key).expect("the key");
+            http += &format!(
+                "\nhttps-enabled = true\nhttps-certificate = {to_certificate:?}\nhttps-private-key = {to_key:?}"
+            );
+        }
+        let (folder, data) = (folder.display(), self.data.join("\n"));
         // The first address is that of a backup service that nobody uses: any free port.
         format!(
             r#"reporting-enabled = false

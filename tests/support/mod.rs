@@ -7,6 +7,8 @@
 // Every test crate compiles this module whole and uses its own part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+#[cfg(feature = "rustls")]
+pub mod certificates;
 pub mod http;
 pub mod influxd;
 pub mod load;
@@ -17,6 +19,8 @@ pub mod pipeline;
 pub mod process;
 pub mod raw;
 pub mod server;
+#[cfg(feature = "rustls")]
+pub mod tls_front;
 pub mod victoria;
 pub mod vmagent;
 pub mod wait;

@@ -27,6 +27,8 @@ pub struct Server {
     url: String,
     /// A page on which the server tells its own command line.
     identity: &'static str,
+    /// The name of a unix socket in the folder, if it is asked there whether it is up.
+    socket: Option<&'static str>,
     folder: TempDir,
 }
 
@@ -44,6 +46,15 @@ impl Server {
     ///
     /// With the server's log, if it doesn't come up.
     pub fn start(identity: &'static str, command: impl Fn(&Path, u16) -> Command) -> Self {
+        Self::start_with(identity, None, command)
+    }
+
+    /// The same, for a server that is to be asked through a socket in its folder.
+    pub fn start_with(
+        identity: &'static str,
+        socket: Option<&'static str>,
+        command: impl Fn(&Path, u16) -> Command,
+    ) -> Self {
         loop {
             let folder = TempDir::with_prefix("actix-influxdb-").expect("a temporary folder");
             let port = free_port();
@@ -61,6 +72,7 @@ impl Server {
                 process: Mutex::new(Process::start(command)),
                 url: format!("http://127.0.0.1:{port}"),
                 identity,
+                socket,
                 folder,
             };
             match server.wait_until_ready() {
@@ -122,11 +134,40 @@ impl Server {
             if let Some(status) = self.process().exited() {
                 return Some(Err(self.ended(status)));
             }
-            let reply = http::get(&page, &[], Duration::from_millis(500)).ok()?;
-            reply.body.contains(folder).then_some(Ok(()))
+            let body = match self.socket {
+                None => http::get(&page, &[], Duration::from_millis(500)).ok()?.body,
+                Some(_) => self.ask(self.identity)?,
+            };
+            body.contains(folder).then_some(Ok(()))
         });
         let late = || format!("no answer in {PATIENCE:?} from {page}\n{}", self.log());
         ready.unwrap_or_else(|| Err(StartError::Other(late())))
+    }
+
+    /// The path of the socket.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn socket(&self) -> PathBuf {
+        self.folder
+            .path()
+            .join(self.socket.expect("a server with a socket"))
+    }
+
+    /// The whole response to `GET path` through the socket.
+    pub fn ask(&self, path: &str) -> Option<String> {
+        use std::{
+            io::{Read as _, Write as _},
+            os::unix::net::UnixStream,
+        };
+        let mut stream = UnixStream::connect(self.socket()).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).ok()?;
+        Some(String::from_utf8_lossy(&response).into_owned())
     }
 
     fn ended(&self, status: ExitStatus) -> StartError {
@@ -169,7 +210,7 @@ fn wait<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
 /// A port that is free now, never the same twice in a process. It is below those the kernel gives
 /// to outgoing connections: while a server is down, a client that keeps trying to reach it can't
 /// be given that port itself, and so keep the server from coming back.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
     static TAKEN: AtomicU16 = AtomicU16::new(0);

@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Instant};
 use actix::{AsyncContext as _, Context, SpawnHandle};
 
 use super::BufferActor;
-use crate::{actors::messages::internal::Wake, ingest::wakeup::Due};
+use crate::{actors::messages::internal::Wake, delivery::jitter::flush_after, ingest::wakeup::Due};
 
 /// The timer of what is in the thread buffers.
 #[derive(Debug)]
 pub(super) struct Interval {
     began: Instant,
+    /// Random, the same if the interval is changed meanwhile.
+    jitter: f64,
     timer: SpawnHandle,
 }
 
@@ -39,11 +41,16 @@ impl BufferActor {
         self.alarms.clock_was_set_back();
         let now = self.now();
         let drained = self.shared.intake.drain();
-        for (database, batch) in drained {
-            self.shared.health.admitted(&database, batch.len());
-            self.dispatcher.add(database, batch, now);
+        for (database, batch) in &drained {
+            self.shared.health.admitted(database, batch.len());
         }
-        self.make_room();
+        match self.writes_ahead() {
+            true => self.write_ahead(drained, context),
+            false => drained
+                .into_iter()
+                .for_each(|(database, batch)| self.dispatcher.add(database, batch, now)),
+        }
+        self.make_room(context);
         match self
             .shared
             .intake
@@ -56,8 +63,11 @@ impl BufferActor {
         }
     }
 
-    /// Evicts what exceeds the limits on pending measurements.
-    fn make_room(&mut self) {
+    /// Puts on disk or evicts what exceeds the limits on pending measurements.
+    pub(super) fn make_room(&mut self, context: &mut Context<Self>) {
+        if self.spool_overflow(context) {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         let now = self.now();
         while shared.intake.quota.is_over(&self.limits.limits) {
@@ -72,13 +82,18 @@ impl BufferActor {
     fn arm_interval(&mut self, context: &mut Context<Self>) {
         if self.interval.is_none() {
             let now = self.now();
-            self.start_interval(now, context);
+            self.start_interval((now, fastrand::f64()), context);
             self.show_waiting(now);
         }
     }
 
-    pub(super) fn start_interval(&mut self, began: Instant, context: &mut Context<Self>) {
-        let ends = began + self.config.interval;
+    /// Begins at a time, with a random number that says how much of the jitter is added.
+    pub(super) fn start_interval(
+        &mut self,
+        (began, jitter): (Instant, f64),
+        context: &mut Context<Self>,
+    ) {
+        let ends = began + flush_after(self.drain_interval(), self.drain_jitter(), jitter);
         let left = ends.saturating_duration_since(self.now());
         let timer = context.run_later(left, |buffer, context| {
             buffer.interval = None;
@@ -86,12 +101,16 @@ impl BufferActor {
             buffer.pump(context);
             buffer.raise_alarms(context);
         });
-        self.interval = Some(Interval { began, timer });
+        self.interval = Some(Interval {
+            began,
+            jitter,
+            timer,
+        });
     }
 
-    pub(super) fn stop_interval(&mut self, context: &mut Context<Self>) -> Option<Instant> {
+    pub(super) fn stop_interval(&mut self, context: &mut Context<Self>) -> Option<(Instant, f64)> {
         let interval = self.interval.take()?;
         context.cancel_future(interval.timer);
-        Some(interval.began)
+        Some((interval.began, interval.jitter))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         reply::Reply,
     },
     delivery::{
-        backlog::{Disposition, LoanId, Settled},
+        backlog::{Disposition, FileId, LoanId, Origin, Settled},
         breakers::State,
         dispatcher::{Outcome, Terms},
         verdict::{Refusal, Retry, Verdict},
@@ -56,8 +56,14 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) {
         let (now, terms) = (self.now(), self.terms());
+        let file = self.dispatcher.backlog().loaded_from(loan);
+        let is_kept = matches!(verdict, Verdict::Retry(_));
+        if is_kept {
+            self.note_file(file, true);
+        }
         match verdict {
             Verdict::Written => {
+                self.note_file(file, false);
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(loan, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
@@ -88,6 +94,16 @@ impl BufferActor {
                 let outcome = self.dispatcher.failed(loan, &retry, terms);
                 self.failed(&database, &retry, outcome, context);
             }
+        }
+        if let Some(file) = file.filter(|_| is_kept) {
+            self.set_apart_on_disk(&database, file, context);
+        }
+    }
+
+    /// Notes whether the lines of a file could be written.
+    fn note_file(&mut self, file: Option<FileId>, fails: bool) {
+        if let (Some(spool), Some(file)) = (&mut self.spool, file) {
+            spool.index.set_fails(file, fails);
         }
     }
 
@@ -207,6 +223,7 @@ impl BufferActor {
             database,
             batch,
             number,
+            origin,
             disposition,
         } = settled;
         let measurements = batch.lines.len();
@@ -229,7 +246,9 @@ impl BufferActor {
         self.shared
             .health
             .settled(&database, measurements, settlement);
-        intake.release(&database, measurements, batch.lines.byte_len());
+        if origin != Origin::Loaded {
+            intake.release(&database, measurements, batch.lines.byte_len());
+        }
         for (_, ticket) in batch.tickets {
             ticket.answer(delivery.clone());
         }

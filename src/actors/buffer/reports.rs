@@ -1,29 +1,32 @@
 //! Flush and shutdown: who waits for which measurements, and the reports.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use actix::{AsyncContext as _, Context, SpawnHandle};
 use futures_channel::oneshot;
 
 use super::{
     BufferActor,
+    spool::{LAST_TRY, Spool, time_for_the_disk},
     undelivered::{self, End, LastFailure, Undelivered},
 };
 use crate::{
     Database, FlushReport, ShutdownReport,
     actors::messages::internal,
-    batch::{Batch, Lines},
-    delivery::{
-        backlog::{Disposition, Settled},
-        contacts::Contact,
-        verdict::Verdict,
-    },
+    batch::Lines,
+    delivery::{contacts::Contact, verdict::Verdict},
     logging,
     stats::{ledger::Settlement, reason::GivenUp},
 };
 
 /// How often a shutdown logs what it still waits for.
 const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Minimum time for the disk, after all other time is used up.
+const LAST_WRITES: Duration = Duration::from_millis(150);
 
 /// Flushes and a shutdown that are under way.
 #[derive(Debug, Default)]
@@ -47,6 +50,8 @@ struct ShuttingDown {
     deadline: SpawnHandle,
     telling: SpawnHandle,
     ends: Option<Instant>,
+    /// Set while what was not delivered goes to disk.
+    saving: Option<End>,
     answers: Vec<oneshot::Sender<ShutdownReport>>,
 }
 
@@ -54,6 +59,9 @@ struct ShuttingDown {
 #[derive(Debug)]
 struct Progress {
     mark: u64,
+    /// The file that holds the last of what was recorded before, while it is being written: the mark
+    /// is set when it is.
+    awaits: Option<u64>,
     began: Instant,
     written: u64,
     rejected: u64,
@@ -64,6 +72,7 @@ impl Progress {
     fn new(mark: u64, began: Instant) -> Self {
         Self {
             mark,
+            awaits: None,
             began,
             written: 0,
             rejected: 0,
@@ -88,14 +97,15 @@ impl Waiting {
     }
 
     pub(super) fn settled(&mut self, number: u64, lines: u64, settlement: Settlement) {
-        let flushes = self.flushes.iter_mut().map(|flush| &mut flush.progress);
-        let shutdown = self
-            .shutdown
-            .as_mut()
-            .map(|shutdown| &mut shutdown.progress);
-        for progress in flushes.chain(shutdown) {
+        for progress in self.all() {
             progress.settled(number, lines, settlement);
         }
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Progress> {
+        let flushes = self.flushes.iter_mut().map(|flush| &mut flush.progress);
+        let shutdown = self.shutdown.iter_mut();
+        flushes.chain(shutdown.map(|shutdown| &mut shutdown.progress))
     }
 }
 
@@ -149,6 +159,11 @@ impl BufferActor {
         self.shared.close();
         let progress = self.begin(context);
         let left = timeout.saturating_sub(self.now().saturating_duration_since(progress.began));
+        let can_save = self.can_save();
+        let left = match can_save {
+            true => left.saturating_sub(time_for_the_disk(timeout)),
+            false => left,
+        };
         let deadline = context.run_later(left, |buffer, context| {
             buffer.end_shutdown(End::TimeIsUp, context)
         });
@@ -160,6 +175,7 @@ impl BufferActor {
             progress,
             deadline,
             telling,
+            saving: None,
             answers: vec![answer],
         });
         let pending = self.dispatcher.backlog().unsettled_below(u64::MAX);
@@ -171,6 +187,9 @@ impl BufferActor {
         // A breaker that closes after the timeout is no help.
         let now = self.now();
         self.dispatcher.retry_now(now);
+        if can_save {
+            context.run_later(LAST_TRY, |buffer, context| buffer.pump(context));
+        }
         self.pump(context);
         report
     }
@@ -178,13 +197,52 @@ impl BufferActor {
     fn begin(&mut self, context: &mut Context<Self>) -> Progress {
         let began = self.now();
         self.drain(context);
-        Progress::new(self.dispatcher.seal_all(), began)
+        let awaits = self.release_all(context);
+        let mark = match awaits {
+            // All that is settled until it is set was recorded before.
+            Some(_) => u64::MAX,
+            None => self.dispatcher.seal_all(),
+        };
+        Progress {
+            awaits,
+            ..Progress::new(mark, began)
+        }
+    }
+
+    /// Sets the marks of those who wait for what was written ahead, and is in the backlog now.
+    pub(super) fn set_marks(&mut self) {
+        let unsealed = self.spool.as_ref().and_then(Spool::first_unsealed);
+        let dispatcher = &mut self.dispatcher;
+        let mut mark = None;
+        for progress in self.waiting.all() {
+            let is_there = |last: u64| unsealed.is_none_or(|first| first > last);
+            if progress.awaits.is_some_and(is_there) {
+                progress.awaits = None;
+                progress.mark = *mark.get_or_insert_with(|| dispatcher.seal_all());
+            }
+        }
+    }
+
+    /// Has a shutdown begun?
+    pub(super) fn is_ending(&self) -> bool {
+        self.waiting.shutdown.is_some() || self.shared.end().is_some()
+    }
+
+    /// Is what could not be delivered on its way to the disk?
+    pub(super) fn is_saving(&self) -> bool {
+        let shutdown = self.waiting.shutdown.as_ref();
+        shutdown.is_some_and(|shutdown| shutdown.saving.is_some())
     }
 
     /// Answers the flushes and the shutdown for which nothing is pending any more.
     pub(super) fn answer_those_who_wait(&mut self, context: &mut Context<Self>) {
         let backlog = self.dispatcher.backlog();
-        let is_done = |progress: &Progress| backlog.is_settled_below(progress.mark);
+        let spool = self.spool.as_ref();
+        let is_done = |progress: &Progress| {
+            progress.awaits.is_none()
+                && backlog.is_settled_below(progress.mark)
+                && !spool.is_some_and(|spool| spool.has_below(progress.mark))
+        };
         let flushes = &mut self.waiting.flushes;
         let done: Vec<_> = flushes
             .extract_if(.., |flush| is_done(&flush.progress))
@@ -199,10 +257,18 @@ impl BufferActor {
         }
         if is_shut_down {
             self.end_shutdown(End::Settled, context);
+        } else if self.goes_to_disk() {
+            self.end_shutdown(End::NothingGoes, context);
         } else if self.contacts.end_early() {
             let attempts = self.contacts.attempts();
             self.end_shutdown(End::NoServer { attempts }, context);
         }
+    }
+
+    /// Whether a shutdown need not wait any longer: what is in memory can go to disk, and nowhere else.
+    fn goes_to_disk(&self) -> bool {
+        let began = self.waiting.shutdown.as_ref().map(|own| own.progress.began);
+        self.can_save() && began.is_some_and(|began| self.is_stuck(began, self.now()))
     }
 
     fn answer_flush(&self, flush: Flushing) {
@@ -212,7 +278,9 @@ impl BufferActor {
             written: progress.written,
             rejected: progress.rejected,
             dropped: progress.dropped,
-            undelivered: self.dispatcher.backlog().unsettled_below(progress.mark) as u64,
+            undelivered: self.dispatcher.backlog().unsettled_below(progress.mark) as u64
+                + self.on_the_way_below(progress.mark),
+            spooled: self.spooled_below(progress.mark),
             elapsed: self.now().saturating_duration_since(progress.began),
         });
     }
@@ -230,9 +298,12 @@ impl BufferActor {
     }
 
     fn tell_what_is_awaited(&self) {
-        let Some(shutdown) = &self.waiting.shutdown else {
+        let Some(shutdown) = self.waiting.shutdown.as_ref() else {
             return;
         };
+        if shutdown.saving.is_some() {
+            return;
+        }
         let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
         let left = shutdown.ends.map_or(Duration::MAX, |ends| {
             ends.saturating_duration_since(self.now())
@@ -269,7 +340,31 @@ impl BufferActor {
         })
     }
 
+    /// Puts what was not delivered on disk, if that is possible, and ends.
     fn end_shutdown(&mut self, end: End, context: &mut Context<Self>) {
+        let (now, can_save) = (self.now(), self.can_save());
+        let Some(shutdown) = &mut self.waiting.shutdown else {
+            return;
+        };
+        if shutdown.saving.is_some() {
+            return;
+        }
+        shutdown.saving = Some(end);
+        if !can_save {
+            return self.finish_shutdown(context);
+        }
+        context.cancel_future(shutdown.deadline);
+        let left = shutdown
+            .ends
+            .map_or(Duration::MAX, |ends| ends.saturating_duration_since(now));
+        let left = left.clamp(LAST_WRITES, time_for_the_disk(Duration::MAX));
+        shutdown.deadline = context.run_later(left, |buffer, context| {
+            buffer.finish_shutdown(context);
+        });
+        self.save(context);
+    }
+
+    pub(super) fn finish_shutdown(&mut self, context: &mut Context<Self>) {
         let Some(shutdown) = self.waiting.shutdown.take() else {
             return;
         };
@@ -279,9 +374,12 @@ impl BufferActor {
             self.answer_flush(flush);
         }
         let ShuttingDown {
-            progress, answers, ..
+            progress,
+            answers,
+            saving,
+            ..
         } = shutdown;
-        let report = self.set_end(end, progress);
+        let report = self.set_end(saving.unwrap_or(End::Settled), progress);
         for answer in answers {
             _ = answer.send(report.clone());
         }
@@ -311,46 +409,43 @@ impl BufferActor {
         }
     }
 
-    /// Gives up what is still pending, and keeps the report for later calls.
+    /// Gives up what is still pending and not on disk, and keeps the report for later calls.
     fn set_end(&mut self, end: End, progress: Progress) -> ShutdownReport {
-        let undelivered = Undelivered::of(self.dispatcher.backlog().databases());
-        let lines = self.give_up();
+        let unsaved = self.take_unsaved();
+        let mut counts: BTreeMap<Database, usize> = BTreeMap::new();
+        let mut lines: Vec<(Database, Lines)> = Vec::new();
+        for taken in unsaved {
+            *counts.entry(taken.database.clone()).or_default() += taken.batch.lines.len();
+            lines.push((taken.database.clone(), taken.batch.lines.clone()));
+            self.give_up_taken(taken, GivenUp::Undelivered);
+        }
+        self.show_spool();
+        let stats = self.shared.stats();
         let report = ShutdownReport {
             written: progress.written,
             rejected: progress.rejected,
             dropped: progress.dropped,
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
+            spooled: stats.places.spooled,
             elapsed: self.now().saturating_duration_since(progress.began),
             stats: self.shared.stats_of_the_end(),
             lines,
         };
         let stats = &report.stats;
-        if report.undelivered == 0 {
-            logging::info!("{}", undelivered::complete(stats));
-        } else {
-            let url = self.servers();
-            let failure = self.last_failure();
-            let text = undelivered::lost(end, &undelivered, &url, failure.as_ref(), stats);
-            logging::error!("{text}");
+        match (report.undelivered, self.spool_folder()) {
+            (0, Some(folder)) if report.spooled > 0 => {
+                logging::info!("{}", undelivered::spooled(stats, &folder));
+            }
+            (0, _) => logging::info!("{}", undelivered::complete(stats)),
+            _ => {
+                let undelivered =
+                    Undelivered::of(counts.iter().map(|(name, count)| (name, *count)));
+                let (url, failure) = (self.servers(), self.last_failure());
+                let text = undelivered::lost(end, &undelivered, &url, failure.as_ref(), stats);
+                logging::error!("{text}");
+            }
         }
         self.shared.set_end(report.clone());
         report
-    }
-
-    /// Drops all that is pending as undelivered.
-    fn give_up(&mut self) -> Vec<(Database, Lines)> {
-        let all = self.dispatcher.take_all();
-        let give_up = |(database, number, batch): (Database, u64, Batch)| {
-            let lines = batch.lines.clone();
-            let settled = Settled {
-                database: database.clone(),
-                batch,
-                number,
-                disposition: Disposition::Dropped(GivenUp::Undelivered),
-            };
-            self.settle(settled, None);
-            (database, lines)
-        };
-        all.into_iter().map(give_up).collect()
     }
 }

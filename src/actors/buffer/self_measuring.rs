@@ -9,8 +9,9 @@ use super::BufferActor;
 use crate::{
     Config, Measurement,
     stats::{
-        own::{Figures, Posts, Room, Thinning},
+        own::{Figures, Posts},
         report::Ticket,
+        thinning::{Room, Thinning},
     },
 };
 
@@ -96,6 +97,7 @@ impl BufferActor {
             program: self.own.program.as_deref().filter(|_| !has_own_tag),
             ledger: &self.shared.intake.stats(),
             servers: &self.shared.health.servers(),
+            spool: self.shared.spool.get(),
             pending_bytes: quota.bytes(),
             uptime: now.saturating_duration_since(self.own.began),
         };

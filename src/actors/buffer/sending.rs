@@ -14,6 +14,7 @@ use crate::{
         dispatcher::{Dispatch, NextUp},
         verdict::{Cause, Retry, Scope, Verdict},
     },
+    endpoint::Payload,
 };
 
 impl BufferActor {
@@ -21,6 +22,11 @@ impl BufferActor {
     pub(super) fn pump(&mut self, context: &mut Context<Self>) {
         // One time for all decisions: a timer has to be armed for whatever is not sent at this time.
         let now = self.now();
+        self.remove_released(context);
+        if self.is_saving() {
+            return self.show_spool();
+        }
+        self.load_files(now, context);
         while let Some(writer) = self.writers.take() {
             let probability = self.config.sample_probability;
             let draw = || fastrand::f64() < probability;
@@ -41,7 +47,10 @@ impl BufferActor {
         self.show_waiting(now);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
+        self.arm_ping_back(context);
         self.arm_rejection_summary(context);
+        self.remove_released(context);
+        self.show_spool();
         self.answer_those_who_wait(context);
         self.send_events(context);
     }
@@ -75,9 +84,13 @@ impl BufferActor {
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {
-            endpoint: self.endpoints[endpoint].clone(),
+            endpoint: self.endpoints[endpoint].clone().in_unit(lines.unit()),
             database,
-            body: lines.body(),
+            payload: Payload {
+                body: lines.body(),
+                #[cfg(feature = "gzip")]
+                compressed: lines.compressed.clone(),
+            },
             timeout: self.config.request_timeout,
             reply: Reply::new(context.address().recipient(), lost),
         };
@@ -108,25 +121,33 @@ impl BufferActor {
         if self.expiry.is_some() {
             return;
         }
-        let (Some(age), Some(oldest)) = (self.config.max_age, self.dispatcher.backlog().oldest())
-        else {
+        let oldest = [self.dispatcher.backlog().oldest(), self.oldest_file(now)];
+        let oldest = oldest.into_iter().flatten().min();
+        let (Some(age), Some(oldest)) = (self.config.max_age, oldest) else {
             return;
         };
         // A batch in flight expires when it is returned: until then, don't look all the time.
         let at = (oldest + age).max(now + age / 8);
         self.expiry = Some(context.run_later(at - now, move |buffer, context| {
             buffer.expiry = None;
-            buffer.expire();
+            buffer.expire(context);
             buffer.pump(context);
         }));
     }
 
-    fn expire(&mut self) {
+    fn expire(&mut self, context: &mut Context<Self>) {
         let now = self.now();
         let limit = self.config.max_age.and_then(|age| now.checked_sub(age));
         if let Some(limit) = limit {
             let expired = self.dispatcher.expire(limit, now);
             expired.into_iter().for_each(|run| self.settle(run, None));
+        }
+        let limit = self
+            .config
+            .max_age
+            .and_then(|age| SystemTime::now().checked_sub(age));
+        if let Some(limit) = limit {
+            self.expire_files(limit, context);
         }
     }
 }

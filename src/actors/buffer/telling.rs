@@ -261,6 +261,8 @@ impl BufferActor {
                 measurements,
                 reason,
             }),
+            // It has not ended.
+            Delivery::Spooled => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod flooding;
 mod retrying;
 mod self_measuring;
 mod sending;
+mod spooling;
 mod updating;
 mod waking;
 
@@ -16,7 +17,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::*;
+use super::{spool::StartDisk, *};
 use crate::{
     Delivery, Measurement, RecordError, Stats,
     actors::{
@@ -83,11 +84,19 @@ impl Rig {
 
     fn with_replay(config: Config, replay: StartReplay) -> Self {
         tokio::time::pause();
+        Self::with_parts(config, replay, None)
+    }
+
+    /// With time as it is.
+    fn with_parts(config: Config, replay: StartReplay, disk: Option<StartDisk>) -> Self {
         let endpoints = Endpoint::all(&config).unwrap();
         let shared = Arc::new(Shared::new(config));
         let (writer, writes) = recorder();
         let pool = Pool::new(shared.config().max_clients, move || writer.clone());
-        let actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
+        let mut actor = BufferActor::new(Arc::clone(&shared), endpoints, Http::new(), pool, replay);
+        if let (Some(disk), Some(folder)) = (disk, shared.config().spool_dir.clone()) {
+            actor.set_spool(disk, folder);
+        }
         let Addresses { ingest, buffer } = crate::actors::join(Arc::clone(&shared), actor);
         Self {
             shared,
@@ -131,7 +140,9 @@ impl Rig {
     fn stats(&self) -> Stats {
         let stats = self.shared.stats();
         assert!(stats.balanced(), "{stats}");
-        assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        if stats.spool.is_none() {
+            assert_eq!(stats.pending, self.shared.intake.quota.lines() as u64);
+        }
         assert_eq!(stats.pending, stats.places.total());
         stats
     }
@@ -161,7 +172,12 @@ impl Rig {
 }
 
 fn lines(write: &Write) -> usize {
-    write.body.iter().filter(|byte| **byte == b'\n').count()
+    write
+        .payload
+        .body
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
 }
 
 fn answer(write: Write, verdict: Verdict) {

@@ -103,6 +103,8 @@ pub(super) enum End {
     NoServer {
         attempts: u64,
     },
+    /// The servers take nothing, and there is a spool.
+    NothingGoes,
     /// The actor or its thread ended without a shutdown.
     Unexpected,
 }
@@ -131,6 +133,15 @@ pub(super) fn lost(
         (_, None) => format!("the timeout passed before {url} answered"),
     };
     format!("{begin}: {why}; {stats}")
+}
+
+/// The last line, where some are on disk and none are lost.
+pub(super) fn spooled(stats: &Stats, folder: &str) -> String {
+    let spooled = stats.places.spooled;
+    format!(
+        "delivery has ended, {spooled} measurements are on disk, in the spool {folder}, for the next start \
+         to deliver: {stats}"
+    )
 }
 
 /// The last line, where none are lost.

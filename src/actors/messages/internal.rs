@@ -1,22 +1,27 @@
 //! Messages between the actors of one pipeline.
 
-use std::time::Duration;
+use std::{io, path::PathBuf, sync::Arc, time::Duration, time::SystemTime};
 
 use actix::Message;
-use bytes::Bytes;
 use futures_channel::oneshot;
 
 use crate::{
-    Database, PingError, ServerInfo,
+    Config, ConfigError, Database, PingError, ServerInfo,
     actors::reply::Reply,
     batch::Lines,
+    config::Files,
     delivery::{
-        backlog::LoanId,
+        backlog::{FileId, LoanId},
         contacts::Contact,
         isolation::Named,
         verdict::{Refusal, Verdict},
     },
-    endpoint::{Endpoint, Told},
+    endpoint::{Endpoint, Payload, Told},
+    spool::{
+        format::Section,
+        name::FileName,
+        store::{Listing, LoadError, Stored},
+    },
 };
 
 /// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
@@ -84,6 +89,23 @@ pub(crate) struct Pinged {
     pub(crate) result: Result<ServerInfo, PingError>,
 }
 
+/// From the buffer actor to itself: an endpoint before the one in use answers pings again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Back {
+    pub(crate) number: usize,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// From the buffer actor to itself: the files of a configuration were read; what they hold and the endpoints that are made
+/// with it, if that has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct FilesRead {
+    pub(crate) config: Arc<Config>,
+    pub(crate) read: Result<Option<(Files, Vec<Endpoint>)>, ConfigError>,
+}
+
 /// From the buffer actor to itself: all reports are answered, end the thread.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -100,7 +122,7 @@ pub(crate) struct Barrier(pub(crate) oneshot::Sender<()>);
 pub(crate) struct Write {
     pub(crate) endpoint: Endpoint,
     pub(crate) database: Database,
-    pub(crate) body: Bytes,
+    pub(crate) payload: Payload,
     pub(crate) timeout: Duration,
     pub(crate) reply: Reply<Returned>,
 }
@@ -113,4 +135,60 @@ pub(crate) struct Isolate {
     pub(crate) lines: Lines,
     pub(crate) refusal: Refusal,
     pub(crate) reply: Reply<Isolated>,
+}
+
+/// From the buffer actor to the disk actor: do this. The result goes to `reply`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct DiskWork {
+    pub(crate) task: Task,
+    pub(crate) reply: Reply<DiskDone>,
+}
+
+/// Work on the spool's folder, done one after the other.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Open(PathBuf),
+    Store {
+        sections: Vec<Section>,
+        newest: SystemTime,
+    },
+    Load(FileName),
+    Remove(Vec<FileName>),
+    Close,
+}
+
+/// From the disk actor: the result of its work.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct DiskDone {
+    pub(crate) work: Work,
+    pub(crate) result: DiskResult,
+}
+
+/// Which work it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Open,
+    Store(u64),
+    Load(FileId),
+    Remove,
+    Close,
+}
+
+/// What came of the work.
+#[derive(Debug)]
+pub(crate) enum DiskResult {
+    Opened(Listing),
+    /// Another process has the folder.
+    Taken {
+        by: Option<String>,
+    },
+    Stored(Stored),
+    Loaded(Vec<Section>),
+    NotLoaded(LoadError),
+    Done,
+    /// The folder is not open.
+    NotOpen,
+    Failed(io::Error),
 }

@@ -7,7 +7,7 @@ use crate::config::{Consistency, Overflow, StringNewlines};
 use crate::point::precision::Precision;
 
 /// All but those that the version doesn't support.
-const VARIABLES: [&str; 35] = [
+const VARIABLES: [&str; 47] = [
     "INFLUXDB_URL",
     "INFLUXDB_SCHEME",
     "INFLUXDB_HOST",
@@ -43,6 +43,18 @@ const VARIABLES: [&str; 35] = [
     "INFLUXDB_TAG_HOSTNAME",
     "ENVIRONMENT",
     "INFLUXDB_GZIP",
+    "INFLUXDB_PASSWORD_FILE",
+    "INFLUXDB_TOKEN_FILE",
+    "INFLUXDB_TLS_CA",
+    "INFLUXDB_TLS_CERT",
+    "INFLUXDB_TLS_KEY",
+    "INFLUXDB_PROXY",
+    "INFLUXDB_HEADERS",
+    "INFLUXDB_FLUSH_JITTER",
+    "INFLUXDB_SPOOL_DIR",
+    "INFLUXDB_SPOOL_MAX_BYTES",
+    "INFLUXDB_WRITE_AHEAD",
+    "INFLUXDB_SEAL_INTERVAL",
 ];
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -126,6 +138,15 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
             "drop_oldest",
             v1().overflow(Overflow::DropOldest),
         ),
+        ("INFLUXDB_OVERFLOW", "Spool", v1().overflow(Overflow::Spool)),
+        ("INFLUXDB_SPOOL_DIR", "/spool", v1().spool_dir("/spool")),
+        (
+            "INFLUXDB_SPOOL_MAX_BYTES",
+            "2 GiB",
+            v1().spool_max_bytes(2 << 30),
+        ),
+        ("INFLUXDB_WRITE_AHEAD", "yes", v1().write_ahead(true)),
+        ("INFLUXDB_SEAL_INTERVAL", "50", v1().seal_interval(ms(50))),
         ("INFLUXDB_MAX_TAG_VALUES", "12", v1().max_tag_values(12)),
         ("INFLUXDB_MAX_TAG_VALUES", "0", v1().max_tag_values(0)),
         (
@@ -182,6 +203,29 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         ("INFLUXDB_TAG_HOSTNAME", "false", v1().tag_hostname(false)),
         ("ENVIRONMENT", "production", v1().environment("production")),
         ("INFLUXDB_GZIP", "false", v1()),
+        #[cfg(feature = "gzip")]
+        ("INFLUXDB_GZIP", "true", v1().gzip(true)),
+        ("INFLUXDB_PASSWORD_FILE", "/p", v1().password_file("/p")),
+        (
+            "INFLUXDB_TOKEN_FILE",
+            "/t",
+            v1().api(Api::V3)
+                .url("http://localhost:8181")
+                .token_file("/t"),
+        ),
+        #[cfg(feature = "rustls")]
+        ("INFLUXDB_TLS_CA", "/ca.pem", v1().tls_ca("/ca.pem")),
+        #[cfg(feature = "rustls")]
+        ("INFLUXDB_TLS_CERT", "/c.pem", v1().tls_cert("/c.pem")),
+        #[cfg(feature = "rustls")]
+        ("INFLUXDB_TLS_KEY", "/k.pem", v1().tls_key("/k.pem")),
+        ("INFLUXDB_PROXY", "http://p:1", v1().proxy("http://p:1")),
+        (
+            "INFLUXDB_HEADERS",
+            "X-A=1,X-B=a%2Cb",
+            v1().header("X-A", "1").header("x-b", "a,b"),
+        ),
+        ("INFLUXDB_FLUSH_JITTER", "15", v1().flush_jitter(ms(15))),
     ];
     for (variable, value, expected) in &table {
         assert_eq!(
@@ -191,8 +235,9 @@ fn every_variable_sets_what_the_builder_method_of_its_name_sets() {
         );
     }
     for variable in VARIABLES {
+        let is_built = cfg!(feature = "rustls") || !variable.contains("_TLS_");
         assert!(
-            table.iter().any(|row| row.0 == variable),
+            !is_built || table.iter().any(|row| row.0 == variable),
             "{variable} is not in the table"
         );
     }
@@ -220,8 +265,11 @@ fn a_malformed_variable_is_named_with_its_value_and_what_is_allowed() {
         (
             "INFLUXDB_OVERFLOW",
             "drop-newest",
-            "one of drop_newest, drop_oldest",
+            "one of drop_newest, drop_oldest, spool",
         ),
+        ("INFLUXDB_SPOOL_MAX_BYTES", "1 GB", bytes),
+        ("INFLUXDB_WRITE_AHEAD", "y", switch),
+        ("INFLUXDB_SEAL_INTERVAL", "1s", ms),
         ("INFLUXDB_MAX_TAG_VALUES", "-1", count),
         ("INFLUXDB_MAX_TAG_VALUES", "inf", count),
         ("INFLUXDB_SAMPLE_PROBABILITY", "50%", "a number"),
@@ -286,12 +334,6 @@ fn a_variable_out_of_its_range_is_an_error_that_names_the_variable() {
             "INFLUXDB_ORG",
             "acme\n",
             "INFLUXDB_ORG is [redacted]: a name without control characters",
-        ),
-        (
-            "INFLUXDB_SCHEME",
-            "https",
-            "INFLUXDB_SCHEME is \"https://localhost:8086\": http:// only: \
-             https needs a build with TLS, which this version doesn't have yet",
         ),
     ] {
         assert_eq!(error(variable, value), expected);
@@ -442,24 +484,58 @@ fn what_depends_on_another_setting_can_still_be_mended_by_the_program() {
 
 #[test]
 fn what_this_version_does_not_support_is_an_error_when_it_is_switched_on() {
+    #[cfg(not(feature = "gzip"))]
     assert_eq!(
         error("INFLUXDB_GZIP", "true"),
-        r#"INFLUXDB_GZIP is "true": false: gzip is not supported by this version"#
+        "INFLUXDB_GZIP is set: only with the feature `gzip` of actix-influxdb, which this program was built without"
     );
+    #[cfg(not(feature = "rustls"))]
     assert_eq!(
-        error("INFLUXDB_SPOOL_DIR", "/var/spool"),
-        "INFLUXDB_SPOOL_DIR is set: leave it out, a spool is not supported by this version"
+        error("INFLUXDB_TLS_CA", "/ca.pem"),
+        "INFLUXDB_TLS_CA is set: only with the feature `rustls` of actix-influxdb, which this program was built without"
     );
-    assert_eq!(
-        error("INFLUXDB_OVERFLOW", "spool"),
-        "INFLUXDB_OVERFLOW is \"spool\": one of drop_newest, drop_oldest \
-         (spool is not supported by this version)"
-    );
-    let off = read(&[
-        ("INFLUXDB_SPOOL_DIR", ""),
-        ("INFLUXDB_SPOOL_MAX_BYTES", "1 GiB"),
+}
+
+#[test]
+fn the_spool_is_read_and_what_needs_a_folder_says_so() {
+    let config = read(&[
+        ("INFLUXDB_SPOOL_DIR", "/var/spool/shop"),
+        ("INFLUXDB_SPOOL_MAX_BYTES", "5 GiB"),
+        ("INFLUXDB_OVERFLOW", "spool"),
+        ("INFLUXDB_WRITE_AHEAD", "yes"),
+        ("INFLUXDB_SEAL_INTERVAL", "250"),
     ]);
-    assert_eq!(off, Ok(Config::default()));
+    let expected = Config::default()
+        .spool_dir("/var/spool/shop")
+        .spool_max_bytes(5 << 30)
+        .overflow(Overflow::Spool)
+        .write_ahead(true)
+        .seal_interval(Duration::from_millis(250));
+    assert_eq!(config, Ok(expected));
+    let why = |variables: &[(&str, &str)]| {
+        let config = read(variables).expect("each by itself is fine");
+        config.validate().unwrap_err().to_string()
+    };
+    for (variables, error) in [
+        (
+            &[("INFLUXDB_OVERFLOW", "spool")][..],
+            r#"INFLUXDB_OVERFLOW is "spool": only with a INFLUXDB_SPOOL_DIR, the folder for the files"#,
+        ),
+        (
+            &[("INFLUXDB_WRITE_AHEAD", "true")],
+            "INFLUXDB_WRITE_AHEAD is true: only with a INFLUXDB_SPOOL_DIR, the folder for the files",
+        ),
+        (
+            &[
+                ("INFLUXDB_SPOOL_DIR", "x"),
+                ("INFLUXDB_SPOOL_MAX_BYTES", "1 MiB"),
+            ],
+            "INFLUXDB_SPOOL_MAX_BYTES is 1048576: at least INFLUXDB_MAX_BATCH_BYTES, 4194304",
+        ),
+    ] {
+        assert_eq!(why(variables), error);
+    }
+    assert_eq!(read(&[("INFLUXDB_SPOOL_DIR", "")]), Ok(Config::default()));
 }
 
 #[test]

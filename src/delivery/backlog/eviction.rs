@@ -17,7 +17,9 @@ impl Backlog {
             return None;
         }
         let database = match overflow {
-            Overflow::DropOldest => self.oldest_above_share().or_else(|| self.largest()),
+            Overflow::DropOldest | Overflow::Spool => {
+                self.oldest_above_share().or_else(|| self.largest())
+            }
             Overflow::DropNewest => self.largest(),
         }?;
         let many_wait = self.unsettled.len() >= MANY;
@@ -27,12 +29,12 @@ impl Backlog {
         Some(self.drop_job(database, job, GivenUp::Overflow))
     }
 
-    fn oldest_above_share(&self) -> Option<Database> {
+    pub(super) fn oldest_above_share(&self) -> Option<Database> {
         let oldest = self.unsettled.values().take(OLDEST);
         let holds_much = |database: &&Database| {
             let queue = self.queues.get(*database);
             queue.is_some_and(|queue| {
-                queue.has_work() && queue.pending * self.queues.len() >= self.pending
+                queue.has_own_work() && queue.pending * self.queues.len() >= self.pending
             })
         };
         oldest
@@ -41,10 +43,10 @@ impl Backlog {
             .cloned()
     }
 
-    fn largest(&self) -> Option<Database> {
+    pub(super) fn largest(&self) -> Option<Database> {
         let mut largest = self.by_pending.values().rev();
         largest
-            .find(|database| self.queues[*database].has_work())
+            .find(|database| self.queues[*database].has_own_work())
             .cloned()
     }
 
@@ -54,6 +56,7 @@ impl Backlog {
             database,
             batch: job.batch,
             number: job.number,
+            origin: job.origin,
             disposition: Disposition::Dropped(reason),
         }
     }

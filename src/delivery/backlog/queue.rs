@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, time::Instant};
 
-use super::PartsPlace;
+use super::{Origin, PartsPlace};
 use crate::{
     Overflow,
     batch::{Batch, BatchLimits, OpenBatch},
@@ -13,6 +13,8 @@ pub(super) struct Job {
     /// That of the batch it is, or is a part of: see [`Backlog`](super::Backlog).
     pub(super) number: u64,
     pub(super) source: Source,
+    pub(super) origin: Origin,
+    /// Was it lent, or drawn when it was put on disk?
     pub(super) was_lent: bool,
     pub(super) history: RetryHistory,
     pub(super) batch: Batch,
@@ -27,6 +29,8 @@ pub(super) enum Source {
     Parts,
     /// What fails while others pass: one of them is out at a time.
     Suspects,
+    /// Batches that were on disk.
+    Loaded,
 }
 
 impl Job {
@@ -34,10 +38,15 @@ impl Job {
         Self {
             number,
             source,
+            origin: Origin::Recorded,
             was_lent: source != Source::Fresh,
             history,
             batch,
         }
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.origin == Origin::Loaded
     }
 }
 
@@ -60,6 +69,7 @@ pub(super) struct Queue {
     parts: VecDeque<Job>,
     /// Those that may be sent first come first.
     suspects: VecDeque<Job>,
+    loaded: VecDeque<Job>,
     is_suspect_out: bool,
     last: Source,
     /// How many batches are lent.
@@ -77,8 +87,9 @@ impl Queue {
             fresh: VecDeque::new(),
             parts: VecDeque::new(),
             suspects: VecDeque::new(),
+            loaded: VecDeque::new(),
             is_suspect_out: false,
-            last: Source::Suspects,
+            last: Source::Loaded,
             lent: 0,
             pending: 0,
         }
@@ -88,13 +99,19 @@ impl Queue {
         !self.open.is_empty() || self.jobs().next().is_some()
     }
 
+    /// Is there anything that is not lent and takes room under the quota?
+    pub(super) fn has_own_work(&self) -> bool {
+        !self.open.is_empty() || self.jobs().any(|job| !job.is_loaded())
+    }
+
     /// Are there parts that were not sent yet?
     pub(super) fn has_parts(&self) -> bool {
         !self.parts.is_empty()
     }
 
     fn jobs(&self) -> impl Iterator<Item = &Job> {
-        self.fresh.iter().chain(&self.parts).chain(&self.suspects)
+        let jobs = self.fresh.iter().chain(&self.parts);
+        jobs.chain(&self.suspects).chain(&self.loaded)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -103,7 +120,11 @@ impl Queue {
 
     /// When there is something to send, if there is anything that is not lent.
     pub(super) fn due(&self, now: Instant) -> Option<Due> {
-        if !(self.open.is_empty() && self.fresh.is_empty() && self.parts.is_empty()) {
+        let is_empty = self.open.is_empty()
+            && self.fresh.is_empty()
+            && self.parts.is_empty()
+            && self.loaded.is_empty();
+        if !is_empty {
             return Some(Due::Now);
         }
         // While one is out, its return tells.
@@ -135,10 +156,12 @@ impl Queue {
         many_wait: bool,
         now: Instant,
     ) -> Option<Job> {
+        use Source::{Fresh, Loaded, Parts, Suspects};
         let order = match self.last {
-            Source::Fresh => [Source::Parts, Source::Suspects, Source::Fresh],
-            Source::Parts => [Source::Suspects, Source::Fresh, Source::Parts],
-            Source::Suspects => [Source::Fresh, Source::Parts, Source::Suspects],
+            Source::Fresh => [Parts, Suspects, Loaded, Fresh],
+            Source::Parts => [Suspects, Loaded, Fresh, Parts],
+            Source::Suspects => [Loaded, Fresh, Parts, Suspects],
+            Source::Loaded => [Fresh, Parts, Suspects, Loaded],
         };
         let mut job = order
             .into_iter()
@@ -176,6 +199,7 @@ impl Queue {
                 let may_go = !self.is_suspect_out && self.suspects.front().is_some_and(may_go);
                 may_go.then(|| self.suspects.pop_front()).flatten()
             }
+            Source::Loaded => self.loaded.pop_front(),
         }
     }
 
@@ -184,7 +208,13 @@ impl Queue {
             Source::Fresh => &mut self.fresh,
             Source::Parts => &mut self.parts,
             Source::Suspects => &mut self.suspects,
+            Source::Loaded => &mut self.loaded,
         }
+    }
+
+    /// A batch that is sealed already, behind the others of its kind.
+    pub(super) fn push_sealed(&mut self, job: Job) {
+        self.jobs_of(job.source).push_back(job);
     }
 
     /// A job that was lent is lent no longer.
@@ -239,28 +269,41 @@ impl Queue {
         }
     }
 
-    /// Takes the oldest or the newest batch out, of those that are not lent.
+    /// Takes the oldest or the newest batch out, of those that are not lent and take room under the
+    /// quota.
     pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
         let sources = [Source::Suspects, Source::Parts, Source::Fresh];
         let ends = sources.into_iter().filter_map(|source| {
             let jobs = self.jobs_of(source);
+            let is_own = |job: &Job| !job.is_loaded();
             let end = match overflow {
-                Overflow::DropOldest => jobs.front(),
-                Overflow::DropNewest => jobs.back(),
+                Overflow::DropOldest | Overflow::Spool => jobs.iter().position(is_own),
+                Overflow::DropNewest => jobs.iter().rposition(is_own),
             };
-            end.map(|job| (job.number, source))
+            end.map(|at| (jobs[at].number, source, at))
         });
         let ends: Vec<_> = ends.collect();
-        match overflow {
-            Overflow::DropOldest => {
-                let (_, source) = ends.into_iter().min_by_key(|(number, _)| *number)?;
-                self.jobs_of(source).pop_front()
+        let (_, source, at) = match overflow {
+            Overflow::DropOldest | Overflow::Spool => {
+                ends.into_iter().min_by_key(|(number, ..)| *number)?
             }
-            Overflow::DropNewest => {
-                let (_, source) = ends.into_iter().max_by_key(|(number, _)| *number)?;
-                self.jobs_of(source).pop_back()
+            Overflow::DropNewest => ends.into_iter().max_by_key(|(number, ..)| *number)?,
+        };
+        self.jobs_of(source).remove(at)
+    }
+
+    /// Takes out the loaded jobs that are not lent and that `is_wanted` tells by their numbers.
+    pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
+        let mut taken = Vec::new();
+        for jobs in [&mut self.parts, &mut self.suspects, &mut self.loaded] {
+            let is_taken = |job: &Job| job.is_loaded() && is_wanted(job.number);
+            if jobs.iter().any(is_taken) {
+                let (wanted, others): (Vec<_>, Vec<_>) = jobs.drain(..).partition(is_taken);
+                *jobs = others.into();
+                taken.extend(wanted);
             }
         }
+        taken
     }
 
     /// Takes out what is not lent of the batch `number`.
@@ -276,7 +319,12 @@ impl Queue {
         if !taken.is_empty() {
             return taken;
         }
-        for jobs in [&mut self.fresh, &mut self.parts, &mut self.suspects] {
+        for jobs in [
+            &mut self.fresh,
+            &mut self.parts,
+            &mut self.suspects,
+            &mut self.loaded,
+        ] {
             // Fresh ones are in order, and an old one is among the first.
             if jobs.iter().any(|job| job.number == number) {
                 let (old, others) = jobs.drain(..).partition(|job| job.number == number);
@@ -294,6 +342,7 @@ impl Queue {
             .into_iter()
             .chain(self.parts)
             .chain(self.suspects)
+            .chain(self.loaded)
     }
 }
 
@@ -302,6 +351,7 @@ fn job_like(job: &Job) -> Job {
     Job {
         number: job.number,
         source: job.source,
+        origin: job.origin,
         was_lent: job.was_lent,
         history: job.history,
         batch: Batch::empty(),

@@ -200,7 +200,7 @@ fn everything_can_be_taken_out_also_what_is_lent() {
     let (id, _) = lend(&mut backlog).unwrap();
     backlog.set_apart(id);
     let all = backlog.take_all();
-    let lines: usize = all.iter().map(|(.., batch)| batch.lines.len()).sum();
+    let lines: usize = all.iter().map(|taken| taken.batch.lines.len()).sum();
     assert_eq!(lines, 15);
     assert!(backlog.take_all().is_empty());
 }
@@ -332,7 +332,7 @@ proptest::proptest! {
             let listed: usize = backlog.databases().map(|(_, lines)| lines).sum();
             proptest::prop_assert_eq!(listed, pending);
         }
-        let left: usize = backlog.take_all().iter().map(|(.., batch)| batch.lines.len()).sum();
+        let left: usize = backlog.take_all().iter().map(|taken| taken.batch.lines.len()).sum();
         proptest::prop_assert_eq!(left, put - taken);
     }
 }

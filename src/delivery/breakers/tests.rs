@@ -404,3 +404,59 @@ fn where_no_other_endpoint_works_a_server_is_given_the_time_that_it_asks_for() {
     world.now += asked / 2;
     assert!(!world.allows("a"));
 }
+
+#[test]
+fn an_endpoint_that_is_back_gets_one_batch_and_is_used_again_only_if_that_succeeds() {
+    let mut world = World::new(3);
+    world.fail("a", Scope::Endpoint);
+    world.fail("a", Scope::Endpoint);
+    assert_eq!(world.breakers.current(), 2);
+    // It is not its turn, although its breaker would let a probe through.
+    world.now += LATER;
+    assert_eq!(world.endpoint("a"), Some(2));
+
+    let now = world.now;
+    world.breakers.is_back(1, now);
+    world.breakers.is_back(0, now);
+    let probe = world.send("a");
+    assert_eq!(probe.endpoint, 0);
+    // One batch, the others go where they went.
+    assert_eq!(world.endpoint("b"), Some(2));
+    let retry = Retry::new(Scope::Endpoint, Cause::Configuration, "why");
+    world
+        .breakers
+        .fail(&"a".into(), probe, &retry, failure(now));
+    assert_eq!(
+        (world.breakers.current(), world.endpoint("a")),
+        (2, Some(2))
+    );
+
+    // At once, however long its breaker is open.
+    world.breakers.is_back(0, now);
+    assert_eq!(world.endpoint("a"), Some(0));
+    world.succeed("a");
+    assert_eq!(
+        (world.breakers.current(), world.endpoint("a")),
+        (0, Some(0))
+    );
+    // What comes after the one in use is no way back.
+    world.breakers.is_back(1, now);
+    assert_eq!(world.endpoint("a"), Some(0));
+}
+
+#[test]
+fn after_a_failure_the_first_in_order_that_works_is_used() {
+    let mut world = World::new(3);
+    world.fail("a", Scope::Endpoint);
+    world.fail("a", Scope::Endpoint);
+    let now = world.now;
+    world.breakers.is_back(0, now);
+    world.succeed("a");
+    world.breakers.retry_now(now);
+    world.fail("a", Scope::Endpoint);
+    assert_eq!(
+        world.breakers.current(),
+        2,
+        "the only one that has not failed"
+    );
+}

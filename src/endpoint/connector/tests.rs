@@ -40,8 +40,14 @@ impl Resolve for Broken {
 
 async fn open(resolver: impl Resolve + 'static, url: &str) -> Result<TcpStream, Fault> {
     let connector = Connector::with_resolver(Hosts::default(), resolver);
-    let Socket::Tcp(stream) = connector.open(&url.parse().unwrap()).await?;
-    Ok(stream)
+    let (route, phase) = (Route::tcp(), Cell::new(""));
+    let socket = connector
+        .open(&url.parse().unwrap(), &route, &phase)
+        .await?;
+    match socket {
+        Socket::Tcp(stream) => Ok(stream),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn refusal(fault: Fault) -> (String, bool) {
@@ -69,7 +75,9 @@ async fn a_connection_fails_when_what_is_sent_is_not_acknowledged() {
     let socket = Socket::Tcp(stream);
     for time in [Some(Duration::from_secs(2)), None] {
         socket.fail_unacknowledged_after(time);
-        let Socket::Tcp(stream) = &socket;
+        let Socket::Tcp(stream) = &socket else {
+            panic!("{socket:?}");
+        };
         assert_eq!(
             socket2::SockRef::from(stream).tcp_user_timeout().unwrap(),
             time
@@ -120,7 +128,8 @@ async fn an_address_that_swallows_does_not_keep_the_next_from_being_tried() {
 
     // Alone, it costs the time for connecting, which is a part of the whole.
     let hosts = Hosts::default();
-    hosts.get("name").set_limit(Duration::from_millis(400));
+    let host = hosts.reached_by("name", "name", &Route::tcp());
+    host.set_limit(Duration::from_millis(400));
     let connector = Connector::with_resolver(hosts, Fixed(vec![swallows]));
     let began = Instant::now();
     let fault = connector

@@ -13,6 +13,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Host, Stream, Transport};
+use crate::endpoint::route::Route;
 
 /// What can be read next.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Scripted {
     }
 
     pub(in crate::endpoint) fn stream(&self) -> Stream<Self> {
-        Stream::new(self.clone(), Rc::new(Host::new("h:1")))
+        Stream::new(self.clone(), Rc::new(Host::new("h:1", Route::tcp())))
     }
 }
 
@@ -59,7 +60,7 @@ impl Transport for Scripted {
         self.0.borrow_mut().unacknowledged = time;
     }
 
-    fn is_quiet(&self) -> bool {
+    fn is_quiet(&mut self) -> bool {
         let script = self.0.borrow();
         match script.steps.front() {
             Some(Step::After(count)) => script.taken < *count,

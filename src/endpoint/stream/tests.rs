@@ -168,7 +168,7 @@ fn an_answer_that_has_begun_is_not_asked_for_again() {
 #[test]
 fn a_connection_older_than_a_failure_of_its_host_is_not_used_again() {
     let server = Scripted::new([ONE, bytes(WRITTEN), TWO]);
-    let host = Rc::new(Host::new("h:1"));
+    let host = Rc::new(Host::new("h:1", crate::endpoint::route::Route::tcp()));
     let mut stream = Stream::new(server, Rc::clone(&host));
     // It outlives a failure that happens while it answers.
     write(&mut stream, REQUEST).unwrap();

@@ -61,7 +61,7 @@ impl<T: Transport> AsyncWrite for Stream<T> {
 impl<T: Transport> Stream<T> {
     /// The first bytes of a request are to be sent.
     fn begin(&mut self) -> Result<(), Fault> {
-        let is_good = || self.age == self.host.age() && self.transport.is_quiet();
+        let mut is_good = || self.age == self.host.age() && self.transport.is_quiet();
         if self.is_reused && (matches!(self.state, State::Over) || !is_good()) {
             self.state = State::Over;
             return Err(Fault {

@@ -29,7 +29,7 @@ pub struct Point<'a> {
 
 impl<'a> Point<'a> {
     #[inline]
-    pub(crate) fn new(series: &'a Series, timestamp: Timestamp) -> Self {
+    pub(super) fn new(series: &'a Series, timestamp: Timestamp) -> Self {
         Self {
             series,
             timestamp,
@@ -132,20 +132,6 @@ impl<'a> Point<'a> {
         shared
             .deliver(|ticket| shared.intake.record(&mut self, Some(ticket)))
             .await
-    }
-}
-
-/// What the crate's own fields are written by.
-#[cfg(feature = "middleware")]
-impl Point<'_> {
-    #[inline]
-    pub(crate) fn set_seconds(&mut self, key: &'static str, value: std::time::Duration) {
-        self.fields.set_seconds(key, value);
-    }
-
-    #[inline]
-    pub(crate) fn set_text(&mut self, key: &'static str, value: &str) {
-        self.fields.set_text(self.format, key, value);
     }
 }
 

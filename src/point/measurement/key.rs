@@ -1,6 +1,9 @@
 use std::{borrow::Cow, cmp::Ordering};
 
-use crate::encode::text::{Part, first_word, is_plain, replaced};
+use crate::encode::{
+    text::{Part, is_plain, replaced},
+    words::first_word,
+};
 
 /// A tag's or field's key, as a line can carry it: looked at once, when it is set.
 #[derive(Clone, Debug)]

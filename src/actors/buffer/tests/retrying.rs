@@ -56,7 +56,7 @@ async fn a_rejected_batch_is_halved_to_the_bad_line() {
     while rig.shared.intake.stats().pending > 0 {
         let write = rig.write().await;
         posts += 1;
-        let verdict = match write.body.windows(3).any(|text| text == b"bad") {
+        let verdict = match write.payload.body.windows(3).any(|text| text == b"bad") {
             true => rejected(),
             false => Verdict::Written,
         };

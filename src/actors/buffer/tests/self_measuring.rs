@@ -42,7 +42,7 @@ async fn each_interval_has_its_points_which_are_counted_like_all_others() {
 
 #[actix::test]
 async fn a_week_without_a_server_leaves_the_buffer_to_the_program() {
-    let mut rig = Rig::new(measured().max_buffer_size(20_000));
+    let mut rig = Rig::new(measured().max_buffer_size(20_000).max_retry_delay(HOUR));
     let began = Instant::now();
     while began.elapsed() < 7 * 24 * HOUR {
         rig.settle_next(retry(Scope::Endpoint)).await;
@@ -61,7 +61,7 @@ async fn a_week_without_a_server_leaves_the_buffer_to_the_program() {
 
 #[actix::test]
 async fn the_database_of_the_figures_may_fail_alone() {
-    let mut rig = Rig::new(measured().max_buffer_size(20_000));
+    let mut rig = Rig::new(measured().max_buffer_size(20_000).max_retry_delay(HOUR));
     let began = Instant::now();
     while began.elapsed() < 24 * HOUR {
         let write = rig.write().await;

@@ -55,8 +55,8 @@ async fn no_batch_has_more_bytes_than_one_may() {
     let mut sent = 0;
     while sent < 100 {
         let write = rig.write().await;
-        assert!(write.body.len() <= 1_024);
-        assert!(write.body.len() > 900 || sent + lines(&write) == 100);
+        assert!(write.payload.body.len() <= 1_024);
+        assert!(write.payload.body.len() > 900 || sent + lines(&write) == 100);
         sent += lines(&write);
     }
 }

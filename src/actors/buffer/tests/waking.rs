@@ -108,3 +108,43 @@ async fn a_step_of_the_systems_clock_changes_no_interval() {
         rig.idle().await;
     }
 }
+
+#[actix::test]
+async fn a_jitter_spreads_what_is_sent_over_the_time_after_the_interval() {
+    let mut rig = Rig::new(config().flush_jitter(20 * SECOND));
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        rig.record("db", 1);
+        rig.idle().await;
+        let began = Instant::now();
+        assert_eq!(rig.settle_next(Verdict::Written).await, 1);
+        times.push(began.elapsed().as_secs());
+        rig.idle().await;
+    }
+    let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    assert!(*least >= 10 && *most <= 30, "{times:?}");
+    // By chance, all within a quarter of it, once in 10^9.
+    assert!(most - least > 5, "{times:?}");
+    // What reaches the trigger size does not wait for it.
+    rig.record("db", 3);
+    assert_eq!(rig.sent().await, (3, 0));
+}
+
+#[actix::test]
+async fn the_jitter_of_an_interval_that_runs_stays_the_same_when_settings_change() {
+    let mut rig = Rig::new(config().flush_jitter(20 * SECOND));
+    fastrand::seed(7);
+    let jitter = (20 * SECOND).mul_f64(fastrand::f64());
+    fastrand::seed(7);
+    let began = Instant::now();
+    rig.record("db", 1);
+    rig.idle().await;
+    for size in 1..10 {
+        rig.update(move |config| config.max_batch_size(size))
+            .await
+            .unwrap();
+    }
+    assert_eq!(rig.settle_next(Verdict::Written).await, 1);
+    let expected = (10 * SECOND + jitter).as_secs();
+    assert!((expected..=expected + 1).contains(&began.elapsed().as_secs()));
+}

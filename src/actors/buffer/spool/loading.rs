@@ -1,0 +1,192 @@
+//! Files are read again, to be sent: from the oldest on, beside live data.
+
+use std::time::{Duration, Instant};
+
+use actix::{AsyncContext as _, Context};
+
+use super::instant;
+use crate::{
+    Api, Precision, SpoolState,
+    actors::{
+        buffer::BufferActor,
+        messages::internal::{DiskResult, Task, Work},
+    },
+    batch::Batch,
+    delivery::{
+        backlog::{FileId, Origin, Sealed},
+        retry_history::RetryHistory,
+    },
+    logging,
+    printable::{LIMIT, printable},
+    spool::{format::Section, name::FileName, store::LoadError},
+    stats::reason::GivenUp,
+};
+
+/// Pause after a file could not be read.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
+
+impl BufferActor {
+    /// Loads the next files, if the servers take measurements.
+    pub(in crate::actors::buffer) fn load_files(
+        &mut self,
+        now: Instant,
+        context: &mut Context<Self>,
+    ) {
+        let breakers = self.dispatcher.breakers();
+        let is_in_service = breakers.any_in_service();
+        let nothing_else = self.dispatcher.backlog().oldest().is_none();
+        let Some(spool) = &mut self.spool else { return };
+        if !spool.is_open || spool.state == SpoolState::Opening || !spool.index.has_next() {
+            return;
+        }
+        if let Some(from) = spool.load_from.filter(|from| *from > now) {
+            return self.arm_load(from, now, context);
+        }
+        if !is_in_service {
+            // What is in memory finds out when a server is back; if there is nothing, a file does.
+            match nothing_else && !spool.index.is_loading() {
+                false => return,
+                true if !breakers.passes_any(now) => {
+                    if let Some(at) = breakers.opens_at() {
+                        self.arm_load(at, now, context);
+                    }
+                    return;
+                }
+                true => {}
+            }
+        }
+        let at_most = if is_in_service { usize::MAX } else { 1 };
+        let mut next = Vec::new();
+        while let Some(file) = spool.index.next(at_most) {
+            next.push(file);
+            if !is_in_service {
+                break;
+            }
+        }
+        for (file, name) in next {
+            self.ask_disk(Work::Load(file), Task::Load(name), context);
+        }
+    }
+
+    /// When the newest line of the oldest file came.
+    pub(in crate::actors::buffer) fn oldest_file(&self, now: Instant) -> Option<Instant> {
+        let oldest = self.spool.as_ref()?.index.oldest()?;
+        Some(instant(oldest, now))
+    }
+
+    fn arm_load(&mut self, at: Instant, now: Instant, context: &mut Context<Self>) {
+        let Some(spool) = &mut self.spool else { return };
+        if spool.load.is_some_and(|(armed, _)| armed == at) {
+            return;
+        }
+        if let Some((_, load)) = spool.load.take() {
+            context.cancel_future(load);
+        }
+        let left = at.saturating_duration_since(now);
+        let load = context.run_later(left, |buffer, context| {
+            if let Some(spool) = &mut buffer.spool {
+                spool.load = None;
+            }
+            buffer.pump(context);
+        });
+        spool.load = Some((at, load));
+    }
+
+    pub(super) fn loaded(&mut self, file: FileId, result: DiskResult, context: &mut Context<Self>) {
+        let now = self.now();
+        // At the end, files stay where they are.
+        if self.is_saving() {
+            return;
+        }
+        let Some(spool) = &mut self.spool else { return };
+        let Some(name) = spool.index.name(file).cloned() else {
+            return;
+        };
+        match result {
+            DiskResult::Loaded(sections) => self.take_sections(file, &name, sections),
+            DiskResult::NotLoaded(error @ (LoadError::Damaged(_) | LoadError::Gone)) => {
+                let aside = match error {
+                    LoadError::Gone => "",
+                    _ => ", it was renamed to end with .bad",
+                };
+                logging::warning!(
+                    "file {name} of the spool {} can't be read, its {} measurements are counted as \
+                     dropped{aside}: {error}",
+                    spool.shown(),
+                    name.lines
+                );
+                if let Some(entry) = spool.index.remove(file) {
+                    self.give_up_file(entry, GivenUp::SpoolDamaged);
+                }
+            }
+            DiskResult::NotLoaded(LoadError::NotForThisBuild(reason)) => {
+                self.leave_file(file, &name, &reason, true);
+            }
+            DiskResult::NotLoaded(LoadError::Io(error)) => {
+                spool.load_from = Some(now + AFTER_A_FAILURE);
+                self.leave_file(file, &name, &error.to_string(), false);
+            }
+            _ => {
+                spool.load_from = Some(now + AFTER_A_FAILURE);
+                spool.index.not_loaded(file, false);
+                self.not_open(context);
+            }
+        }
+    }
+
+    /// Leaves a file in place that can't be read, for good or for a while.
+    fn leave_file(&mut self, file: FileId, name: &FileName, reason: &str, for_good: bool) {
+        let Some(spool) = &mut self.spool else { return };
+        if spool.index.not_loaded(file, for_good) && !spool.is_unreadable_told {
+            spool.is_unreadable_told = true;
+            logging::error!(
+                "file {name} of the spool {} can't be read, it is left in place with its {} \
+                 measurements (and so are others like it): {}",
+                spool.shown(),
+                name.lines,
+                printable(reason, LIMIT)
+            );
+        }
+    }
+
+    /// The lines of a file are in memory, to be sent.
+    fn take_sections(&mut self, file: FileId, name: &FileName, sections: Vec<Section>) {
+        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        let Some(memos) = spool.index.loaded(file, sections.len()) else {
+            return;
+        };
+        self.shared.intake.ledger.load(name.lines);
+        let newest = instant(name.time(), now);
+        let mut memos = memos.into_iter();
+        for section in sections {
+            let Section {
+                database,
+                precision,
+                mut lines,
+            } = section;
+            // API v1 has no word for microseconds that is one on every server.
+            if precision == Precision::Microseconds && self.config.api == Api::V1 {
+                lines = lines.in_nanoseconds();
+            }
+            let (number, history, tickets) = match memos.next() {
+                Some(memo) => (Some(memo.number), memo.history, memo.tickets),
+                None => {
+                    let health = &self.shared.health;
+                    health.admitted(&database, lines.len());
+                    (None, RetryHistory::default(), Vec::new())
+                }
+            };
+            let sealed = Sealed {
+                database,
+                batch: Batch { lines, tickets },
+                origin: Origin::Loaded,
+                number,
+                history,
+                files: vec![file],
+                newest,
+            };
+            self.dispatcher.add_sealed(sealed, now);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Write-ahead: what was recorded is put on disk before it is sent.
+//!
+//! The thread buffers are drained every `seal_interval`, and all that was in them goes into one file. What
+//! is on disk is staged until the interval or the trigger size, and goes to the backlog in batches.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use actix::{AsyncContext as _, Context};
+use foldhash::HashMap;
+
+use super::Storing;
+use crate::{
+    Database,
+    actors::buffer::BufferActor,
+    batch::{Batch, BatchLimits, OpenBatch},
+    delivery::{
+        backlog::{Disposition, FileId, Origin, Sealed, Settled},
+        retry_history::RetryHistory,
+    },
+    spool::{format::Section, store::Stored},
+    stats::reason::GivenUp,
+};
+
+/// Files are begun anew at so many bytes.
+const LARGE: usize = 8 << 20;
+
+/// What was drained at one time of one database.
+pub(super) struct Piece {
+    pub(super) database: Database,
+    pub(super) batch: Batch,
+    /// None, if it could not be written.
+    pub(super) file: Option<FileId>,
+    newest: Instant,
+}
+
+impl BufferActor {
+    pub(in crate::actors::buffer) fn writes_ahead(&self) -> bool {
+        let spool = self.spool.as_ref();
+        self.config.write_ahead && spool.is_some_and(|spool| spool.takes(self.now()))
+    }
+
+    /// How long recorded lines may stay in the thread buffers.
+    pub(in crate::actors::buffer) fn drain_interval(&self) -> Duration {
+        match self.writes_ahead() {
+            true => self.config.interval.min(self.config.seal_interval),
+            false => self.config.interval,
+        }
+    }
+
+    /// The largest random part that is added to it: none where lines have to be on disk by then.
+    pub(in crate::actors::buffer) fn drain_jitter(&self) -> Duration {
+        match self.writes_ahead() {
+            true => Duration::ZERO,
+            false => self.config.flush_jitter,
+        }
+    }
+
+    /// Puts what was drained on disk.
+    pub(in crate::actors::buffer) fn write_ahead(
+        &mut self,
+        drained: Vec<(Database, OpenBatch)>,
+        context: &mut Context<Self>,
+    ) {
+        let began = self.now();
+        let mut by_database: HashMap<Database, OpenBatch> = HashMap::default();
+        for (database, batch) in drained {
+            by_database.entry(database).or_default().append(batch);
+        }
+        let unit = self.config.unit();
+        let (mut batches, mut sections, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for (database, batch) in by_database {
+            if batch.is_empty() {
+                continue;
+            }
+            let batch = batch.seal(true);
+            if !self.draw() {
+                let disposition = Disposition::Dropped(GivenUp::Sampled);
+                let settled = Settled {
+                    database,
+                    batch,
+                    number: 0,
+                    origin: Origin::Recorded,
+                    disposition,
+                };
+                self.settle(settled, None);
+                continue;
+            }
+            bytes += batch.lines.byte_len();
+            sections.push(Section {
+                database: database.clone(),
+                precision: unit,
+                lines: batch.lines.clone(),
+            });
+            batches.push((database, batch));
+            if bytes >= LARGE {
+                bytes = 0;
+                let together = std::mem::take(&mut batches);
+                self.seal(together, std::mem::take(&mut sections), began, context);
+            }
+        }
+        if !batches.is_empty() {
+            self.seal(batches, sections, began, context);
+        }
+        self.release_if_due(context);
+    }
+
+    fn seal(
+        &mut self,
+        batches: Vec<(Database, Batch)>,
+        sections: Vec<Section>,
+        began: Instant,
+        context: &mut Context<Self>,
+    ) {
+        let storing = Storing::Ahead {
+            batches,
+            began,
+            is_due: false,
+        };
+        self.store(sections, SystemTime::now(), storing, context);
+    }
+
+    /// Makes what is on disk or on its way there due to be sent, if it is enough for a batch.
+    fn release_if_due(&mut self, context: &mut Context<Self>) {
+        if self.beside_the_backlog() >= self.config.trigger_size as u64 {
+            self.release_all(context);
+        }
+    }
+
+    /// Makes all that is on disk or on its way there due to be sent. Returns the number of the last
+    /// file that is being written.
+    pub(in crate::actors::buffer) fn release_all(
+        &mut self,
+        context: &mut Context<Self>,
+    ) -> Option<u64> {
+        let spool = self.spool.as_mut()?;
+        let mut last = None;
+        for (number, writing) in &mut spool.storing {
+            if let Storing::Ahead { is_due, .. } = &mut writing.storing {
+                *is_due = true;
+                last = Some(*number);
+            }
+        }
+        self.release_staged(context);
+        last
+    }
+
+    pub(super) fn sealed(
+        &mut self,
+        batches: Vec<(Database, Batch)>,
+        (began, is_due): (Instant, bool),
+        stored: Option<Stored>,
+        context: &mut Context<Self>,
+    ) {
+        let Some(spool) = &mut self.spool else { return };
+        let file = stored.map(|Stored { name, bytes }| {
+            let batches = batches.len();
+            spool.index.copied(name, bytes, batches)
+        });
+        let piece = |(database, batch)| Piece {
+            database,
+            batch,
+            file,
+            newest: began,
+        };
+        spool.staged.extend(batches.into_iter().map(piece));
+        // What is in memory only has no reason to wait.
+        if is_due || file.is_none() {
+            self.release_staged(context);
+        } else if spool.release.is_none() {
+            let waited = self.config.seal_interval.min(self.config.interval);
+            let ends = began + (self.config.interval - waited);
+            let left = ends.saturating_duration_since(self.now());
+            let release = context.run_later(left, |buffer, context| {
+                buffer.release_all(context);
+                buffer.pump(context);
+            });
+            if let Some(spool) = &mut self.spool {
+                spool.release = Some(release);
+            }
+        }
+        self.set_marks();
+    }
+
+    /// Gives what is staged to the backlog, in batches.
+    fn release_staged(&mut self, context: &mut Context<Self>) {
+        let now = self.now();
+        let limits = BatchLimits::new(&self.config);
+        let Some(spool) = &mut self.spool else { return };
+        if let Some(release) = spool.release.take() {
+            context.cancel_future(release);
+        }
+        let mut order = Vec::new();
+        let mut by_database: HashMap<Database, Vec<Piece>> = HashMap::default();
+        for piece in std::mem::take(&mut spool.staged) {
+            let pieces = by_database
+                .entry(piece.database.clone())
+                .or_insert_with(|| {
+                    order.push(piece.database.clone());
+                    Vec::new()
+                });
+            pieces.push(piece);
+        }
+        for database in order {
+            let pieces = by_database.remove(&database).unwrap_or_default();
+            for together in in_batches(pieces, limits) {
+                let is_copied = together.iter().all(|piece| piece.file.is_some());
+                let files = together.iter().filter_map(|piece| piece.file).collect();
+                let newest = together.last().map_or(now, |piece| piece.newest);
+                let parts = together.into_iter().map(|piece| piece.batch);
+                let Some(batch) = Batch::join(parts) else {
+                    continue;
+                };
+                let number = Some(self.dispatcher.take_number(false));
+                let sealed = Sealed {
+                    database: database.clone(),
+                    batch,
+                    origin: match is_copied {
+                        true => Origin::WrittenAhead,
+                        false => Origin::Recorded,
+                    },
+                    number,
+                    history: RetryHistory::default(),
+                    files,
+                    newest,
+                };
+                self.dispatcher.add_sealed(sealed, now);
+            }
+        }
+    }
+}
+
+/// Pieces that fit into one POST together, in order.
+fn in_batches(pieces: Vec<Piece>, limits: BatchLimits) -> Vec<Vec<Piece>> {
+    let mut batches: Vec<Vec<Piece>> = Vec::new();
+    let (mut lines, mut bytes) = (0, 0);
+    for piece in pieces {
+        lines += piece.batch.lines.len();
+        bytes += piece.batch.lines.byte_len();
+        let fits = lines <= limits.lines && bytes <= limits.bytes;
+        match batches.last_mut().filter(|_| fits) {
+            Some(batch) => batch.push(piece),
+            None => {
+                (lines, bytes) = (piece.batch.lines.len(), piece.batch.lines.byte_len());
+                batches.push(vec![piece]);
+            }
+        }
+    }
+    batches
+}

@@ -1,0 +1,370 @@
+//! What goes to disk and comes back: which batches, and which files hold a copy of what.
+
+use std::time::Instant;
+
+use super::{
+    Backlog, LoanId, MANY, Unsettled,
+    queue::{Job, Source},
+    queue_of,
+};
+use crate::{Database, Overflow, batch::Batch, delivery::retry_history::RetryHistory};
+
+/// Names a file of the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FileId(pub(crate) u64);
+
+/// Where a batch comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From the thread buffers.
+    Recorded,
+    /// The same, and a copy is on disk.
+    WrittenAhead,
+    /// From a file, which stays until the batch is settled. It takes no room under the quota.
+    Loaded,
+}
+
+/// A batch that comes sealed into the backlog, and was drawn for sending.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) database: Database,
+    pub(crate) batch: Batch,
+    pub(crate) origin: Origin,
+    /// The number that it had before; `None` for a batch of an earlier process.
+    pub(crate) number: Option<u64>,
+    pub(crate) history: RetryHistory,
+    /// The files that hold its lines, each as often as it holds a batch of them.
+    pub(crate) files: Vec<FileId>,
+    /// When its newest line came.
+    pub(crate) newest: Instant,
+}
+
+/// A batch that was taken out, to be put on disk.
+#[derive(Debug)]
+pub(crate) struct Evicted {
+    pub(crate) database: Database,
+    pub(crate) batch: Batch,
+    pub(crate) number: u64,
+    pub(crate) origin: Origin,
+    /// Was it drawn for sending?
+    pub(crate) was_drawn: bool,
+    pub(crate) history: RetryHistory,
+    /// Files that hold copies of its lines: they are needed until it is on disk.
+    pub(crate) files: Vec<FileId>,
+    pub(crate) newest: Option<Instant>,
+}
+
+/// A batch that was taken out at the end.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) database: Database,
+    pub(crate) number: u64,
+    pub(crate) origin: Origin,
+    pub(crate) was_drawn: bool,
+    pub(crate) batch: Batch,
+}
+
+impl Backlog {
+    /// A number for a batch of this process.
+    pub(crate) fn take_number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number - 1
+    }
+
+    /// A number for a batch of an earlier process.
+    pub(crate) fn take_old_number(&mut self) -> u64 {
+        self.next_old_number += 1;
+        self.next_old_number - 1
+    }
+
+    /// Takes in a batch that is sealed.
+    pub(crate) fn add_sealed(&mut self, sealed: Sealed) {
+        let Sealed {
+            database,
+            batch,
+            origin,
+            number,
+            history,
+            files,
+            newest,
+        } = sealed;
+        let number = number.unwrap_or_else(|| self.take_old_number());
+        let source = source_of(origin);
+        let many_wait = self.unsettled.len() >= MANY;
+        let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
+        // What came before goes before.
+        if source == Source::Fresh {
+            queue.seal(many_wait);
+        }
+        let lines = self.note_unsettled(&database, number, &batch, newest, files);
+        let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
+        queue.push_sealed(Job {
+            origin,
+            was_lent: true,
+            ..Job::new(number, source, batch, history)
+        });
+        self.change_pending(&database, |pending| pending + lines);
+    }
+
+    fn note_unsettled(
+        &mut self,
+        database: &Database,
+        number: u64,
+        batch: &Batch,
+        newest: Instant,
+        files: Vec<FileId>,
+    ) -> usize {
+        let lines = batch.lines.len();
+        let unsettled = self.unsettled.entry(number).or_insert_with(|| Unsettled {
+            lines: 0,
+            database: database.clone(),
+            began: newest,
+            newest,
+            files: Vec::new(),
+        });
+        unsettled.lines += lines;
+        unsettled.files.extend(files);
+        lines
+    }
+
+    /// Takes out a batch that is not lent, to be put on disk: the oldest one of those databases that
+    /// hold more than their share.
+    pub(crate) fn evict_to_disk(&mut self) -> Option<Evicted> {
+        let database = self.oldest_above_share().or_else(|| self.largest())?;
+        let many_wait = self.unsettled.len() >= MANY;
+        let queue = self.queues.get_mut(&database)?;
+        queue.seal(many_wait);
+        let job = queue.take(Overflow::Spool)?;
+        Some(self.evicted(database, job))
+    }
+
+    /// Takes out what is not lent of a database and was loaded from a file, to be put into another.
+    pub(crate) fn take_loaded(&mut self, database: &Database, file: FileId) -> Vec<Evicted> {
+        let unsettled = &self.unsettled;
+        let is_from_it = |number: u64| {
+            let about = unsettled.get(&number);
+            about.is_some_and(|about| about.files.contains(&file))
+        };
+        let queue = self.queues.get_mut(database);
+        let jobs = queue.map_or_else(Vec::new, |queue| queue.take_loaded(is_from_it));
+        let evicted = |job| self.evicted(database.clone(), job);
+        jobs.into_iter().map(evicted).collect()
+    }
+
+    fn evicted(&mut self, database: Database, job: Job) -> Evicted {
+        let about = self.unsettled.get(&job.number);
+        let (files, newest) = match about {
+            Some(about) => (about.files.clone(), Some(about.newest)),
+            None => (Vec::new(), None),
+        };
+        self.leave(&database, job.number, job.batch.lines.len());
+        Evicted {
+            database,
+            batch: job.batch,
+            number: job.number,
+            origin: job.origin,
+            was_drawn: job.was_lent,
+            history: job.history,
+            files,
+            newest,
+        }
+    }
+
+    /// A batch could not be put on disk: it is the first of its database again.
+    pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
+        let Evicted {
+            database,
+            batch,
+            number,
+            origin,
+            was_drawn,
+            history,
+            files,
+            newest,
+        } = evicted;
+        let source = source_of(origin);
+        let newest = newest.unwrap_or(now);
+        let lines = self.note_unsettled(&database, number, &batch, newest, files);
+        let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
+        queue.push_front(Job {
+            origin,
+            was_lent: was_drawn,
+            ..Job::new(number, source, batch, history)
+        });
+        self.change_pending(&database, |pending| pending + lines);
+    }
+
+    /// The files of batches that were settled since the last call, each once for each batch.
+    pub(crate) fn take_released(&mut self) -> Vec<FileId> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// The file that a batch which is lent was loaded from, if it was.
+    pub(crate) fn loaded_from(&self, id: LoanId) -> Option<FileId> {
+        let (_, job) = self.lent.get(&id)?;
+        let unsettled = self.unsettled.get(&job.number)?;
+        let file = unsettled.files.last().copied();
+        file.filter(|_| job.origin == Origin::Loaded)
+    }
+
+    /// All that is not settled, also what is lent, out of the books.
+    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
+        let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
+        for (database, queue) in self.queues.drain() {
+            all.extend(queue.into_jobs().map(|job| (database.clone(), job)));
+        }
+        self.by_pending.clear();
+        self.pending = 0;
+        self.unsettled.clear();
+        all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
+        let taken = |(database, job): (Database, Job)| Taken {
+            database,
+            number: job.number,
+            origin: job.origin,
+            was_drawn: job.was_lent,
+            batch: job.batch,
+        };
+        all.into_iter().map(taken).collect()
+    }
+}
+
+fn source_of(origin: Origin) -> Source {
+    match origin {
+        Origin::Recorded | Origin::WrittenAhead => Source::Fresh,
+        Origin::Loaded => Source::Loaded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::batch::{BatchLimits, OpenBatch};
+
+    const LIMITS: BatchLimits = BatchLimits {
+        lines: 10,
+        bytes: 1_000,
+    };
+
+    fn open(lines: usize) -> OpenBatch {
+        let mut batch = OpenBatch::default();
+        (0..lines).for_each(|_| batch.push(b"m f=1i 1\n"));
+        batch
+    }
+
+    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> Sealed {
+        Sealed {
+            database: database.into(),
+            batch: open(lines).seal(true),
+            origin: Origin::Loaded,
+            number: None,
+            history: RetryHistory::default(),
+            files: vec![FileId(file)],
+            newest: now,
+        }
+    }
+
+    #[test]
+    fn the_oldest_goes_to_disk_and_never_what_was_loaded_from_there() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        backlog.add_sealed(loaded("db", 3, 7, now));
+        backlog.add("db".into(), open(10), now);
+        backlog.add("db".into(), open(10), now);
+        let mark = backlog.seal_all();
+        let first = backlog.evict_to_disk().unwrap();
+        let second = backlog.evict_to_disk().unwrap();
+        assert!(first.number < second.number);
+        assert!(!first.was_drawn && first.origin == Origin::Recorded && first.files.is_empty());
+        assert!(backlog.evict_to_disk().is_none());
+        assert_eq!(backlog.unsettled_below(mark), 3);
+        // What could not be stored is the first one again.
+        let number = first.number;
+        backlog.put_back(second, now);
+        backlog.put_back(first, now);
+        assert_eq!(backlog.unsettled_below(mark), 23);
+        assert_eq!(backlog.evict_to_disk().unwrap().number, number);
+    }
+
+    #[test]
+    fn recorded_and_loaded_batches_take_turns_and_a_file_is_released_once_for_each_batch() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let database = Database::from("db");
+        backlog.add_sealed(loaded("db", 1, 7, now));
+        backlog.add_sealed(loaded("db", 2, 7, now));
+        backlog.add("db".into(), open(10), now);
+        backlog.add("db".into(), open(10), now);
+        let mut order = Vec::new();
+        while let Some(lent) = backlog.lend(&database, usize::MAX, (0, 0), now) {
+            assert!(
+                backlog
+                    .loaded_from(lent.id)
+                    .is_none_or(|file| file == FileId(7))
+            );
+            order.push((lent.lines.len(), lent.is_first));
+            let written = super::super::Part::Ended(super::super::Disposition::Written);
+            let all = 0..lent.lines.len();
+            backlog.conclude(lent.id, [(all, written)], super::super::PartsPlace::Behind);
+        }
+        assert_eq!(order, [(10, true), (1, false), (10, true), (2, false)]);
+        assert_eq!(backlog.take_released(), [FileId(7), FileId(7)]);
+        assert!(backlog.take_released().is_empty());
+    }
+
+    #[test]
+    fn a_copy_is_needed_until_the_last_line_of_its_batch_is_settled() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let number = Some(backlog.take_number());
+        backlog.add_sealed(Sealed {
+            origin: Origin::WrittenAhead,
+            number,
+            files: vec![FileId(1), FileId(2)],
+            ..loaded("db", 4, 0, now)
+        });
+        let lent = backlog.lend(&"db".into(), usize::MAX, (0, 0), now).unwrap();
+        use super::super::{Disposition, Part, PartsPlace};
+        let written = Part::Ended(Disposition::Written);
+        let runs = [(0..2, written.clone()), (2..4, Part::Together)];
+        backlog.conclude(lent.id, runs, PartsPlace::Behind);
+        assert!(backlog.take_released().is_empty());
+        let evicted = backlog.evict_to_disk().unwrap();
+        assert_eq!(evicted.files, [FileId(1), FileId(2)]);
+        assert_eq!(
+            (evicted.origin, evicted.batch.lines.len()),
+            (Origin::WrittenAhead, 2)
+        );
+        assert_eq!(backlog.take_released().len(), 2);
+    }
+
+    #[test]
+    fn what_was_loaded_for_one_database_can_be_taken_out_but_not_what_is_sent() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        for (database, file) in [("a", 1), ("b", 1), ("a", 2), ("a", 1)] {
+            backlog.add_sealed(loaded(database, 1, file, now));
+        }
+        let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now).unwrap();
+        let taken = backlog.take_loaded(&"a".into(), FileId(1));
+        assert_eq!(taken.len(), 1);
+        backlog.give_back(lent.id);
+        assert_eq!(backlog.take_loaded(&"a".into(), FileId(1)).len(), 1);
+        assert_eq!(backlog.pending(&"a".into()), 1);
+        assert_eq!(backlog.pending(&"b".into()), 1);
+    }
+
+    #[test]
+    fn what_is_loaded_expires_and_is_older_than_all_that_is_recorded() {
+        let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
+        let later = now + Duration::from_secs(9);
+        backlog.add("db".into(), open(1), later);
+        let mark = backlog.seal_all();
+        backlog.add_sealed(loaded("db", 2, 7, now));
+        assert_eq!(backlog.unsettled_below(mark), 3);
+        let expired = backlog.expire(later);
+        assert_eq!(expired.len(), 1);
+        assert_eq!(
+            (expired[0].origin, expired[0].batch.lines.len()),
+            (Origin::Loaded, 2)
+        );
+        assert_eq!(backlog.take_released(), [FileId(7)]);
+    }
+}

@@ -1,0 +1,110 @@
+//! The way to an endpoint: TCP, TLS or a unix socket, and perhaps a proxy between.
+//!
+//! awc pools connections by the authority of the URL that it is given, and would do TLS itself for `https`. So
+//! the URL that awc gets is always `http`, and its authority tells the endpoints apart: what is no TCP has a user
+//! information, which is a part of the pool's key and is never sent.
+
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+#[cfg(feature = "rustls")]
+use super::tls::Tls;
+use crate::config::Proxy;
+
+/// How connections to an endpoint are made. Where it has changed, those that were made before are not used again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Route {
+    pub(super) kind: Kind,
+    /// Not for unix sockets.
+    pub(super) proxy: Option<Arc<Proxy>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    Tcp,
+    #[cfg(unix)]
+    Unix(PathBuf),
+    #[cfg(feature = "rustls")]
+    Tls(Tls),
+}
+
+impl Route {
+    /// TCP, without a proxy.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn tcp() -> Self {
+        Self {
+            kind: Kind::Tcp,
+            proxy: None,
+        }
+    }
+}
+
+/// The base URL that awc is given in place of this one.
+pub(super) fn target(base_url: &str) -> String {
+    if let Some(rest) = base_url.strip_prefix("https://") {
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let has_port = authority.rfind(':') > authority.rfind(']');
+        let port = if has_port { "" } else { ":443" };
+        return format!("http://tls@{authority}{port}{path}");
+    }
+    match base_url.strip_prefix("unix://") {
+        Some(path) => {
+            let path: Vec<u8> = percent_decode_str(path).collect();
+            format!(
+                "http://{}@localhost",
+                percent_encode(&path, NON_ALPHANUMERIC)
+            )
+        }
+        None => base_url.to_owned(),
+    }
+}
+
+/// The file of a unix socket's URL.
+#[cfg(unix)]
+pub(super) fn socket(base_url: &str) -> Option<PathBuf> {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+    let path = base_url.strip_prefix("unix://")?;
+    let bytes = percent_decode_str(path).collect();
+    Some(OsString::from_vec(bytes).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use awc::http::Uri;
+
+    use super::*;
+
+    #[test]
+    fn awc_gets_http_urls_whose_authorities_tell_the_endpoints_apart() {
+        for (base_url, expected) in [
+            ("http://h:8086/x", "http://h:8086/x"),
+            ("https://h", "http://tls@h:443"),
+            ("https://h/x/y", "http://tls@h:443/x/y"),
+            ("https://h:8086/x", "http://tls@h:8086/x"),
+            ("https://[::1]", "http://tls@[::1]:443"),
+            ("https://[::1]:8086", "http://tls@[::1]:8086"),
+            (
+                "unix:///run/a%20b.sock",
+                "http://%2Frun%2Fa%20b%2Esock@localhost",
+            ),
+        ] {
+            assert_eq!(target(base_url), expected);
+            let uri: Uri = expected.parse().unwrap();
+            assert!(uri.authority().is_some());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_is_the_path_of_its_url() {
+        assert_eq!(
+            socket("unix:///run/a%20b.sock"),
+            Some("/run/a b.sock".into())
+        );
+        assert_eq!(socket("http://h"), None);
+    }
+}

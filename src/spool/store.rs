@@ -1,0 +1,258 @@
+//! The files of one folder: written whole, read, removed, moved aside. One process at a time.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+
+use super::{
+    compression,
+    disk::Disk,
+    format::{self, Section, Unreadable},
+    name::{self, BAD, FileName, LOCK, SEVERAL, TEMPORARY},
+};
+
+/// A folder that this process has locked.
+pub(crate) struct Store {
+    disk: Box<dyn Disk>,
+    folder: PathBuf,
+    /// Held for the lock.
+    _lock: File,
+    next_sequence: u64,
+}
+
+/// What came of an attempt to open a folder.
+pub(crate) enum Opened {
+    Open(Store, Listing),
+    /// Another process has it.
+    Taken {
+        /// Its number, as far as it can be read.
+        by: Option<String>,
+    },
+}
+
+/// What was in the folder.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// In order.
+    pub(crate) files: Vec<Found>,
+    /// Names of files that are none of a spool, and were moved aside.
+    pub(crate) moved_aside: Vec<String>,
+    /// Names of files that could not be moved aside, with the reason.
+    pub(crate) left: Vec<String>,
+}
+
+/// A file that was there.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) name: FileName,
+    pub(crate) bytes: u64,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) name: FileName,
+    pub(crate) bytes: u64,
+}
+
+/// Why a file can't be read.
+#[derive(Debug, derive_more::Display)]
+pub(crate) enum LoadError {
+    /// Somebody has removed it.
+    #[display("it is gone")]
+    Gone,
+    /// It was moved aside, if that was possible.
+    #[display("{_0}")]
+    Damaged(&'static str),
+    /// It is left in place for a build that can read it.
+    #[display("{_0}")]
+    NotForThisBuild(String),
+    #[display("{_0}")]
+    Io(io::Error),
+}
+
+/// So many entries that are none of a spool make a folder one of something else.
+const FOREIGN: usize = 8;
+
+impl Store {
+    /// Opens a folder, and tidies it up: left-over temporary files go, and files that are none of a
+    /// spool are moved aside.
+    pub(crate) fn open(disk: Box<dyn Disk>, folder: &Path) -> io::Result<Opened> {
+        disk.make_folder(folder)?;
+        let lock_path = folder.join(LOCK);
+        let before = disk.list(folder)?;
+        let is_ours = before
+            .iter()
+            .any(|entry| entry.name.as_deref() == Some(LOCK));
+        let is_foreign = |name: Option<&str>| name.is_none_or(|name| !belongs_here(name));
+        let foreign = before
+            .iter()
+            .filter(|entry| is_foreign(entry.name.as_deref()));
+        if !is_ours && foreign.count() > FOREIGN {
+            return Err(io::Error::other(
+                "the folder is full of other files: a spool needs a folder of its own",
+            ));
+        }
+        let Some(lock) = disk.lock(&lock_path)? else {
+            let by = disk.read(&lock_path).ok();
+            let by = by.and_then(|text| String::from_utf8(text).ok());
+            let by = by.map(|text| text.trim().to_owned());
+            return Ok(Opened::Taken {
+                by: by.filter(|text| !text.is_empty()),
+            });
+        };
+        let mut listing = Listing::default();
+        // Again: what was there before the lock may have been another's.
+        let entries = disk.list(folder)?;
+        let names: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| entry.name.clone())
+            .collect();
+        for entry in entries {
+            let Some(name) = entry.name.filter(|_| entry.is_file) else {
+                continue;
+            };
+            let path = folder.join(&name);
+            if let Some(file) = FileName::parse(&name) {
+                listing.files.push(Found {
+                    name: file,
+                    bytes: entry.bytes,
+                });
+            } else if name.ends_with(TEMPORARY) {
+                // One that can't be removed does no harm.
+                _ = disk.remove(&path);
+            } else if name != LOCK && !name.ends_with(BAD) {
+                let aside = aside(&name, |aside| names.contains(aside));
+                match disk.rename(&path, &folder.join(aside)) {
+                    Ok(()) => listing.moved_aside.push(name),
+                    Err(error) => listing.left.push(format!("{name} ({error})")),
+                }
+            }
+        }
+        listing.files.sort_by_key(|file| file.name.sequence);
+        let last = listing.files.last();
+        let store = Self {
+            disk,
+            folder: folder.to_owned(),
+            _lock: lock,
+            next_sequence: last.map_or(1, |file| file.name.sequence + 1),
+        };
+        Ok(Opened::Open(store, listing))
+    }
+
+    /// Writes batches into one file: when it returns, they outlive the end of the process and of the
+    /// machine. On an error nothing of them is there.
+    pub(crate) fn store(&mut self, sections: &[Section], newest: SystemTime) -> io::Result<Stored> {
+        let mut contents = format::encode(sections);
+        if compression::IS_AVAILABLE {
+            contents = compression::compress(&contents)?;
+        }
+        let database = match sections {
+            [only] => name::escaped(&only.database.to_string()),
+            _ => SEVERAL.to_owned(),
+        };
+        let name = FileName {
+            sequence: self.next_sequence,
+            newest: name::millis(newest),
+            lines: sections.iter().map(|part| part.lines.len() as u64).sum(),
+            database,
+            is_compressed: compression::IS_AVAILABLE,
+        };
+        // Not used again, whatever is left of it.
+        self.next_sequence += 1;
+        let path = self.folder.join(name.to_string());
+        let temporary = self.folder.join(format!("{name}{TEMPORARY}"));
+        let written = self.write_whole(&temporary, &path, &contents);
+        if let Err(error) = written {
+            _ = self.disk.remove(&temporary);
+            _ = self.disk.remove(&path);
+            return Err(error);
+        }
+        Ok(Stored {
+            name,
+            bytes: contents.len() as u64,
+        })
+    }
+
+    fn write_whole(&self, temporary: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {
+        let mut file = self.disk.create(temporary)?;
+        self.disk.write(&mut file, contents)?;
+        self.disk.sync(&file)?;
+        drop(file);
+        self.disk.rename(temporary, path)?;
+        self.disk.sync_folder(&self.folder)
+    }
+
+    /// Reads a file. One that is damaged is moved aside.
+    pub(crate) fn load(&self, name: &FileName) -> Result<Vec<Section>, LoadError> {
+        let path = self.folder.join(name.to_string());
+        if name.is_compressed && !compression::IS_AVAILABLE {
+            return Err(LoadError::NotForThisBuild(
+                "it is compressed, and this build has not the feature gzip".to_owned(),
+            ));
+        }
+        let contents = self.disk.read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => LoadError::Gone,
+            _ => LoadError::Io(error),
+        })?;
+        match read(name, contents) {
+            Ok(sections) => Ok(sections),
+            Err(Unreadable::Damaged(reason)) => {
+                _ = self
+                    .disk
+                    .rename(&path, &self.folder.join(format!("{name}{BAD}")));
+                Err(LoadError::Damaged(reason))
+            }
+            Err(newer @ Unreadable::Newer(_)) => Err(LoadError::NotForThisBuild(newer.to_string())),
+        }
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    pub(crate) fn remove(&self, name: &FileName) -> io::Result<()> {
+        match self.disk.remove(&self.folder.join(name.to_string())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The batches in a file of that name.
+pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, Unreadable> {
+    let contents = match name.is_compressed {
+        true => compression::decompress(&contents)
+            .map_err(|_| Unreadable::Damaged("it is no whole gzip file"))?,
+        false => Bytes::from(contents),
+    };
+    let sections = format::decode(&contents)?;
+    let lines: u64 = sections.iter().map(|part| part.lines.len() as u64).sum();
+    match lines == name.lines {
+        true => Ok(sections),
+        false => Err(Unreadable::Damaged(
+            "the number of lines is another than its name says",
+        )),
+    }
+}
+
+/// The name of a file that is moved aside: one that is not taken.
+fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
+    let numbered = (1..).map(|number| format!("{name}.{number}{BAD}"));
+    let mut names = std::iter::once(format!("{name}{BAD}")).chain(numbered);
+    names.find(|aside| !is_taken(aside)).unwrap_or_default()
+}
+
+/// Whether a name is one that a spool has, or that a file system has by itself.
+fn belongs_here(name: &str) -> bool {
+    name == LOCK
+        || name == "lost+found"
+        || name.ends_with(BAD)
+        || name.ends_with(TEMPORARY)
+        || FileName::parse(name).is_some()
+}
+
+#[cfg(test)]
+mod tests;
