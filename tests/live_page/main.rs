@@ -559,3 +559,60 @@ async fn the_live_page_can_be_used_by_keyboard_and_is_read_to_the_blind() {
         "{roles:#?}"
     );
 }
+
+/// Megabytes that a process has in memory.
+#[cfg(target_os = "linux")]
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
+    kilobytes.parse::<u64>().unwrap() / 1_024
+}
+
+// Without taking lines out, each burst stays: about 60 MB.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_server_of_the_live_page_keeps_a_bounded_part_of_what_arrives() {
+    let Some(service) = Service::start(test_name!(), None) else {
+        return;
+    };
+    let events = ureq::get(format!("{}/live/events", service.url))
+        .call()
+        .unwrap();
+    let events = BufReader::new(events.into_body().into_reader());
+    let mut written = events.lines().map_while(Result::ok).filter_map(|line| {
+        let tick: serde_json::Value = serde_json::from_str(line.strip_prefix("data: ")?).ok()?;
+        tick["ledger"]["written"].as_u64()
+    });
+    let mut burst = |number: u64| {
+        let press = ureq::post(format!("{}/live/press/burst", service.url));
+        press.header("x-pressed", "1").send_empty().unwrap();
+        assert!(
+            written.any(|written| written >= number * 100_000),
+            "the stream ended"
+        );
+        resident(service.child.id())
+    };
+    // The first ones fill buffers, and what is remembered.
+    let early = (1..=3).map(&mut burst).max().unwrap();
+    let late = (4..=6).map(&mut burst).max().unwrap();
+    assert!(late < early + 60, "{early} MB, then {late} MB");
+}
+
+#[test]
+fn other_pages_can_not_press_the_buttons_of_the_live_page() {
+    let Some(service) = Service::start(test_name!(), None) else {
+        return;
+    };
+    let press = |name: &str| ureq::post(format!("{}/live/press/{name}", service.url));
+    let status = |result: Result<_, ureq::Error>| match result {
+        Err(ureq::Error::StatusCode(status)) => status,
+        other => panic!("{other:?}"),
+    };
+    // A form of another page sends no header of its own.
+    assert_eq!(status(press("stop").send_empty()), 403);
+    let own = |name| press(name).header("x-pressed", "1").send_empty();
+    assert_eq!(status(own("nothing")), 409);
+    assert_eq!(own("stop").unwrap().status(), 202);
+    assert_eq!(status(own("stop")), 409, "it is stopped already");
+}
