@@ -15,6 +15,8 @@ use socket2::SockRef;
 use crate::support::influxd::Influxd;
 
 const LONG: Duration = Duration::from_secs(30);
+/// How long a client lives at least that measures itself.
+const LIFE: Duration = Duration::from_secs(2);
 
 /// What a visitor asks for in each round.
 const ROUND: [Ask; 8] = [
@@ -116,7 +118,9 @@ pub fn serve(influxd: &Influxd) -> Vec<Seen> {
 
 /// Serves the load, and delivers what is recorded of it, and of the pipeline if `config` says so.
 pub fn deliver(config: Config) -> (Vec<Seen>, ShutdownReport) {
+    let measures_itself = config.settings().self_measurement().is_some();
     let influx = Influx::start(config).unwrap();
+    let started = Instant::now();
     let metrics = InfluxMetrics::new(&influx, "db").trust_forwarded(true);
     let (tell, told) = mpsc::channel();
     let (begin, begun) = mpsc::channel();
@@ -146,6 +150,11 @@ pub fn deliver(config: Config) -> (Vec<Seen>, ShutdownReport) {
     seen.extend((0..LEFT).map(|number| leave(address, number, &begun)));
     rt::System::new().block_on(handle.stop(true));
     server.join().unwrap();
+    // Rates are of several intervals of a dashboard, however fast the load was.
+    let until = started + LIFE;
+    if measures_itself {
+        thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
     let report = rt::System::new().block_on(influx.shutdown(LONG));
     assert!(report.is_complete(), "{report:?}");
     (seen, report)
