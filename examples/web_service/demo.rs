@@ -7,7 +7,7 @@ use actix_web::{
     dev::Server,
     rt::{
         self,
-        time::{Instant, timeout},
+        time::{Instant, sleep, timeout},
     },
 };
 use awc::Client;
@@ -38,18 +38,37 @@ enum Stay {
     Milliseconds(u64),
 }
 
+/// How long visitors of the page pause between requests.
+pub const GENTLE: Duration = Duration::from_millis(50);
+
+/// Visits the service for so long. Says how many requests were answered.
+pub async fn visitors(
+    url: &str,
+    time: Duration,
+    count: usize,
+    pause: Duration,
+) -> Result<usize, String> {
+    let until = Instant::now() + time;
+    let visitors = (1..=count).map(|number| visitor(url, until, pause, number));
+    Ok(try_join_all(visitors).await?.into_iter().sum())
+}
+
 /// Visits the service for so long, then stops it. Says how many requests were answered.
 pub async fn run(url: &str, time: Duration, server: Server) -> Result<usize, Box<dyn Error>> {
     let handle = server.handle();
     let server = rt::spawn(server);
-    let until = Instant::now() + time;
-    let answered = try_join_all((1..=VISITORS).map(|number| visitor(url, until, number))).await;
+    let answered = visitors(url, time, VISITORS, Duration::ZERO).await;
     handle.stop(true).await;
     server.await??;
-    Ok(answered?.into_iter().sum())
+    Ok(answered?)
 }
 
-async fn visitor(url: &str, until: Instant, number: usize) -> Result<usize, String> {
+async fn visitor(
+    url: &str,
+    until: Instant,
+    pause: Duration,
+    number: usize,
+) -> Result<usize, String> {
     // As a proxy or another service would name its requests.
     let id = ("x-request-id", format!("visitor-{number}"));
     let client = Client::builder().add_default_header(id).finish();
@@ -61,6 +80,9 @@ async fn visitor(url: &str, until: Instant, number: usize) -> Result<usize, Stri
         match visit(&client, format!("{url}{path}"), stay).await {
             Ok(was_answered) => answered += usize::from(was_answered),
             Err(error) => return Err(format!("the demo broke off at GET {path}: {error}")),
+        }
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
     }
     Ok(answered)

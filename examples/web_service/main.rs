@@ -3,7 +3,12 @@
 //! This file is how the library is wired into a service; the others are what the service does.
 
 mod args;
+mod arrived;
+mod ask;
 mod demo;
+mod happenings;
+mod page;
+mod promises;
 mod report;
 mod routes;
 mod sampler;
@@ -15,11 +20,14 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use actix::Actor as _;
 use actix_influxdb::{Influx, InfluxMetrics};
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, web::Data};
 use clap::Parser as _;
 
 use crate::{
     args::Args,
+    happenings::Happenings,
+    page::Live,
+    promises::Promises,
     report::Reporter,
     sampler::{Sampler, Stop},
     target::Target,
@@ -59,9 +67,26 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     target.announce(&influx, &args.database);
 
     // 2. The middleware measures requests, the outermost one all of them.
-    let metrics = InfluxMetrics::new(&influx, args.database.clone()).measurement(REQUESTS);
+    let metrics = InfluxMetrics::new(&influx, args.database.clone())
+        .measurement(REQUESTS)
+        // What the page needs to be alive is no visitor's request.
+        .exclude_regex("^/(page|live)/");
+    let happenings = Happenings::default();
+    influx.subscribe(happenings.clone().start().recipient());
+    let promises = Data::new(Promises::new(&influx, &target, &args.database, &url));
+    let live = Live::start(
+        &influx,
+        &target,
+        &args.database,
+        promises.clone(),
+        happenings,
+    )?;
+    let live = Data::new(live);
     let app = move || {
         App::new()
+            .app_data(promises.clone())
+            .app_data(live.clone())
+            .configure(page::configure)
             .configure(routes::configure)
             .wrap(metrics.clone())
     };
@@ -75,9 +100,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     // 3. Any actor can send measurements.
     let sampler = Sampler::new(&args.database, influx.addr().recipient()).start();
-    Reporter::new(&args.database, &influx, &target).start();
+    Reporter::new(&influx, &target).start();
 
-    println!("Click on {url}; Ctrl-C ends it, a second one at once.");
+    println!("The live page is {url}; Ctrl-C ends it, a second one at once.");
     let answered = match args.demo_seconds {
         None => server.await.map(|()| 0).map_err(Into::into),
         Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await,
@@ -87,10 +112,13 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     sampler.send(Stop).await?;
     println!("Delivering what is pending, for {PATIENCE:?} at most.");
     let stats = influx.shutdown(PATIENCE).await.stats;
-    target.print_requests(&args.database);
+    target.print_requests();
     println!("{stats}");
     match (args.demo_seconds, answered?) {
         (None, _) => Ok(()),
-        (Some(_), answered) => demo::check(&stats, answered, target.stored(&args.database)),
+        (Some(_), answered) => {
+            let stored = target.stored().map(|(_, requests)| requests);
+            demo::check(&stats, answered, stored)
+        }
     }
 }

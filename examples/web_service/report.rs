@@ -1,6 +1,6 @@
 //! What the service prints of its measurements.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use actix::{Actor, AsyncContext as _, Context};
 use actix_influxdb::{
@@ -8,19 +8,17 @@ use actix_influxdb::{
     testing::{Point, Value},
 };
 
-use crate::{REQUESTS, target::Target};
+use crate::target::Target;
 
 /// An actor that prints the ledger every few seconds.
 pub struct Reporter {
-    database: String,
     influx: Influx,
     target: Target,
 }
 
 impl Reporter {
-    pub fn new(database: &str, influx: &Influx, target: &Target) -> Self {
+    pub fn new(influx: &Influx, target: &Target) -> Self {
         Self {
-            database: database.to_owned(),
             influx: influx.clone(),
             target: target.clone(),
         }
@@ -28,8 +26,10 @@ impl Reporter {
 
     fn report(&self) {
         let stats = self.influx.stats();
-        match self.target.contents(&self.database) {
-            Some(stored) => println!("{stats} (stored: {stored})"),
+        match self.target.stored() {
+            Some((points, requests)) => {
+                println!("{stats} (arrived: {points}, of these requests: {requests})");
+            }
             None => println!("{stats}"),
         }
     }
@@ -43,48 +43,63 @@ impl Actor for Reporter {
     }
 }
 
-/// How many points there are of each measurement: `cpu 3, memory 3`.
-pub fn count<'a>(points: impl Iterator<Item = &'a Point>) -> String {
-    let mut counts = BTreeMap::<_, usize>::new();
-    for point in points {
-        *counts.entry(&point.measurement).or_default() += 1;
-    }
-    let counts: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    counts.join(", ")
+/// The requests, if there are any, and how long they took; then one as it arrived.
+#[derive(Default)]
+pub struct Table {
+    /// By endpoint, method, status and outcome.
+    groups: BTreeMap<[String; 4], Group>,
+    example: String,
+    has_counted: bool,
 }
 
-/// A table of the requests, if there are any, and how long they took; then one as it arrived.
-pub fn table<'a>(points: impl Iterator<Item = &'a Point>) -> String {
-    let mut groups = BTreeMap::<_, Vec<f64>>::new(); // of seconds
-    let mut example = "";
-    for point in points.filter(|point| point.measurement == REQUESTS) {
-        if example.is_empty() || point.field("counted").is_some() {
-            example = &point.line;
+#[derive(Default)]
+struct Group {
+    count: usize,
+    /// Seconds.
+    total: f64,
+    max: f64,
+}
+
+impl Table {
+    pub fn add(&mut self, point: &Point) {
+        let has_counted = point.field("counted").is_some();
+        if self.example.is_empty() || (has_counted && !self.has_counted) {
+            self.example.clone_from(&point.line);
+            self.has_counted = has_counted;
         }
         let key = ["endpoint", "method", "status_code", "outcome"];
-        let key = key.map(|key| point.tag(key).unwrap_or_default());
+        let key = key.map(|key| point.tag(key).unwrap_or_default().to_owned());
         let seconds = point.field("duration").and_then(Value::as_float);
-        groups.entry(key).or_default().extend(seconds);
+        let seconds = seconds.unwrap_or_default();
+        let group = self.groups.entry(key).or_default();
+        group.count += 1;
+        group.total += seconds;
+        group.max = group.max.max(seconds);
     }
-    if groups.is_empty() {
-        return String::new();
+
+    pub fn requests(&self) -> usize {
+        self.groups.values().map(|group| group.count).sum()
     }
-    let mut table = format!(
-        "\n{:<14} {:<7} {:<7} {:<9} {:>8} {:>9} {:>9}\n",
-        "endpoint", "method", "status", "outcome", "requests", "mean ms", "max ms"
-    );
-    for ([endpoint, method, status, outcome], seconds) in groups {
-        let count = seconds.len();
-        let mean = 1e3 * seconds.iter().sum::<f64>() / count as f64;
-        let max = 1e3 * seconds.into_iter().fold(0.0, f64::max);
-        _ = writeln!(
-            table,
-            "{endpoint:<14} {method:<7} {status:<7} {outcome:<9} {count:>8} {mean:>9.3} {max:>9.3}"
-        );
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.groups.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n{:<14} {:<7} {:<7} {:<9} {:>8} {:>9} {:>9}",
+            "endpoint", "method", "status", "outcome", "requests", "mean ms", "max ms"
+        )?;
+        for ([endpoint, method, status, outcome], group) in &self.groups {
+            let Group { count, total, max } = group;
+            let (mean, max) = (1e3 * total / *count as f64, 1e3 * max);
+            writeln!(
+                f,
+                "{endpoint:<14} {method:<7} {status:<7} {outcome:<9} {count:>8} {mean:>9.3} {max:>9.3}"
+            )?;
+        }
+        writeln!(f, "\nOne of them as it arrived: {}\n", self.example)
     }
-    _ = writeln!(table, "\nOne of them as it arrived: {example}\n");
-    table
 }

@@ -1,4 +1,4 @@
-//! What the service serves: a page of links, and something behind each.
+//! What the service serves, beside the page: something behind each of its links.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -6,22 +6,16 @@ use actix_influxdb::RequestMeasurement;
 use actix_web::{
     HttpResponse, Responder, ResponseError, get,
     rt::time::sleep,
-    web::{Bytes, Html, Path, ServiceConfig},
+    web::{Bytes, Path, ServiceConfig},
 };
 use futures_util::{StreamExt as _, stream};
 
 pub fn configure(service: &mut ServiceConfig) {
     service
-        .service(index)
         .service(user)
         .service(slow)
         .service(fail)
         .service(count);
-}
-
-#[get("/")]
-async fn index() -> impl Responder {
-    Html::new(include_str!("index.html"))
 }
 
 #[get("/users/{id}")]

@@ -100,6 +100,13 @@ impl Database {
         })
     }
 
+    /// Takes out the lines that arrived. Types stay.
+    pub(super) fn take(&mut self) -> Vec<Arc<Point>> {
+        self.stored.clear();
+        self.index.clear();
+        std::mem::take(&mut self.received)
+    }
+
     /// The checks that look at what was there before this write.
     fn check(&self, mut point: Point) -> Result<Point, Fault> {
         let name = &point.measurement;

@@ -1,6 +1,6 @@
 //! The handle of the server.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
@@ -148,6 +148,34 @@ impl FakeInflux {
     /// methods.
     pub fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         look(&View::new(&self.shared.lock()))
+    }
+
+    /// Takes out every good line that arrived since the last call, by database, and forgets the points and the requests. The
+    /// types of fields stay. A server whose lines are taken out again and again can run for days.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_influxdb::{Config, Influx, Measurement, testing::FakeInflux};
+    ///
+    /// # #[actix::main]
+    /// # async fn main() {
+    /// let fake = FakeInflux::start();
+    /// let influx = Influx::start(Config::v1(fake.url())).unwrap();
+    /// influx.record(Measurement::new("example", "login").field("ok", true)).unwrap();
+    /// influx.flush(Duration::from_secs(5)).await;
+    /// assert_eq!(fake.take()["example"].len(), 1);
+    /// assert!(fake.take().is_empty());
+    /// assert_eq!((fake.count("example"), fake.request_count()), (0, 0));
+    /// # }
+    /// ```
+    pub fn take(&self) -> BTreeMap<String, Vec<Point>> {
+        let taken = self.shared.change(|state| state.take());
+        let owned = |point: Arc<Point>| Arc::unwrap_or_clone(point);
+        let taken = taken.into_iter();
+        taken
+            .map(|(name, points)| (name, points.into_iter().map(owned).collect()))
+            .collect()
     }
 
     /// Forgets the points, the types of their fields, and the requests. The databases, the scripts

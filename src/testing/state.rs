@@ -1,7 +1,7 @@
 //! What the threads of a [`FakeInflux`](super::FakeInflux) and its handle share.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     fmt,
     sync::Arc,
     time::Duration,
@@ -14,6 +14,7 @@ use super::{
     auth::Credentials,
     connections::Connections,
     imitate::Catalog,
+    point::Point,
     request::Request,
     server::Server,
     store::Store,
@@ -185,10 +186,20 @@ impl State {
             .get_mut(ticket.number.checked_sub(self.cleared)?)
     }
 
+    /// Takes out the lines that arrived, and forgets points and requests.
+    pub(super) fn take(&mut self) -> BTreeMap<String, Vec<Arc<Point>>> {
+        self.forget_requests();
+        self.store.take()
+    }
+
     /// Forgets points, types and requests.
     pub(super) fn clear(&mut self) {
         self.store.clear();
         self.catalog = Catalog::default();
+        self.forget_requests();
+    }
+
+    fn forget_requests(&mut self) {
         self.cleared += self.requests.len();
         self.requests.clear();
         self.writes = 0;

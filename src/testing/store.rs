@@ -31,6 +31,13 @@ impl Store {
         self.databases.remove(database);
     }
 
+    /// Takes out the lines that arrived, and forgets every point; the databases and types stay.
+    pub(super) fn take(&mut self) -> BTreeMap<String, Vec<Arc<Point>>> {
+        let databases = self.databases.iter_mut();
+        let taken = databases.map(|(name, database)| (name.clone(), database.take()));
+        taken.filter(|(_, points)| !points.is_empty()).collect()
+    }
+
     /// Forgets every point and type; the databases stay.
     pub(super) fn clear(&mut self) {
         self.databases

@@ -287,3 +287,29 @@ fn clearing_forgets_points_types_and_requests() {
     assert_eq!(write(&influx, "d", "m v=\"s\" 1").status, 204);
     assert_eq!((influx.count("d"), influx.write_count()), (1, 1));
 }
+
+#[test]
+fn lines_that_are_taken_out_are_forgotten_and_types_stay() {
+    let influx = FakeInflux::start();
+    for (database, line) in [("d", "m f=1 1"), ("d", "m f=1 1"), ("e", "m f=\"s\" 1")] {
+        assert_eq!(write(&influx, database, line).status, 204);
+    }
+    let taken = influx.take();
+    let lines = |database: &str| {
+        taken[database]
+            .iter()
+            .map(|it| &*it.line)
+            .collect::<Vec<_>>()
+    };
+    // As they arrived: a line that came twice is there twice.
+    assert_eq!(lines("d"), ["m f=1 1", "m f=1 1"]);
+    assert_eq!(lines("e"), ["m f=\"s\" 1"]);
+    assert_eq!((influx.count("d"), influx.received_count("d")), (0, 0));
+    assert_eq!((influx.request_count(), influx.write_count()), (0, 0));
+    assert!(influx.take().is_empty());
+    assert_eq!(influx.databases(), ["d", "e"]);
+
+    assert_eq!(write(&influx, "d", "m f=\"s\" 2").status, 400);
+    assert_eq!(write(&influx, "d", "m f=1 1").status, 204);
+    assert_eq!(influx.take()["d"].len(), 1);
+}

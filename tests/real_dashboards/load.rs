@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_influxdb::{Config, Influx, InfluxMetrics};
+use actix_influxdb::{Config, Influx, InfluxMetrics, ShutdownReport};
 use actix_web::{App, HttpResponse, HttpServer, error, rt, web};
 use socket2::SockRef;
 
@@ -109,7 +109,14 @@ fn routes(app: &mut web::ServiceConfig, begun: mpsc::Sender<()>) {
 /// Serves the load, and delivers what is recorded of it.
 pub fn serve(influxd: &Influxd) -> Vec<Seen> {
     influxd.create_database("db");
-    let influx = Influx::start(Config::v1(influxd.url())).unwrap();
+    let (seen, report) = deliver(Config::v1(influxd.url()));
+    assert_eq!(report.written, seen.len() as u64);
+    seen
+}
+
+/// Serves the load, and delivers what is recorded of it, and of the pipeline if `config` says so.
+pub fn deliver(config: Config) -> (Vec<Seen>, ShutdownReport) {
+    let influx = Influx::start(config).unwrap();
     let metrics = InfluxMetrics::new(&influx, "db").trust_forwarded(true);
     let (tell, told) = mpsc::channel();
     let (begin, begun) = mpsc::channel();
@@ -141,8 +148,7 @@ pub fn serve(influxd: &Influxd) -> Vec<Seen> {
     server.join().unwrap();
     let report = rt::System::new().block_on(influx.shutdown(LONG));
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(report.written, seen.len() as u64);
-    seen
+    (seen, report)
 }
 
 fn visit(address: SocketAddr, number: u64) -> Vec<Seen> {

@@ -1,7 +1,12 @@
 //! The queries that people put on dashboards, asked of a real influxd, give the numbers of a load
 //! that is known from outside.
 
+mod alerts;
+mod files;
 mod load;
+mod promql;
+mod shipped;
+mod structure;
 #[path = "../support/mod.rs"]
 mod support;
 

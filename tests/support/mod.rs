@@ -118,7 +118,12 @@ pub fn leave_out(test: &str, why: &str) {
 /// # Panics
 ///
 /// If `variable` names no file.
-fn find_or_leave_out(test: &str, binary: &str, package: &str, variable: &str) -> Option<PathBuf> {
+pub fn find_or_leave_out(
+    test: &str,
+    binary: &str,
+    package: &str,
+    variable: &str,
+) -> Option<PathBuf> {
     if let Some(path) = env::var_os(variable).map(PathBuf::from) {
         assert!(
             path.is_file(),
