@@ -20,13 +20,13 @@ const LONG: Duration = Duration::from_secs(30);
 /// Methods, endpoints and statuses of the load.
 const SERIES: usize = 7;
 /// Seconds that the answers cover.
-const RANGE: u64 = 60;
+const RANGE: u64 = 300;
 
 const VALUES: [(&str, &str); 8] = [
     ("__interval_ms", "1000"),
     ("__interval", "1s"),
     ("__rate_interval", "4s"),
-    ("__range", "60s"),
+    ("__range", "300s"),
     ("measurement", "http_request"),
     ("db", ".*"),
     ("endpoint", ".*"),
@@ -112,21 +112,26 @@ fn each_query_of_the_promql_dashboard_gives_the_series_of_the_load() {
     let (seen, _) = deliver(config);
     let by = |group: fn(&Seen) -> String| sums(&seen, group, |_| 1);
     let endpoint = |it: &Seen| it.ask.endpoint.to_owned();
-    // New series take a while until queries find them.
-    let found = || {
-        let series = |name| ask(&victoria, &format!("count_over_time({name}[1m])"), true);
-        (
-            series("http_request_duration").len(),
-            series("influx_client_written").len(),
-        )
+    // New series take a while until queries find them, and queries of a range and of an instant don't find
+    // them at the same time.
+    let found = |name: &str| {
+        let query = format!("count_over_time({name}[5m])");
+        [true, false].map(|is_instant| ask(&victoria, &query, is_instant).len())
     };
-    assert!(wait_until(LONG, || found() == (SERIES, 1)), "{:?}", found());
+    let all_are_found = || {
+        found("http_request_duration") == [SERIES; 2] && found("influx_client_written") == [1; 2]
+    };
+    assert!(wait_until(LONG, all_are_found));
     let mut asked = Vec::new();
     for target in targets(&read(METRICSQL)) {
         let title = &*target.panel;
         let query = fill_in(&target.query, &VALUES);
-        let answer = ask(&victoria, &query, target.is_table);
-        assert!(!answer.is_empty(), "{title}: no series: {query}");
+        let answer = || ask(&victoria, &query, target.is_table);
+        assert!(
+            wait_until(LONG, || !answer().is_empty()),
+            "{title}: no series: {query}"
+        );
+        let answer = answer();
         let all = || answer.iter().flat_map(|(_, values)| values).copied();
         let counted = |label: &str, most| {
             assert_counted(
