@@ -1,5 +1,7 @@
+mod guard;
 #[cfg(feature = "testing")]
 pub(crate) mod here;
+mod installed;
 pub(crate) mod own_thread;
 pub(crate) mod process;
 #[cfg(feature = "testing")]
@@ -8,12 +10,12 @@ pub(crate) mod series;
 pub(crate) mod shared;
 pub(crate) mod turn;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, MailboxError, Recipient};
+
+use self::installed::with_installed;
+pub use self::{guard::ShutdownGuard, installed::record};
 
 use crate::{
     Config, ConfigError, Delivery, Event, FlushReport, Health, Measurement, PingError, RecordError,
@@ -29,11 +31,6 @@ use crate::{
 
 /// Timeout of the shutdown that the drop of the last handle begins.
 const DROP_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How much later than its timeout a shutdown may end.
-const GRACE: Duration = Duration::from_millis(250);
-
-static INSTALLED: OnceLock<Influx> = OnceLock::new();
 
 /// A handle to a pipeline that delivers measurements. Clones are handles to the same pipeline.
 ///
@@ -112,43 +109,6 @@ impl Influx {
             );
         }
         Ok(Self(Arc::new(Inner { shared, actors })))
-    }
-
-    /// Starts a pipeline that [`record`](crate::record) and [`installed`](Self::installed) use from
-    /// anywhere in the process.
-    ///
-    /// ```
-    /// use actix_influxdb::{Config, Influx, Measurement};
-    ///
-    /// let influx = Influx::install(Config::v1("http://localhost:8086"))?;
-    /// actix_influxdb::record(Measurement::new("example", "login").field("ms", 12.5))?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start); and [`StartError::AlreadyInstalled`] the second time.
-    pub fn install(config: Config) -> Result<Self, StartError> {
-        if INSTALLED.get().is_some() {
-            return Err(StartError::AlreadyInstalled);
-        }
-        let influx = Self::start(config)?;
-        // If another thread was faster, this one has recorded nothing and ends at once.
-        INSTALLED
-            .set(influx.clone())
-            .map_err(|_| StartError::AlreadyInstalled)?;
-        Ok(influx)
-    }
-
-    /// Returns the [installed](Self::install) handle, if there is one.
-    ///
-    /// ```
-    /// if let Some(influx) = actix_influxdb::Influx::installed() {
-    ///     println!("{}", influx.stats());
-    /// }
-    /// ```
-    pub fn installed() -> Option<Self> {
-        with_installed(Self::clone)
     }
 
     /// Records a measurement: encodes it into the calling thread's buffer. Never waits.
@@ -443,75 +403,4 @@ impl Influx {
     pub fn addr(&self) -> Addr<IngestActor> {
         self.0.actors.ingest.clone()
     }
-}
-
-/// A guard that shuts down its pipeline when it is dropped, and waits for that. Returned by
-/// [`Influx::guard`].
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use actix_influxdb::{Config, Influx, ShutdownGuard};
-///
-/// fn start(config: Config) -> Result<(Influx, ShutdownGuard), actix_influxdb::StartError> {
-///     let influx = Influx::start(config)?;
-///     let guard = influx.guard(Duration::from_secs(10));
-///     Ok((influx, guard))
-/// }
-/// # let _ = start;
-/// ```
-#[derive(Debug)]
-pub struct ShutdownGuard {
-    influx: Influx,
-    timeout: Duration,
-}
-
-impl Drop for ShutdownGuard {
-    fn drop(&mut self) {
-        let Inner { shared, actors } = &*self.influx.0;
-        if shared.home.is_elsewhere() {
-            return;
-        }
-        let timeout = self.timeout;
-        actors.buffer.do_send(Shutdown { timeout });
-        // The thread that delivers would wait for itself.
-        if !shared.has_actors() || own_thread::is_here() {
-            return;
-        }
-        if !shared.wait_for_end(timeout.saturating_add(GRACE)) {
-            let pending = shared.pending();
-            logging::error!(
-                "delivery has not ended within {timeout:?}, {pending} measurements are pending: \
-                 its thread is blocked, perhaps by a logger"
-            );
-        }
-    }
-}
-
-/// Records a measurement with the [installed](Influx::install) pipeline.
-///
-/// ```
-/// use actix_influxdb::{Measurement, RecordError, record};
-///
-/// let login = Measurement::new("example", "login").field("ms", 12.5);
-/// assert_eq!(record(login), Err(RecordError::NotInstalled));
-/// ```
-///
-/// # Errors
-///
-/// As [`Influx::record`]; and [`RecordError::NotInstalled`].
-#[inline]
-pub fn record(measurement: Measurement) -> Result<(), RecordError> {
-    let recorded = with_installed(|influx| influx.record(measurement));
-    recorded.unwrap_or(Err(RecordError::NotInstalled))
-}
-
-/// Uses the installed pipeline: in tests that of this thread, if there is one.
-#[inline]
-fn with_installed<T>(use_it: impl FnOnce(&Influx) -> T) -> Option<T> {
-    #[cfg(feature = "testing")]
-    if let Some(influx) = here::here() {
-        return Some(use_it(&influx));
-    }
-    INSTALLED.get().map(use_it)
 }

@@ -157,5 +157,6 @@ mod pages {
         Performance: "../docs/performance.md",
         Privacy: "../docs/privacy.md",
         Servers: "../docs/servers.md",
+        Spool: "../docs/spool.md",
     }
 }

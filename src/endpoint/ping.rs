@@ -81,6 +81,7 @@ impl fmt::Display for ServerInfo {
 pub enum PingError {
     /// No connection, or no complete response in time.
     #[display("{url} does not answer: {reason}")]
+    #[non_exhaustive]
     Unreachable {
         /// The server's base URL.
         url: String,
@@ -89,6 +90,7 @@ pub enum PingError {
     },
     /// A response that is not HTTP/1.1: the port may speak another protocol, or TLS.
     #[display("{url} gives no HTTP response: {reason}")]
+    #[non_exhaustive]
     NotHttp {
         /// The server's base URL.
         url: String,
@@ -97,6 +99,7 @@ pub enum PingError {
     },
     /// A status other than 2xx.
     #[display("{url} answers GET /ping with status {status}, not with 2xx{}", advice(*status))]
+    #[non_exhaustive]
     Status {
         /// The server's base URL.
         url: String,
@@ -108,6 +111,7 @@ pub enum PingError {
         "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
          configure the server's own base URL"
     )]
+    #[non_exhaustive]
     Redirected {
         /// The server's base URL.
         url: String,
@@ -122,6 +126,7 @@ pub enum PingError {
         "{url} answers GET /ping with status {status}, but not as a server that takes line protocol \
          does: {answer}; is the URL that of InfluxDB, and without the path of an API?"
     )]
+    #[non_exhaustive]
     Foreign {
         /// The server's base URL.
         url: String,

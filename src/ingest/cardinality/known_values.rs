@@ -22,9 +22,9 @@ pub(crate) struct KnownValues {
 /// Stands where there is no hash.
 const FREE: u64 = 0;
 
-/// So many places take 1 MiB (half as much more while they are filled). When they are used,
+/// So many places take 512 KiB (half as much more while they are filled). When they are used,
 /// everything is forgotten at once, and learnt again: whatever strangers send, it does not grow.
-const MAX_PLACES: usize = 128 << 10;
+const MAX_PLACES: usize = 64 << 10;
 
 const MIN_PLACES: usize = 256;
 
