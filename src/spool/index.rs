@@ -192,7 +192,9 @@ impl Index {
 
     /// The file to read next, if one more may be loaded; `at_most` are loaded at a time.
     pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
-        if self.busy >= MAX_LOADED.min(at_most) || self.loaded_bytes >= MAX_LOADED_BYTES {
+        // Files of databases that fail keep no other from being read.
+        let is_much = self.loaded_bytes >= MAX_LOADED_BYTES && self.busy > 0;
+        if is_much || self.busy >= MAX_LOADED.min(at_most) {
             return None;
         }
         let (id, key) = self.turns.first().cloned()?;

@@ -33,6 +33,9 @@ const COMPRESSED: &str = ".lp.gz";
 /// Length to which a database's name is cut, in bytes: names are limited to 255 on most systems.
 const LONGEST: usize = 48;
 
+/// No spool gets as far: so nothing overflows, whatever the names of files are.
+const MAX_SEQUENCE: u64 = 1 << 48;
+
 impl FileName {
     /// Reads a name; `None` if it is not one of a spool.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -54,8 +57,10 @@ impl FileName {
             database: parts.next()?.to_owned(),
             is_compressed,
         };
-        // Another way to write it is another file.
-        (name.to_string() == text).then_some(name)
+        // Another way to write it is another file, and so is one that no spool can have made.
+        let is_own =
+            name.to_string() == text && name.sequence < MAX_SEQUENCE && name.lines < MAX_SEQUENCE;
+        is_own.then_some(name)
     }
 
     /// When the newest line came.
@@ -170,6 +175,8 @@ mod tests {
             "000000000042-1764157800123-1-db.lp.tmp",
             "000000000042-1764157800123-1-db.lp.bad",
             "99999999999999999999999-1-1-db.lp",
+            "18446744073709551615-1-1-db.lp",
+            "000000000042-1764157800123-18446744073709551615-db.lp",
         ] {
             assert_eq!(FileName::parse(text), None, "{text}");
         }

@@ -123,7 +123,7 @@ impl Store {
                     name: file,
                     bytes: entry.bytes,
                 });
-            } else if name.ends_with(TEMPORARY) {
+            } else if is_temporary(&name) {
                 // One that can't be removed does no harm.
                 _ = disk.remove(&path);
             } else if name != LOCK && !name.ends_with(BAD) {
@@ -153,7 +153,9 @@ impl Store {
             contents = compression::compress(&contents)?;
         }
         let database = match sections {
-            [only] => name::escaped(&only.database.to_string()),
+            [first, others @ ..] if others.iter().all(|own| own.database == first.database) => {
+                name::escaped(&first.database.to_string())
+            }
             _ => SEVERAL.to_owned(),
         };
         let name = FileName {
@@ -245,12 +247,18 @@ fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
     names.find(|aside| !is_taken(aside)).unwrap_or_default()
 }
 
+/// Whether a name is that of a file which a spool was writing.
+fn is_temporary(name: &str) -> bool {
+    let name = name.strip_suffix(TEMPORARY);
+    name.is_some_and(|name| FileName::parse(name).is_some())
+}
+
 /// Whether a name is one that a spool has, or that a file system has by itself.
 fn belongs_here(name: &str) -> bool {
     name == LOCK
         || name == "lost+found"
         || name.ends_with(BAD)
-        || name.ends_with(TEMPORARY)
+        || is_temporary(name)
         || FileName::parse(name).is_some()
 }
 

@@ -56,10 +56,14 @@ impl BufferActor {
     }
 
     /// Enters since when the oldest measurement has been waiting for [`Health`](crate::Health): in the
-    /// backlog, or else in a thread buffer.
+    /// backlog or the spool, or else in a thread buffer.
     pub(super) fn show_waiting(&self, now: Instant) {
         let in_backlog = self.dispatcher.backlog().waits_since();
-        let waits_since = in_backlog.or(self.interval.as_ref().map(Interval::began));
+        let oldest = [in_backlog, self.oldest_file(now)]
+            .into_iter()
+            .flatten()
+            .min();
+        let waits_since = oldest.or(self.interval.as_ref().map(Interval::began));
         let age = waits_since.map(|since| now.saturating_duration_since(since));
         let at = |age| SystemTime::now().checked_sub(age);
         self.shared.health.set_pending_since(age.and_then(at));

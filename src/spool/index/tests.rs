@@ -83,6 +83,20 @@ fn any_number_of_failing_databases_holds_up_no_other() {
 }
 
 #[test]
+fn large_files_of_failing_databases_hold_up_no_other() {
+    let mut index = Index::default();
+    for at in 1..=20 {
+        index.recover(name(at, &format!("bad{at}")), 1 << 20, at);
+    }
+    index.recover(name(21, "good"), 100, 21);
+    for _ in 1..=20 {
+        let id = next(&mut index).unwrap();
+        index.set_fails(FileId(id), true);
+    }
+    assert_eq!(next(&mut index), Some(21));
+}
+
+#[test]
 fn a_file_goes_when_the_last_batch_that_needs_it_is_settled() {
     let mut index = index(&[(1, "+several")]);
     index.next(usize::MAX);

@@ -99,7 +99,8 @@ fn foreign_files_are_moved_aside_and_temporary_ones_go_and_folders_stay() {
         "notes.txt",
         "x.lp",
         "x.lp.bad",
-        "left.lp.gz.tmp",
+        "000000000007-1764157800123-1-db.lp.gz.tmp",
+        "others.tmp",
         "old.lp.bad",
     ] {
         fs::write(folder.path().join(name), "x").unwrap();
@@ -107,11 +108,12 @@ fn foreign_files_are_moved_aside_and_temporary_ones_go_and_folders_stay() {
     fs::create_dir(folder.path().join("lost+found")).unwrap();
     let (_store, mut listing) = open(folder.path());
     listing.moved_aside.sort();
-    assert_eq!(listing.moved_aside, ["notes.txt", "x.lp"]);
+    assert_eq!(listing.moved_aside, ["notes.txt", "others.tmp", "x.lp"]);
     let left = [
         "lost+found",
         "notes.txt.bad",
         "old.lp.bad",
+        "others.tmp.bad",
         "x.lp.1.bad",
         "x.lp.bad",
     ];
@@ -267,4 +269,22 @@ fn a_file_is_synced_before_it_has_its_name_and_the_folder_after() {
     store.store(&sections(1), time(1)).unwrap();
     let steps = ["create", "write", "sync", "rename", "sync_folder"];
     assert_eq!(disk.take_names(), steps);
+}
+
+#[test]
+fn a_file_has_the_name_of_its_database_if_it_holds_one_only() {
+    let folder = TempDir::new().unwrap();
+    let (mut store, _) = open(folder.path());
+    let of = |databases: &[&'static str]| -> Vec<_> {
+        let line = "m f=1 1\n";
+        databases.iter().map(|own| section(*own, &[line])).collect()
+    };
+    for (databases, expected) in [
+        (&["a"][..], "a"),
+        (&["a", "a"], "a"),
+        (&["a", "b"], SEVERAL),
+    ] {
+        let stored = store.store(&of(databases), SystemTime::now()).unwrap();
+        assert_eq!(stored.name.database, expected, "{databases:?}");
+    }
 }

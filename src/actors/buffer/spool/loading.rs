@@ -94,8 +94,12 @@ impl BufferActor {
 
     pub(super) fn loaded(&mut self, file: FileId, result: DiskResult, context: &mut Context<Self>) {
         let now = self.now();
-        // At the end, files stay where they are.
-        if self.is_saving() {
+        let is_lost = matches!(
+            result,
+            DiskResult::NotLoaded(LoadError::Damaged(_) | LoadError::Gone)
+        );
+        // At the end, files stay where they are; but one that is lost is not there.
+        if self.shared.end().is_some() || (self.is_saving() && !is_lost) {
             return;
         }
         let Some(spool) = &mut self.spool else { return };

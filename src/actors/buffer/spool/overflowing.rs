@@ -48,7 +48,8 @@ impl BufferActor {
             return false;
         }
         let (mut together, mut bytes) = (Vec::new(), 0);
-        while self.exceeds_what_stays() {
+        // It stops taking where a file had no room: what was for it is in its queue again.
+        while takes(self) && self.exceeds_what_stays() {
             let Some(evicted) = self.dispatcher.evict_to_disk(now) else {
                 break;
             };
