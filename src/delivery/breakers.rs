@@ -207,6 +207,12 @@ impl Breakers {
             self.current = self.current.min(attempt.endpoint);
         }
         there.fault = None;
+        // Nothing was taken at the endpoint in use since this database failed there, and here it was: also
+        // where it is the only database, whose timeouts alone open no endpoint.
+        let is_in_service = there.breaker.is_closed();
+        if is_in_service && self.endpoints[self.current].failing.contains(database) {
+            self.current = attempt.endpoint;
+        }
         if let Some(own) = self.databases.get_mut(database) {
             closed.database = own.breaker.succeed(attempt.database_epoch, now);
             self.failing -= usize::from(closed.database.is_some());

@@ -53,25 +53,31 @@ impl Gzip {
             return false;
         };
         if (200..=299).contains(&answer.status) {
-            // One answer that came late undoes nothing.
-            _ = self.change(UNKNOWN, TAKEN);
+            // One answer that came late undoes nothing; and a page is no proof that the body was read.
+            if answer.body.trim().is_empty() {
+                _ = self.change(UNKNOWN, TAKEN);
+            }
             return false;
         }
-        matches!(answer.status, 400 | 415 | 500) && self.0.load(Ordering::Relaxed) != TAKEN
+        // 415 is about the coding whatever was taken before: it may be another server now.
+        let is_known = self.0.load(Ordering::Relaxed) == TAKEN;
+        answer.status == 415 || (matches!(answer.status, 400 | 500) && !is_known)
     }
 
     /// The same body was sent plain: does the endpoint take both alike? Says whether that is known only now.
     pub(super) fn learn(&self, compressed: &Outcome, plain: &Outcome) -> bool {
         let status = |outcome: &Outcome| match outcome {
-            Outcome::Answered(answer) => Some((answer.status, answer.body.clone())),
+            Outcome::Answered(answer) => Some(answer.status),
             _ => None,
         };
         let (Some(compressed), Some(plain)) = (status(compressed), status(plain)) else {
             return false;
         };
-        // The same answer to both is about what is in them.
-        let is_about_coding = compressed.0 == 415 || compressed != plain;
-        is_about_coding && self.change(UNKNOWN, REFUSED)
+        if compressed == 415 {
+            return self.0.swap(REFUSED, Ordering::Relaxed) != REFUSED;
+        }
+        // Only a plain body that is taken is proof: two refusals may differ by an id.
+        (200..=299).contains(&plain) && self.change(UNKNOWN, REFUSED)
     }
 
     fn change(&self, from: u8, to: u8) -> bool {
@@ -132,7 +138,7 @@ mod tests {
             (
                 (400, "unable to parse '\u{1f}'"),
                 (400, "unable to parse 'bad'"),
-                true,
+                false,
             ),
             // Of a bad line.
             (

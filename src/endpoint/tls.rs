@@ -143,10 +143,22 @@ fn certificates(
         )
     };
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let certificates = read.map_err(|error| refused(error.to_string()))?;
+    let certificates = read.map_err(|error| refused(why(&error).to_owned()))?;
     match certificates.is_empty() {
         true => Err(refused("there is no `BEGIN CERTIFICATE` in it".to_owned())),
         false => Ok(certificates),
+    }
+}
+
+/// In words of its own: the error's text repeats what is in the file, which may be a key.
+fn why(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no end: are its line breaks gone?",
+        pem::Error::IllegalSectionStart { .. } => {
+            "the line that begins a section holds more than that: are its line breaks gone?"
+        }
+        pem::Error::Base64Decode(_) => "a section is not base64",
+        _ => "it can't be read",
     }
 }
 
@@ -156,7 +168,7 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, ConfigError> {
         let why = match error {
             _ if is_encrypted => "it is encrypted".to_owned(),
             pem::Error::NoItemsFound => "there is no `BEGIN PRIVATE KEY` in it".to_owned(),
-            error => error.to_string(),
+            error => why(&error).to_owned(),
         };
         let allowed = format!("a PEM file with a private key that is not encrypted ({why})");
         ConfigError::new("tls_key", "set", allowed)

@@ -46,7 +46,9 @@ pub(super) fn advice(
                 config.origin.name("token")
             )
         }
-        Scope::Endpoint if config.token.is_none() && known.is_some_and(Identity::wants_token) => {
+        Scope::Endpoint
+            if !config.settings().has_token() && known.is_some_and(Identity::wants_token) =>
+        {
             format!(
                 " (InfluxDB 3 wants a token: set {})",
                 config.origin.name("token")
@@ -54,13 +56,13 @@ pub(super) fn advice(
         }
         Scope::Endpoint => {
             let name = |setting| config.origin.name(setting);
-            match (config.api, &config.token) {
-                (Api::V1, None) if config.user.is_none() => format!(
+            match (config.api, config.settings().has_token()) {
+                (Api::V1, false) if config.settings().user().is_none() => format!(
                     " (the server wants credentials, and none are set: set {} and {})",
                     name("user"),
                     name("password")
                 ),
-                (Api::V1, None) => format!(" (check {} and {})", name("user"), name("password")),
+                (Api::V1, false) => format!(" (check {} and {})", name("user"), name("password")),
                 _ => format!(" (check {})", name("token")),
             }
         }
@@ -123,7 +125,7 @@ pub(super) fn mismatch(known: &Identity, config: &Config) -> Option<String> {
     }
     let fits = apis.first()?;
     let with = match fits {
-        Api::V2 if config.token.is_none() || config.org.is_none() => {
+        Api::V2 if !config.settings().has_token() || config.org.is_none() => {
             format!(", with {} and {}", name("org"), name("token"))
         }
         _ => String::new(),
