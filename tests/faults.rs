@@ -262,3 +262,22 @@ async fn a_port_that_speaks_no_http_rejects_nothing() {
     assert_eq!((report.rejected, report.undelivered), (0, 4));
     influx.shutdown(Duration::ZERO).await;
 }
+
+#[actix::test]
+async fn a_server_that_repeats_the_request_puts_no_token_into_what_is_told() {
+    let fake = FakeInflux::start();
+    let echo = "Accept: */*\nAuthorization: Token s3cr3t-of-ada\nX-Key: k3y-of-ada\n";
+    fake.answer_always(Answer::status(200).body(echo));
+    let config = Config::v2(fake.url(), "org", "s3cr3t-of-ada").header("X-Key", "k3y-of-ada");
+    let influx = Influx::start(config).unwrap();
+    influx
+        .record(Measurement::new("db", "m").field("f", 1))
+        .unwrap();
+    influx.flush(Duration::from_secs(1)).await;
+    let stats = influx.stats();
+    let failure = stats.endpoints[0].last_failure.clone().unwrap();
+    let told = format!("{failure:?} {stats:?} {:?}", influx.ping().await);
+    assert!(told.contains("[redacted]"), "{told}");
+    assert!(!told.contains("of-ada"), "{told}");
+    influx.shutdown(Duration::ZERO).await;
+}

@@ -217,6 +217,12 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
         (https().tls_key(&key), "tls_key", "only together with tls_cert"),
         (https().tls_cert(&cert).tls_key(&cert), "tls_key", "no `BEGIN PRIVATE KEY`"),
         (
+            // As secrets from variables are: and what is in the file is not repeated.
+            https().tls_cert(&cert).tls_key(file("flat.key", &other.key.replace('\n', "\\n"))),
+            "tls_key",
+            "are its line breaks gone?)",
+        ),
+        (
             https().tls_cert(&cert).tls_key(file(
                 "encrypted",
                 "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",

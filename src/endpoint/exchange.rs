@@ -3,7 +3,10 @@
 use std::{rc::Rc, time::Duration};
 
 use actix_rt::time::{Instant, timeout};
-use awc::{ClientRequest, http::header::HeaderMap};
+use awc::{
+    ClientRequest,
+    http::header::{HeaderMap, HeaderValue},
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use percent_encoding::percent_decode;
@@ -35,6 +38,21 @@ pub(super) struct Response {
 }
 
 impl Response {
+    /// A server may repeat the request, headers and all: what it says is logged, and must hold no secret. (What
+    /// is short may stand in a line, too.)
+    pub(super) fn without<'a>(mut self, secrets: impl Iterator<Item = &'a HeaderValue>) -> Self {
+        for secret in secrets
+            .filter_map(|value| value.to_str().ok())
+            .filter(|it| it.len() >= 8)
+        {
+            let body = String::from_utf8_lossy(&self.body);
+            if body.contains(secret) {
+                self.body = body.replace(secret, "[redacted]").into();
+            }
+        }
+        self
+    }
+
     pub(super) fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
     }

@@ -196,13 +196,16 @@ impl Http {
         let first = request();
         let host = self.host(endpoint, &first);
         host.set_limit(limit);
-        match exchange(first, body.clone(), &host, limit).await {
+        let answer = match exchange(first, body.clone(), &host, limit).await {
             Err(fault) if fault.is_stale => {
                 let left = limit.saturating_sub(began.elapsed());
                 exchange(request(), body, &host, left).await
             }
             result => result,
-        }
+        };
+        let of_program = endpoint.headers().iter().map(|(_, value)| value);
+        let secrets = of_program.chain(endpoint.authorization());
+        answer.map(|response| response.without(secrets))
     }
 
     fn host(&self, endpoint: &Endpoint, request: &ClientRequest) -> Rc<Host> {

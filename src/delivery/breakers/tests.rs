@@ -293,6 +293,22 @@ fn another_endpoint_is_used_while_the_first_is_out_of_service() {
 }
 
 #[test]
+fn an_endpoint_that_fails_the_only_database_is_left_once_another_one_has_taken_it() {
+    let mut world = World::new(2);
+    world.fail("a", Scope::Unclear);
+    world.now += Duration::from_millis(30);
+    assert_eq!(world.endpoint("a"), Some(1));
+    world.succeed("a");
+    assert_eq!(world.breakers.current(), 1);
+    world.breakers.forget(&"a".into());
+    assert_eq!(
+        world.endpoint("a"),
+        Some(1),
+        "also when nothing of it is pending"
+    );
+}
+
+#[test]
 fn a_database_that_has_left_an_endpoint_goes_on_to_the_next_one_and_not_back() {
     let mut world = World::new(3);
     world.fail("a", Scope::Database);
