@@ -94,7 +94,7 @@ impl FieldBuffer {
         let start = self.fields.remove(at).start;
         let end = self.fields.get(at).map(|next| next.start);
         let end = end.unwrap_or(line.len() as u32);
-        self.text.replace(start as usize..end as usize, b"");
+        self.text.remove(start as usize..end as usize);
         for later in &mut self.fields[at..] {
             later.start -= end - start;
         }

@@ -6,7 +6,7 @@ use crate::encode::text::{Part, replaced};
 /// How much memory a line may leave behind that was written in vain.
 const KEPT: usize = 64 << 10;
 
-/// Room that is made for a line at once: most have no more than that after their head.
+/// What a batch needs beyond its bytes, so that the arrays which its last line is written in fit, too.
 pub(crate) const ROOM: usize = 256;
 
 /// A number of up to eight digits is less than this.
@@ -133,24 +133,8 @@ impl LineBuffer {
     /// and zeros if it has less than eight.
     #[inline]
     pub(super) fn push_key(&mut self, separator: u8, key: &[u8], first: [u8; 8]) {
-        let len = key.len();
-        let Some(last) = key.last_chunk::<8>() else {
-            let word = u64::from_le_bytes(first) | u64::from(b'=') << (8 * len);
-            return self.append::<9>(len + 2, |room| {
-                room[0] = separator;
-                room[1..].copy_from_slice(&word.to_le_bytes());
-            });
-        };
-        if len <= 24 {
-            self.append::<32>(len + 2, |room| {
-                room[0] = separator;
-                room[1..9].copy_from_slice(&first);
-                if let Some(second) = key[8..].first_chunk::<8>() {
-                    room[9..17].copy_from_slice(second);
-                }
-                room[len - 7..len + 1].copy_from_slice(last);
-                room[len + 1] = b'=';
-            });
+        if key.len() <= SHORT_KEY {
+            self.append(key.len() + 2, |room| write_key(room, separator, key, first));
         } else {
             self.push(separator);
             self.push_all(key);
@@ -250,34 +234,22 @@ impl LineBuffer {
     }
 
     /// Appends a name or key in which everything has been replaced already, or a string: with a
-    /// backslash before what `part` escapes, and a newline as one backslash and an `n`. Says whether
-    /// it is another text then.
+    /// backslash before what `part` escapes, and a newline as one backslash and an `n`.
     #[inline]
-    pub(super) fn push_text(&mut self, text: &[u8], part: Part) -> bool {
-        let is_odd = self.copy(text, part) && part.changes(text);
-        if is_odd {
+    pub(super) fn push_text(&mut self, text: &[u8], part: Part) {
+        if self.copy(text, part) {
             self.end -= text.len();
             self.push_escaped(text, part);
         }
-        is_odd
     }
 
-    /// Appends a name or a tag's value; nothing, if nothing of it can be carried. Says whether it is
-    /// another text then.
+    /// Appends a name or a tag's value; nothing, if nothing of it can be carried.
     #[inline]
-    pub(super) fn push_replaced(&mut self, text: &str, part: Part) -> bool {
-        self.copy(text.as_bytes(), part) && self.replace_last(text, part)
-    }
-
-    /// Looks again at a text that was appended, byte by byte.
-    #[cold]
-    fn replace_last(&mut self, text: &str, part: Part) -> bool {
-        let is_odd = part.changes(text.as_bytes());
-        if is_odd {
+    pub(super) fn push_replaced(&mut self, text: &str, part: Part) {
+        if self.copy(text.as_bytes(), part) {
             self.end -= text.len();
             self.push_escaped(replaced(text).as_bytes(), part);
         }
-        is_odd
     }
 
     #[cold]
@@ -299,12 +271,11 @@ impl LineBuffer {
         self.end = self.end.min(self.start + len);
     }
 
-    /// Puts `text` in place of this part of the line.
-    pub(super) fn replace(&mut self, part: Range<usize>, text: &[u8]) {
-        self.bytes.truncate(self.end);
+    /// Removes this part of the line.
+    pub(super) fn remove(&mut self, part: Range<usize>) {
         let part = self.start + part.start..self.start + part.end;
-        self.bytes.splice(part, text.iter().copied());
-        self.end = self.bytes.len();
+        self.bytes.copy_within(part.end..self.end, part.start);
+        self.end -= part.len();
     }
 
     /// Replaces the line's first byte, if there is one.
@@ -318,21 +289,15 @@ impl LineBuffer {
     /// escaped or replaced.
     #[inline(always)]
     pub(super) fn push_pair(&mut self, key: &[u8], first: [u8; 8], value: &[u8]) -> bool {
-        let (key_len, value_at) = (key.len(), key.len() + 2);
-        if key_len > 24 || value.len() > SHORT {
+        let value_at = key.len() + 2;
+        if key.len() > SHORT_KEY || value.len() > SHORT {
             return self.push_long_pair(key, first, value);
         }
         let mut is_suspect = true;
         if let Some(room) = self.room(PAIR).first_chunk_mut::<PAIR>() {
-            room[0] = b',';
-            room[1..9].copy_from_slice(&first);
-            if let Some(last) = key.last_chunk::<8>() {
-                if let Some(second) = key[8..].first_chunk::<8>() {
-                    room[9..17].copy_from_slice(second);
-                }
-                room[key_len - 7..key_len + 1].copy_from_slice(last);
+            if let Some(room) = room.first_chunk_mut() {
+                write_key(room, b',', key, first);
             }
-            room[key_len + 1] = b'=';
             if let Some(room) = room[value_at..].first_chunk_mut() {
                 is_suspect = copy_short(value, room, Part::Key);
             }
@@ -386,8 +351,26 @@ impl LineBuffer {
 /// A text of at most so many bytes is copied as words.
 const SHORT: usize = 32;
 
-/// What a key of up to 24 bytes, a value that is [`SHORT`] and what is around them need.
-const PAIR: usize = 64;
+/// And a key of at most so many.
+const SHORT_KEY: usize = 24;
+
+/// What a short key and a short value need, with the separator and the equals sign.
+const PAIR: usize = SHORT_KEY + 2 + SHORT;
+
+/// Writes a separator, a key that is [`SHORT_KEY`], and an equals sign.
+#[inline(always)]
+fn write_key(room: &mut [u8; SHORT_KEY + 2], separator: u8, key: &[u8], first: [u8; 8]) {
+    let len = key.len();
+    room[0] = separator;
+    room[1..9].copy_from_slice(&first);
+    if let Some(last) = key.last_chunk::<8>() {
+        if let Some(second) = key[8..].first_chunk::<8>() {
+            room[9..17].copy_from_slice(second);
+        }
+        room[len - 7..len + 1].copy_from_slice(last);
+    }
+    room[len + 1] = b'=';
+}
 
 /// Writes a text that is [`SHORT`], and says whether `part` suspects something in it.
 #[inline(always)]

@@ -44,18 +44,7 @@ impl Part {
         CLASSES[usize::from(byte)] & self as u8 != 0
     }
 
-    /// Is a byte of `text` one that this part escapes or replaces?
-    pub(crate) fn changes(self, text: &[u8]) -> bool {
-        let replaced = match self {
-            Self::Name | Self::Key => REPLACED,
-            Self::String | Self::RawString => 0,
-        };
-        let classes = self as u8 | replaced;
-        text.iter()
-            .any(|byte| CLASSES[usize::from(*byte)] & classes != 0)
-    }
-
-    /// May a byte of `word` be one that this part [changes](Self::changes)? (No other answer is
+    /// May a byte of `word` be one that this part escapes or replaces? (No other answer is
     /// certain: in names and keys all up to a comma are taken for such.)
     #[inline(always)]
     pub(crate) fn suspects(self, word: u64) -> bool {
