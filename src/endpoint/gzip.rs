@@ -124,9 +124,25 @@ mod tests {
         for status in [401, 404, 413, 429, 503] {
             assert!(!gzip.is_doubtful(&answered(status, "")));
         }
+        assert!(!gzip.is_doubtful(&answered(200, "<html>sign in</html>")));
+        assert!(
+            gzip.is_doubtful(&answered(400, "")),
+            "a page has read nothing"
+        );
         assert!(!gzip.is_doubtful(&answered(204, "")));
         assert!(!gzip.is_doubtful(&answered(400, "")));
         assert!(!gzip.learn(&answered(400, "gzip: invalid header"), &answered(204, "")));
+    }
+
+    #[test]
+    fn an_endpoint_that_took_compressed_bodies_may_take_none_any_more() {
+        let gzip = Gzip::default();
+        gzip.is_doubtful(&answered(204, ""));
+        let refused = answered(415, "gzip encoding is not supported");
+        assert!(gzip.is_doubtful(&refused));
+        assert!(gzip.learn(&refused, &answered(204, "")));
+        assert!(!gzip.learn(&refused, &answered(204, "")), "told once");
+        assert_eq!(gzip.0.load(Ordering::Relaxed), REFUSED);
     }
 
     #[test]

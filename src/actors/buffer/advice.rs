@@ -263,6 +263,19 @@ mod tests {
     }
 
     #[test]
+    fn credentials_of_the_url_and_of_files_are_credentials() {
+        let of_url = Config::v1("http://ada:wrong@h");
+        let advice = advised(of_url, misconfigured(Scope::Endpoint));
+        assert!(advice.contains("check user and password"), "{advice}");
+        let of_file = Config::default().api(Api::V3).token_file("/run/token");
+        let endpoint = Endpoint::all(&Config::v1("http://h")).unwrap().remove(0);
+        let server = known(Product::InfluxDb, "3.10.1", "Core");
+        let refused = misconfigured(Scope::Endpoint);
+        let advice = super::advice(&refused, &endpoint, Some(&server), &of_file);
+        assert!(advice.contains("check token"), "{advice}");
+    }
+
+    #[test]
     fn each_fault_says_what_to_look_at() {
         let v1 = || Config::v1("http://h:1/base");
         let v2 = || Config::v2("http://h", "o", "t");
