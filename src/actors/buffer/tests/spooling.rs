@@ -109,6 +109,25 @@ async fn the_oldest_batches_go_to_disk_and_the_newest_stay_in_memory() {
 }
 
 #[actix::test]
+async fn what_is_on_disk_only_is_told_to_be_pending_since_it_came() {
+    tokio::time::pause();
+    let mut before = Spooling::new(file_system(), |config| config);
+    before.rig.record("db", 3);
+    before.rig.settle_next(down()).await;
+    assert_eq!(before.rig.shut_down(10 * SECOND).await.spooled, 3);
+    let (disk, mut work) = recorder::<DiskWork>();
+    let replay = Box::new(|| ReplayActor::default().start().recipient());
+    let config = config().spool_dir(before.folder.path());
+    let rig = Rig::with_parts(config, replay, Some(Box::new(move || disk.clone())));
+    // It opens the folder, and then reads no file.
+    Worker::new(|| Box::new(FileSystem)).work(work.recv().await.unwrap());
+    rig.idle().await;
+    let stats = rig.shared.stats();
+    assert_eq!(stats.places.spooled, 3);
+    assert!(stats.health.pending_since.is_some(), "{stats:?}");
+}
+
+#[actix::test]
 async fn a_disk_that_hangs_holds_up_neither_delivery_nor_the_end() {
     tokio::time::pause();
     let (disk, mut work) = recorder::<DiskWork>();
