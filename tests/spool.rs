@@ -15,7 +15,7 @@ use actix_influxdb::{
 use support::{
     load::Watch,
     pipeline::{LONG, impatient},
-    wait::wait_until,
+    wait::{until, wait_until},
 };
 use tempfile::TempDir;
 
@@ -54,16 +54,6 @@ fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = names.filter(|name| name.contains(".lp")).collect();
     names.sort();
     names
-}
-
-fn until(influx: &Influx, what: &str, is_so: impl Fn(&Stats) -> bool) -> Stats {
-    let holds = wait_until(LONG, || {
-        let stats = influx.stats();
-        assert!(stats.balanced(), "{stats}");
-        is_so(&stats)
-    });
-    assert!(holds, "not in time: {what}: {:?}", influx.stats());
-    influx.stats()
 }
 
 fn with_spool(fake: &FakeInflux, folder: &TempDir) -> Config {

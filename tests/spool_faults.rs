@@ -22,7 +22,7 @@ use log::{Level, LevelFilter};
 use support::{
     logger::{self, Line},
     pipeline::{LONG, impatient},
-    wait::wait_until,
+    wait::{until, wait_until},
 };
 use tempfile::TempDir;
 
@@ -46,16 +46,6 @@ fn record(influx: &Influx, database: &'static str, numbers: std::ops::Range<u64>
         let measurement = Measurement::new(database, "m").field("number", number);
         influx.record(measurement).unwrap();
     }
-}
-
-fn until(influx: &Influx, what: &str, is_so: impl Fn(&Stats) -> bool) -> Stats {
-    let holds = wait_until(LONG, || {
-        let stats = influx.stats();
-        assert!(stats.balanced(), "{stats}");
-        is_so(&stats)
-    });
-    assert!(holds, "not in time: {what}: {:?}", influx.stats());
-    influx.stats()
 }
 
 fn is(state: SpoolState) -> impl Fn(&Stats) -> bool {
@@ -147,13 +137,16 @@ struct Mounted(PathBuf);
 
 #[cfg(target_os = "linux")]
 impl Mounted {
-    /// A file system of its own, if this user may have one.
-    fn tmpfs(folder: &Path, options: &str) -> Option<Self> {
+    /// A file system of its own, if this user may have one; else the test is left out.
+    fn tmpfs(test: &str, folder: &Path, options: &str) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount
             .args(["-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(folder);
         let is_mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            support::leave_out(test, "it may not mount a file system");
+        }
         is_mounted.then(|| Self(folder.to_owned()))
     }
 
@@ -178,8 +171,7 @@ impl Drop for Mounted {
 async fn a_full_disk_is_one_error_and_the_spool_is_used_again_when_there_is_room() {
     let _turn = turn();
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
-    let Some(_mounted) = Mounted::tmpfs(folder.path(), "size=64k") else {
-        support::leave_out(support::test_name!(), "it may not mount a file system");
+    let Some(_mounted) = Mounted::tmpfs(support::test_name!(), folder.path(), "size=64k") else {
         return;
     };
     fake.refuse();
@@ -236,8 +228,7 @@ async fn a_full_disk_is_one_error_and_the_spool_is_used_again_when_there_is_room
 async fn what_a_full_disk_can_not_take_at_the_end_is_told_as_undelivered() {
     let _turn = turn();
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
-    let Some(_mounted) = Mounted::tmpfs(folder.path(), "size=64k") else {
-        support::leave_out(support::test_name!(), "it may not mount a file system");
+    let Some(_mounted) = Mounted::tmpfs(support::test_name!(), folder.path(), "size=64k") else {
         return;
     };
     fake.refuse();
@@ -262,8 +253,7 @@ async fn what_a_full_disk_can_not_take_at_the_end_is_told_as_undelivered() {
 async fn a_folder_that_can_only_be_read_is_one_error() {
     let _turn = turn();
     let (fake, folder) = (FakeInflux::start(), TempDir::new().unwrap());
-    let Some(mounted) = Mounted::tmpfs(folder.path(), "size=1m") else {
-        support::leave_out(support::test_name!(), "it may not mount a file system");
+    let Some(mounted) = Mounted::tmpfs(support::test_name!(), folder.path(), "size=1m") else {
         return;
     };
     mounted.remount("ro");

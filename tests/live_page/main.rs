@@ -165,6 +165,16 @@ async fn press(browser: &mut Browser, name: &str) {
         .await;
 }
 
+/// A service, and a browser of this width that has its page open; or None, and the test is left out.
+async fn opened(test: &str, influxdb: Option<&str>, width: u32) -> Option<(Service, Browser)> {
+    let binary = browser::installed(test)?;
+    let service = Service::start(test, influxdb)?;
+    let mut browser = Browser::start(binary).await;
+    browser.look(width, SCHEMES[0]).await;
+    open(&mut browser, &service.url).await;
+    Some((service, browser))
+}
+
 async fn open(browser: &mut Browser, url: &str) {
     browser
         .call("Page.navigate", serde_json::json!({"url": url}))
@@ -181,15 +191,9 @@ fn happened(text: &str) -> String {
 #[actix::test]
 async fn each_button_of_the_live_page_does_what_it_says_and_the_ledger_adds_up() {
     let test = test_name!();
-    let Some(binary) = browser::installed(test) else {
+    let Some((service, mut browser)) = opened(test, None, WIDTHS[1]).await else {
         return;
     };
-    let Some(service) = Service::start(test, None) else {
-        return;
-    };
-    let mut browser = Browser::start(binary).await;
-    browser.look(WIDTHS[1], SCHEMES[0]).await;
-    open(&mut browser, &service.url).await;
 
     // Visitors: each endpoint, outcome and status is there.
     press(&mut browser, "visitors").await;
@@ -302,15 +306,9 @@ async fn each_button_of_the_live_page_does_what_it_says_and_the_ledger_adds_up()
 
 /// The page of a service that writes to a real server: figures are asked of it, in its language.
 async fn assert_a_real_server_is_asked(test: &str, url: &str, name: &str, language: &str) {
-    let Some(binary) = browser::installed(test) else {
+    let Some((_service, mut browser)) = opened(test, Some(url), WIDTHS[1]).await else {
         return;
     };
-    let Some(service) = Service::start(test, Some(url)) else {
-        return;
-    };
-    let mut browser = Browser::start(binary).await;
-    browser.look(WIDTHS[1], SCHEMES[0]).await;
-    open(&mut browser, &service.url).await;
     let text = |id: &str| format!("document.getElementById({id:?}).textContent");
     browser
         .wait_for(&format!("{}.startsWith({name:?})", text("server")))
@@ -400,15 +398,9 @@ const FAINT: &str = r#"(() => {
 #[actix::test]
 async fn the_live_page_fits_both_widths_and_color_schemes() {
     let test = test_name!();
-    let Some(binary) = browser::installed(test) else {
+    let Some((_service, mut browser)) = opened(test, None, WIDTHS[1]).await else {
         return;
     };
-    let Some(service) = Service::start(test, None) else {
-        return;
-    };
-    let mut browser = Browser::start(binary).await;
-    browser.look(WIDTHS[1], SCHEMES[0]).await;
-    open(&mut browser, &service.url).await;
     press(&mut browser, "visitors").await;
     press(&mut browser, "bad").await;
     browser
@@ -485,15 +477,9 @@ async fn the_live_page_fits_both_widths_and_color_schemes() {
 #[actix::test]
 async fn the_live_page_can_be_used_by_keyboard_and_is_read_to_the_blind() {
     let test = test_name!();
-    let Some(binary) = browser::installed(test) else {
+    let Some((_service, mut browser)) = opened(test, None, WIDTHS[0]).await else {
         return;
     };
-    let Some(service) = Service::start(test, None) else {
-        return;
-    };
-    let mut browser = Browser::start(binary).await;
-    browser.look(WIDTHS[0], SCHEMES[0]).await;
-    open(&mut browser, &service.url).await;
 
     // All buttons are reached by Tab, in their order; the third one is pressed by Enter.
     let mut reached = Vec::new();
