@@ -36,6 +36,17 @@ pub(crate) struct Section {
     pub(crate) lines: Lines,
 }
 
+impl Section {
+    /// Of lines in memory. Their unit is that of the settings, unless they came from a file.
+    pub(crate) fn of(database: &Database, lines: &Lines, unit: Precision) -> Self {
+        Self {
+            database: database.clone(),
+            precision: lines.unit().unwrap_or(unit),
+            lines: lines.clone(),
+        }
+    }
+}
+
 /// Why a file can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub(crate) enum Unreadable {

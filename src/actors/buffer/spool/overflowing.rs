@@ -143,11 +143,8 @@ impl BufferActor {
     fn store_evicted(&mut self, evicted: Vec<Evicted>, context: &mut Context<Self>) {
         let now = self.now();
         let unit = self.config.unit();
-        let section = |evicted: &Evicted| Section {
-            database: evicted.database.clone(),
-            precision: evicted.batch.lines.unit().unwrap_or(unit),
-            lines: evicted.batch.lines.clone(),
-        };
+        let section =
+            |evicted: &Evicted| Section::of(&evicted.database, &evicted.batch.lines, unit);
         let sections = evicted.iter().map(section).collect();
         let newest = evicted.iter().filter_map(|evicted| evicted.newest).max();
         let age = newest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));

@@ -66,16 +66,7 @@ impl BufferActor {
             Some(spool) => std::mem::take(&mut spool.staged),
             None => return,
         };
-        let staged = staged.into_iter().map(|piece| Taken {
-            database: piece.database,
-            number: 0,
-            origin: match piece.file {
-                Some(_) => Origin::WrittenAhead,
-                None => Origin::Recorded,
-            },
-            was_drawn: true,
-            batch: piece.batch,
-        });
+        let staged = staged.into_iter().map(Taken::from);
         let all: Vec<_> = self
             .dispatcher
             .take_all()
@@ -108,11 +99,7 @@ impl BufferActor {
 
     fn store_last(&mut self, batches: Vec<Taken>, context: &mut Context<Self>) {
         let unit = self.config.unit();
-        let section = |taken: &Taken| Section {
-            database: taken.database.clone(),
-            precision: taken.batch.lines.unit().unwrap_or(unit),
-            lines: taken.batch.lines.clone(),
-        };
+        let section = |taken: &Taken| Section::of(&taken.database, &taken.batch.lines, unit);
         let sections = batches.iter().map(section).collect();
         self.store(sections, SystemTime::now(), Storing::Last(batches), context);
     }
@@ -179,18 +166,11 @@ impl BufferActor {
                     Storing::Last(batches) => all.extend(batches),
                 }
             }
-            for piece in std::mem::take(&mut spool.staged) {
-                all.push(Taken {
-                    database: piece.database,
-                    number: 0,
-                    origin: match piece.file {
-                        Some(_) => Origin::WrittenAhead,
-                        None => Origin::Recorded,
-                    },
-                    was_drawn: true,
-                    batch: piece.batch,
-                });
-            }
+            all.extend(
+                std::mem::take(&mut spool.staged)
+                    .into_iter()
+                    .map(Taken::from),
+            );
             for ticket in spool.index.take_tickets() {
                 ticket.answer(Delivery::Spooled);
             }

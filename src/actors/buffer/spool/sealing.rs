@@ -14,7 +14,7 @@ use crate::{
     actors::buffer::BufferActor,
     batch::{Batch, BatchLimits, OpenBatch},
     delivery::{
-        backlog::{Disposition, FileId, Origin, Sealed, Settled},
+        backlog::{Disposition, FileId, Origin, Sealed, Settled, Taken},
         retry_history::RetryHistory,
     },
     spool::{format::Section, store::Stored},
@@ -31,6 +31,22 @@ pub(super) struct Piece {
     /// None, if it could not be written.
     pub(super) file: Option<FileId>,
     newest: Instant,
+}
+
+/// At the end: what is staged has no number yet.
+impl From<Piece> for Taken {
+    fn from(piece: Piece) -> Self {
+        Self {
+            database: piece.database,
+            number: 0,
+            origin: match piece.file {
+                Some(_) => Origin::WrittenAhead,
+                None => Origin::Recorded,
+            },
+            was_drawn: true,
+            batch: piece.batch,
+        }
+    }
 }
 
 impl BufferActor {
@@ -86,11 +102,7 @@ impl BufferActor {
                 continue;
             }
             bytes += batch.lines.byte_len();
-            sections.push(Section {
-                database: database.clone(),
-                precision: unit,
-                lines: batch.lines.clone(),
-            });
+            sections.push(Section::of(&database, &batch.lines, unit));
             batches.push((database, batch));
             if bytes >= LARGE {
                 bytes = 0;
