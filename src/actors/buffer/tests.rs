@@ -11,7 +11,7 @@ mod waking;
 
 use std::time::Duration;
 
-use actix::{Addr, Message, Recipient};
+use actix::{Addr, Handler, Message, Recipient};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::Instant,
@@ -19,10 +19,13 @@ use tokio::{
 
 use super::{spool::StartDisk, *};
 use crate::{
-    Delivery, Measurement, RecordError, Stats,
+    ConfigError, Delivery, FlushReport, Measurement, RecordError, ShutdownReport, Stats,
     actors::{
         Addresses, IngestActor,
-        messages::{Deliver, GetStats, internal::Write},
+        messages::{
+            Deliver, Flush, GetStats, Shutdown, Update,
+            internal::{Returned, Wake, Write},
+        },
         replay::ReplayActor,
     },
     delivery::verdict::{Cause, Refusal, Retry, Scope, Verdict},
