@@ -18,20 +18,20 @@
 mod field_buffer;
 mod fields;
 mod line_buffer;
+mod schema;
 pub(crate) mod text;
 pub(crate) mod words;
-
-use std::{borrow::Cow, cmp::Ordering};
 
 pub(crate) use self::{
     field_buffer::PooledFields,
     fields::FieldFormat,
     line_buffer::{LineBuffer, ROOM},
+    schema::{Schema, SchemaCache},
 };
 use crate::{
     NameKind, Precision, RecordError, StringNewlines, Timestamp,
     encode::text::Part,
-    point::measurement::{Contents, Entries, Key},
+    point::measurement::{Contents, Key},
 };
 
 /// What every line of a pipeline shares.
@@ -68,7 +68,7 @@ impl Encoder {
         pairs.dedup_by(|(key, _), (other, _)| key == other);
         let mut base_text = LineBuffer::default();
         let base_tags = pairs.into_iter().map(|(key, value)| {
-            push_tag(&mut base_text, &key, value);
+            push_base_tag(&mut base_text, &key, value);
             let end = base_text.line_len();
             BaseTag { key, end }
         });
@@ -114,6 +114,15 @@ impl Encoder {
         line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
         self.push_series(point, line)?;
+        self.push_rest(point, line)
+    }
+
+    /// Appends what comes after the series part.
+    pub(crate) fn push_rest(
+        &self,
+        point: &Contents,
+        line: &mut LineBuffer,
+    ) -> Result<(), RecordError> {
         self.format.push_fields(point, line)?;
         match self.push_end(point.timestamp, line) {
             true => Ok(()),
@@ -123,17 +132,14 @@ impl Encoder {
 
     /// Appends the series part: the name and the tags, all before the first blank of a line that
     /// is not escaped.
-    #[inline]
     pub(crate) fn push_series(
         &self,
         point: &Contents,
         line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
-        if point.database.name.is_empty() {
-            return Err(invalid(NameKind::Database, &point.name, "", NOT_EMPTY));
-        }
-        push_name(line, point)?;
-        self.push_tags(line, point)
+        let mut schema = Schema::default();
+        schema.fill(self, point)?;
+        schema.push(point, 0, line).map(drop)
     }
 
     /// Appends the timestamp, and ends the line; or does nothing and says no, if the timestamp
@@ -141,100 +147,15 @@ impl Encoder {
     #[inline]
     #[must_use]
     pub(crate) fn push_end(&self, timestamp: Timestamp, line: &mut LineBuffer) -> bool {
-        let is_stored = self.precision.stores(timestamp);
-        if is_stored {
-            // It is stored, so it is in the range of nanoseconds.
-            line.push_end(self.precision.from_nanos(timestamp.0) * self.scale);
-        }
-        is_stored
-    }
-
-    /// The measurement's tags and the base tags, merged, sorted by key, each key once.
-    #[inline]
-    fn push_tags(&self, line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-        let tags = &point.tags;
-        let (mut few, mut many) = ([(0, 0); MOST_FEW], Vec::new());
-        let order = match few.get_mut(..tags.len()) {
-            Some(few) => sorted_few(tags, few),
-            None => sorted_many(tags, &mut many),
-        };
-        let (mut base_tags, mut base_start) = (self.base_tags.iter(), 0);
-        let mut base = base_tags.next();
-        for (rank, index) in order {
-            let Some((key, value)) = tags.get(*index) else {
-                continue;
-            };
-            while let Some(known) = base
-                && known.key.rank() <= *rank
-            {
-                match known.key.cmp(key) {
-                    Ordering::Less => line.push_part(&self.base_text, base_start, known.end),
-                    Ordering::Equal => {}
-                    Ordering::Greater => break,
-                }
-                base_start = known.end;
-                base = base_tags.next();
+        match self.precision.stored(timestamp) {
+            Some(timestamp) => {
+                // It is in the range of nanoseconds.
+                line.push_end(timestamp * self.scale);
+                true
             }
-            if key.is_time() {
-                let key = key.as_str();
-                return Err(invalid(NameKind::TagKey, &point.name, key, NOT_TIME));
-            }
-            push_tag(line, key, value);
+            None => false,
         }
-        line.push_part(&self.base_text, base_start, self.base_text.line_len());
-        Ok(())
     }
-}
-
-/// So many tags are sorted without an allocation.
-const MOST_FEW: usize = 16;
-
-/// The ranks of tags and their indexes, sorted by key.
-#[inline]
-fn sorted_few<'a>(
-    tags: &Entries<Cow<'static, str>>,
-    order: &'a mut [(u64, usize)],
-) -> &'a [(u64, usize)] {
-    for (index, (key, _)) in tags.iter().enumerate() {
-        let rank = key.rank();
-        let mut at = index;
-        while let Some(before) = at.checked_sub(1)
-            && (order[before].0 > rank
-                || (order[before].0 == rank && is_less(tags, index, order[before].1)))
-        {
-            order[at] = order[before];
-            at = before;
-        }
-        order[at] = (rank, index);
-    }
-    order
-}
-
-#[cold]
-fn sorted_many<'a>(
-    tags: &Entries<Cow<'static, str>>,
-    order: &'a mut Vec<(u64, usize)>,
-) -> &'a [(u64, usize)] {
-    order.extend(
-        tags.iter()
-            .enumerate()
-            .map(|(index, (key, _))| (key.rank(), index)),
-    );
-    order.sort_unstable_by(|(rank, index), (other_rank, other)| {
-        let by_rank = rank.cmp(other_rank);
-        by_rank.then_with(|| match is_less(tags, *index, *other) {
-            true => Ordering::Less,
-            false => Ordering::Greater,
-        })
-    });
-    order
-}
-
-/// Is the key of one tag less than that of another? For keys that begin alike.
-#[cold]
-fn is_less(tags: &Entries<Cow<'static, str>>, index: usize, other: usize) -> bool {
-    let key = |index| tags.get(index).map(|(key, _)| key);
-    key(index) < key(other)
 }
 
 const NOT_EMPTY: &str = "it must not be empty";
@@ -261,39 +182,12 @@ fn invalid(kind: NameKind, measurement: &str, name: &str, allowed: &'static str)
     }
 }
 
-#[inline]
-fn push_name(line: &mut LineBuffer, point: &Contents) -> Result<(), RecordError> {
-    line.push_replaced(&point.name, Part::Name);
-    match line.line().first() {
-        None | Some(b'#') => {
-            let name = &point.name;
-            Err(invalid(
-                NameKind::Measurement,
-                name,
-                name,
-                NOT_EMPTY_NOT_COMMENT,
-            ))
-        }
-        Some(_) => Ok(()),
-    }
-}
-
 /// `,key=value`; nothing if either is empty.
-#[inline(always)]
-fn push_tag(line: &mut LineBuffer, key: &Key, value: &str) {
-    if key.is_empty() || value.is_empty() {
+fn push_base_tag(line: &mut LineBuffer, key: &Key, value: &str) {
+    let start = line.line_len();
+    if key.is_empty() {
         return;
     }
-    let text = key.as_str().as_bytes();
-    if !key.is_plain() || !line.push_pair(text, key.first_bytes(), value.as_bytes()) {
-        push_odd_tag(line, key, value);
-    }
-}
-
-/// A tag that may have something to be escaped or replaced.
-#[cold]
-fn push_odd_tag(line: &mut LineBuffer, key: &Key, value: &str) {
-    let start = line.line_len();
     fields::push_key(line, b',', key);
     let before = line.line_len();
     line.push_replaced(value, Part::Key);

@@ -11,7 +11,6 @@ pub(crate) mod line;
 pub(crate) mod prepared;
 pub(crate) mod quota;
 pub(crate) mod reservation;
-pub(crate) mod series_cache;
 pub(crate) mod settings;
 mod sync;
 pub(crate) mod thread_buffer;

@@ -2,22 +2,13 @@
 
 use std::iter;
 
-use actix_influxdb::Measurement;
+use actix_influxdb::{Measurement, TagValue};
 
 /// Six tags, whose values are drawn from tables: so many of each make so many series.
 pub struct Series {
     tables: [Vec<&'static str>; 6],
     next: usize,
 }
-
-const KEYS: [&str; 6] = [
-    "method",
-    "endpoint",
-    "handler",
-    "status_code",
-    "outcome",
-    "availability_zone",
-];
 
 /// Values of each tag for so many series.
 pub const OF_560: [usize; 6] = [2, 7, 5, 4, 2, 1];
@@ -66,19 +57,12 @@ impl Series {
 
     /// With literals.
     pub fn literals(&mut self) -> Measurement {
-        let values = self.values();
-        with_fields(
-            KEYS.into_iter()
-                .zip(values)
-                .fold(begin(), |it, (key, value)| it.tag(key, value)),
-        )
+        with_tags(self.values())
     }
 
     /// With values that are made at run time.
     pub fn strings(&mut self) -> Measurement {
-        let values = self.values();
-        let tags = KEYS.into_iter().zip(values);
-        with_fields(tags.fold(begin(), |it, (key, value)| it.tag(key, value.to_owned())))
+        with_tags(self.values().map(str::to_owned))
     }
 
     /// How many series there are.
@@ -90,13 +74,25 @@ impl Series {
     pub fn each_value(&self) -> impl Iterator<Item = Measurement> + '_ {
         let most = self.tables.iter().map(Vec::len).max().unwrap_or_default();
         (0..most).map(|number| {
-            let values = KEYS.into_iter().zip(&self.tables);
-            let tag = |it: Measurement, (key, table): (_, &Vec<_>)| {
-                it.tag(key, table[number % table.len()])
-            };
-            with_fields(values.fold(begin(), tag))
+            let value = |at: usize| self.tables[at][number % self.tables[at].len()];
+            with_tags([0, 1, 2, 3, 4, 5].map(value))
         })
     }
+}
+
+/// The typical measurement. Its keys are literals, as a program writes them.
+#[inline(always)]
+fn with_tags<V: Into<TagValue>>(values: [V; 6]) -> Measurement {
+    let [method, endpoint, handler, status_code, outcome, zone] = values;
+    with_fields(
+        begin()
+            .tag("method", method)
+            .tag("endpoint", endpoint)
+            .tag("handler", handler)
+            .tag("status_code", status_code)
+            .tag("outcome", outcome)
+            .tag("availability_zone", zone),
+    )
 }
 
 #[inline(always)]

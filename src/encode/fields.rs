@@ -57,14 +57,16 @@ impl FieldFormat {
         line: &mut LineBuffer,
     ) -> Result<(), RecordError> {
         let mut separator = b' ';
-        for (key, value) in point.fields.iter() {
-            if !is_writable(key) {
-                return Err(invalid_key(&point.name, key.as_str()));
-            }
-            if value.is_writable() {
-                push_key(line, separator, key);
-                self.push_value(line, value);
-                separator = b',';
+        for part in point.fields.parts() {
+            for (key, value) in part {
+                if !is_writable(key) {
+                    return Err(invalid_key(&point.name, key.as_str()));
+                }
+                if value.is_writable() {
+                    push_key(line, separator, key);
+                    self.push_value(line, value);
+                    separator = b',';
+                }
             }
         }
         match separator {

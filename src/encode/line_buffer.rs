@@ -2,7 +2,8 @@ mod short;
 
 use std::ops::Range;
 
-use self::short::{PAIR, SHORT, SHORT_KEY, copy_short, write_key};
+pub(super) use self::short::Prefix;
+use self::short::{PART, SHORT, SHORT_KEY, Words, write_key};
 use super::words::{self, each_word, short_word};
 use crate::encode::text::{Part, replaced};
 
@@ -115,16 +116,14 @@ impl LineBuffer {
     }
 
     /// Appends a part of another's line.
-    #[inline(always)]
     pub(super) fn push_part(&mut self, of: &Self, start: usize, end: usize) {
-        const MOST: usize = 48;
-        let len = end - start;
-        match of.bytes.get(of.start + start..of.start + start + MOST) {
-            Some(part) if len <= MOST => {
-                self.append::<MOST>(len, |room| room.copy_from_slice(part));
-            }
-            _ => self.push_all(&of.line()[start..end]),
-        }
+        self.push_all(&of.line()[start..end]);
+    }
+
+    /// Appends the first bytes of an array.
+    #[inline(always)]
+    pub(super) fn push_prefix(&mut self, prefix: &Prefix, len: usize) {
+        self.append(len, |room| *room = *prefix);
     }
 
     #[inline]
@@ -270,7 +269,7 @@ impl LineBuffer {
     }
 
     /// Leaves only the first `len` bytes of the line.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         self.end = self.end.min(self.start + len);
     }
 
@@ -288,38 +287,29 @@ impl LineBuffer {
         }
     }
 
-    /// Appends `,key=value`, both as they are. Or says no, where the value may be one that is to be
-    /// escaped or replaced.
+    /// Appends what comes before a tag's value, `len` bytes, and then the value as it is. Returns a hash that
+    /// goes on with the value; or none, where the value is empty, or long, or may be one that is to be
+    /// escaped or replaced: then nothing is appended.
     #[inline(always)]
-    pub(super) fn push_pair(&mut self, key: &[u8], first: [u8; 8], value: &[u8]) -> bool {
-        let value_at = key.len() + 2;
-        if key.len() > SHORT_KEY || value.len() > SHORT {
-            return self.push_long_pair(key, first, value);
+    pub(super) fn push_tag(
+        &mut self,
+        prefix: &Prefix,
+        len: usize,
+        value: &[u8],
+        hash: u64,
+    ) -> Option<u64> {
+        let 1..=SHORT = value.len() else {
+            return None;
+        };
+        let words = Words::of(value);
+        if words.are_suspect(Part::Key) {
+            return None;
         }
-        let mut is_suspect = true;
-        if let Some(room) = self.room(PAIR).first_chunk_mut::<PAIR>() {
-            if let Some(room) = room.first_chunk_mut() {
-                write_key(room, b',', key, first);
-            }
-            if let Some(room) = room[value_at..].first_chunk_mut() {
-                is_suspect = copy_short(value, room, Part::Key);
-            }
-        }
-        if !is_suspect {
-            self.end += value_at + value.len();
-        }
-        !is_suspect
-    }
-
-    #[inline(never)]
-    fn push_long_pair(&mut self, key: &[u8], first: [u8; 8], value: &[u8]) -> bool {
-        let before = self.end;
-        self.push_key(b',', key, first);
-        let is_suspect = self.copy(value, Part::Key);
-        if is_suspect {
-            self.end = before;
-        }
-        !is_suspect
+        let room = self.room(PART + SHORT).first_chunk_mut::<{ PART + SHORT }>()?;
+        room[..PART].copy_from_slice(prefix);
+        words.write(value.len(), room.get_mut(len..)?.first_chunk_mut()?);
+        self.end += len + value.len();
+        Some(words.mix(value.len(), hash))
     }
 
     /// Appends `text`, and says whether `part` suspects something in it.
@@ -328,9 +318,9 @@ impl LineBuffer {
         if text.len() > SHORT {
             return self.copy_long(text, part);
         }
-        let mut is_suspect = false;
-        self.append(text.len(), |room| is_suspect = copy_short(text, room, part));
-        is_suspect
+        let words = Words::of(text);
+        self.append(text.len(), |room| words.write(text.len(), room));
+        words.are_suspect(part)
     }
 
     #[inline(never)]

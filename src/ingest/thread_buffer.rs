@@ -1,20 +1,19 @@
 mod batches;
 mod partitions;
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use self::partitions::Partitions;
 use crate::{
     Database, RecordError, Stats,
     batch::OpenBatch,
-    encode::{self, LineBuffer},
+    encode::{self, LineBuffer, SchemaCache},
     ingest::{
         cardinality::{Capped, Cardinality, KnownValues},
         intake::Intake,
         line::{Line, LineSeries},
         quota::Quota,
         reservation::Allowance,
-        series_cache::SeriesCache,
         settings::{Admission, Settings},
         wakeup::Guarded,
     },
@@ -33,7 +32,7 @@ struct Inner {
     tally: Tally,
     partitions: Partitions,
     known_values: KnownValues,
-    series: SeriesCache,
+    schemas: SchemaCache,
 }
 
 impl ThreadBuffer {
@@ -43,7 +42,7 @@ impl ThreadBuffer {
             tally: Tally::default(),
             partitions: Partitions::default(),
             known_values: KnownValues::default(),
-            series: SeriesCache::default(),
+            schemas: SchemaCache::default(),
         }))
     }
 
@@ -99,7 +98,7 @@ impl ThreadBuffer {
         self.0.look(|contents, _| {
             contents.settings = Arc::clone(settings);
             contents.known_values.forget();
-            contents.series.forget();
+            contents.schemas.forget();
         });
     }
 
@@ -169,7 +168,7 @@ impl Inner {
             line,
             draft.line(),
             settings,
-            (&mut self.known_values, &mut self.series),
+            (&mut self.known_values, &mut self.schemas),
             &intake.cardinality,
         )?;
         if capped.is_news {
@@ -192,26 +191,21 @@ fn push_line(
     line: &mut impl Line,
     to: &mut LineBuffer,
     settings: &Settings,
-    (known, cache): (&mut KnownValues, &mut SeriesCache),
+    (known, schemas): (&mut KnownValues, &mut SchemaCache),
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {
     let encoder = &settings.encoder;
     let capped = match line.series() {
         LineSeries::Prepared(series) => series.push(settings, cardinality, to)?,
-        LineSeries::New(point) => match cache.get(point) {
-            Some(part) => {
-                to.push_all(part);
-                Capped::default()
-            }
-            None => {
-                let series = cache.key_hash();
-                let capped = push_guarded(point, series, to, settings, known, cardinality)?;
-                if capped.values == 0 {
-                    cache.learn(to.line());
+        LineSeries::New(point) => {
+            let series = schemas.push(point, encoder, to)?;
+            match settings.tag_values {
+                Some(budget) if !series.is_some_and(|series| known.contain_series(series)) => {
+                    guard(point, series, budget, to, settings, (known, schemas), cardinality)?
                 }
-                capped
+                _ => Capped::default(),
             }
-        },
+        }
         #[cfg(feature = "testing")]
         LineSeries::Raw(line) => {
             to.push_all(line.as_bytes());
@@ -227,37 +221,37 @@ fn push_line(
     }
 }
 
-/// Writes the series part of a measurement, with the values of tags that there is a budget for.
-/// `series` is the hash of what it says.
+/// Writes the series part of a measurement anew where there is no budget for one of its values.
+/// `series` is the hash of what it says, if that is known.
 #[inline(never)]
-fn push_guarded(
+fn guard(
     point: &mut Contents,
-    series: u64,
+    series: Option<u64>,
+    budget: NonZeroUsize,
     line: &mut LineBuffer,
     settings: &Settings,
-    known: &mut KnownValues,
+    (known, schemas): (&mut KnownValues, &mut SchemaCache),
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {
     let mut capped = Capped::default();
-    if let Some(budget) = settings.tag_values
-        && !known.contain_series(series)
-    {
-        if !known.contain_all_of(point) {
-            capped = match cardinality.cap_again(point, budget, known.known(point)) {
-                Some(capped) => capped,
-                None => {
-                    // What is invalid uses no budget.
-                    settings.encoder.encode(point, line)?;
-                    line.take_back();
-                    cardinality.cap(point, budget)
-                }
-            };
-            known.learn(point);
-        }
-        if capped.values == 0 {
-            known.learn_series(series);
-        }
+    if !known.contain_all_of(point) {
+        capped = match cardinality.cap_again(point, budget, known.known(point)) {
+            Some(capped) => capped,
+            None => {
+                // What is invalid uses no budget.
+                let len = line.line_len();
+                settings.encoder.push_rest(point, line)?;
+                line.truncate(len);
+                cardinality.cap(point, budget)
+            }
+        };
+        known.learn(point);
     }
-    settings.encoder.push_series(point, line)?;
+    if capped.values > 0 {
+        line.take_back();
+        schemas.push(point, &settings.encoder, line)?;
+    } else if let Some(series) = series {
+        known.learn_series(series);
+    }
     Ok(capped)
 }

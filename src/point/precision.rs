@@ -37,12 +37,13 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Whether InfluxDB stores the time once it is rounded to this unit. The server multiplies it
-    /// again, so what is rounded towards the past may leave the range.
+    /// The time in this unit; or none, if InfluxDB does not store it once it is rounded to the unit. The
+    /// server multiplies it again, so what is rounded towards the past may leave the range.
     #[inline]
-    pub(crate) fn stores(self, timestamp: Timestamp) -> bool {
-        let nanoseconds = self.from_nanos(timestamp.0).checked_mul(self.nanoseconds());
-        nanoseconds.is_some_and(|sent| timestamp.is_storable() && Timestamp(sent).is_storable())
+    pub(crate) fn stored(self, timestamp: Timestamp) -> Option<i64> {
+        let rounded = self.from_nanos(timestamp.0);
+        let sent = Timestamp(rounded.checked_mul(self.nanoseconds())?);
+        (timestamp.is_storable() && sent.is_storable()).then_some(rounded)
     }
 
     /// One of this unit.
@@ -61,6 +62,7 @@ impl Precision {
         clippy::wrong_self_convention,
         reason = "it is nanoseconds that it comes from, and `self` is what it goes to"
     )]
+    #[inline]
     pub(crate) fn from_nanos(self, ns: i64) -> i64 {
         match self {
             Self::Nanoseconds => ns,
@@ -117,21 +119,21 @@ mod tests {
     #[test]
     fn a_time_that_leaves_the_range_when_it_is_rounded_is_not_stored() {
         let first = Timestamp(i64::MIN + 2);
-        assert!(Precision::Nanoseconds.stores(first));
+        assert!(Precision::Nanoseconds.stored(first).is_some());
         for precision in [
             Precision::Microseconds,
             Precision::Milliseconds,
             Precision::Seconds,
         ] {
-            assert!(!precision.stores(first), "{precision}");
+            assert!(!precision.stored(first).is_some(), "{precision}");
             assert!(
-                precision.stores(Timestamp(i64::MIN + 1_000_000_000)),
+                precision.stored(Timestamp(i64::MIN + 1_000_000_000)).is_some(),
                 "{precision}"
             );
-            assert!(precision.stores(Timestamp(i64::MAX - 1)), "{precision}");
-            assert!(!precision.stores(Timestamp(i64::MAX)), "{precision}");
+            assert!(precision.stored(Timestamp(i64::MAX - 1)).is_some(), "{precision}");
+            assert!(!precision.stored(Timestamp(i64::MAX)).is_some(), "{precision}");
         }
-        assert!(!Precision::Nanoseconds.stores(Timestamp(i64::MIN + 1)));
+        assert!(!Precision::Nanoseconds.stored(Timestamp(i64::MIN + 1)).is_some());
     }
 
     #[test]

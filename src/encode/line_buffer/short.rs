@@ -1,6 +1,9 @@
 //! Short keys and texts, written as words into arrays that have room for the longest of them.
 
-use crate::encode::{text::Part, words::padded};
+use crate::encode::{
+    text::Part,
+    words::{mix_two, padded},
+};
 
 /// A text of at most so many bytes is copied as words.
 pub(super) const SHORT: usize = 32;
@@ -8,8 +11,11 @@ pub(super) const SHORT: usize = 32;
 /// And a key of at most so many.
 pub(super) const SHORT_KEY: usize = 24;
 
-/// What a short key and a short value need, with the separator and the equals sign.
-pub(super) const PAIR: usize = SHORT_KEY + 2 + SHORT;
+/// A part of another line that is no longer is copied as an array of so many bytes.
+pub(super) const PART: usize = 48;
+
+/// What comes before a tag's value, where it is short: nothing else has to be looked up to write it.
+pub(in crate::encode) type Prefix = [u8; PART];
 
 /// Writes a separator, a key that is [`SHORT_KEY`], and an equals sign.
 #[inline(always)]
@@ -26,31 +32,73 @@ pub(super) fn write_key(room: &mut [u8; SHORT_KEY + 2], separator: u8, key: &[u8
     room[len + 1] = b'=';
 }
 
-/// Writes a text that is [`SHORT`], and says whether `part` suspects something in it.
-#[inline(always)]
-pub(super) fn copy_short(text: &[u8], room: &mut [u8; SHORT], part: Part) -> bool {
-    let len = text.len();
-    let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) else {
-        let word = padded(text);
-        room[..8].copy_from_slice(&word.to_le_bytes());
-        return part.suspects(word);
-    };
-    let suspects = |word: &[u8; 8]| part.suspects(u64::from_le_bytes(*word));
-    let mut found = suspects(first) | suspects(last);
-    room[..8].copy_from_slice(first);
-    if len > 16 {
-        let middle = text.get(8..16).and_then(<[u8]>::first_chunk);
-        let before_last = text[..len - 8].last_chunk();
-        if let (Some(middle), Some(before_last)) = (middle, before_last) {
-            found |= suspects(middle) | suspects(before_last);
-            room[8..16].copy_from_slice(middle);
-            if let Some(room) = room.get_mut(len - 16..len - 8) {
-                room.copy_from_slice(before_last);
+/// A text that is [`SHORT`], as words that cover it: those of eight bytes and more overlap.
+pub(super) enum Words {
+    /// Of less than eight bytes. Letters fill it up.
+    One(u64),
+    /// Of up to sixteen.
+    Two(u64, u64),
+    Four([u64; 4]),
+}
+
+impl Words {
+    #[inline(always)]
+    pub(super) fn of(text: &[u8]) -> Self {
+        let word = u64::from_le_bytes;
+        let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
+            return Self::One(padded(text));
+        };
+        let (first, last) = (word(*first), word(*last));
+        let second = text[8..].first_chunk();
+        match (second, text[..text.len() - 8].last_chunk()) {
+            (Some(second), Some(third)) => Self::Four([first, word(*second), word(*third), last]),
+            _ => Self::Two(first, last),
+        }
+    }
+
+    /// Does `part` suspect something in it?
+    #[inline(always)]
+    pub(super) fn are_suspect(&self, part: Part) -> bool {
+        match self {
+            Self::One(word) => part.suspects(*word),
+            Self::Two(first, last) => part.suspects(*first) | part.suspects(*last),
+            Self::Four(words) => words.iter().fold(false, |found, word| found | part.suspects(*word)),
+        }
+    }
+
+    /// Writes the text, whose length is `len`.
+    #[inline(always)]
+    pub(super) fn write(&self, len: usize, room: &mut [u8; SHORT]) {
+        let mut put = |at: usize, word: u64| {
+            if let Some(place) = room.get_mut(at..at + 8) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+        };
+        match *self {
+            Self::One(word) => put(0, word),
+            Self::Two(first, last) => {
+                put(0, first);
+                put(len - 8, last);
+            }
+            Self::Four([first, second, third, last]) => {
+                put(0, first);
+                put(8, second);
+                put(len - 16, third);
+                put(len - 8, last);
             }
         }
     }
-    if let Some(room) = room.get_mut(len - 8..len) {
-        room.copy_from_slice(last);
+
+    /// A hash that goes on with the text, whose length is `len`.
+    #[inline(always)]
+    pub(super) fn mix(&self, len: usize, hash: u64) -> u64 {
+        let len = len as u64;
+        match *self {
+            Self::One(word) => mix_two(hash, word, len),
+            Self::Two(first, last) => mix_two(hash, first, last ^ len << 59),
+            Self::Four([first, second, third, last]) => {
+                mix_two(mix_two(hash, first, last ^ len << 58), second, third)
+            }
+        }
     }
-    found
 }

@@ -1,7 +1,7 @@
 use std::{borrow::Cow, mem};
 
 use super::Key;
-use crate::FieldValue;
+use crate::{FieldValue, encode::words::mix};
 
 /// Values by key, each key once, in the order in which they were set.
 ///
@@ -15,6 +15,10 @@ pub(crate) struct Entries<V> {
     used: usize,
     /// Those that `first` has no place for.
     rest: Vec<(Key, V)>,
+    /// May one of `first` keep memory of its own? If not, they need not be looked through to be removed.
+    is_owned: bool,
+    /// A bit for each key. While a new key's is not there, the key is not looked for: most are never set twice.
+    bits: u64,
 }
 
 const PLACES: usize = 8;
@@ -55,10 +59,11 @@ impl<V: Value> Entries<V> {
     pub(crate) fn set(&mut self, key: Cow<'static, str>, value: V) {
         match Key::plain(key) {
             Ok(key) if self.used < PLACES => {
-                let used = &self.first[..self.used];
-                if used.iter().any(|(known, _)| known.rank() == key.rank()) {
-                    self.remove(key.as_str());
+                if self.bits & bit(&key) != 0 {
+                    return self.put(key, value);
                 }
+                self.bits |= bit(&key);
+                self.is_owned |= key.is_owned() || value.is_owned();
                 let place = &mut self.first[self.used];
                 // What is in an empty place needs no drop.
                 mem::forget(mem::replace(place, (key, value)));
@@ -72,15 +77,12 @@ impl<V: Value> Entries<V> {
     /// Sets the value of a key that has been looked at.
     #[inline(never)]
     pub(crate) fn put(&mut self, key: Key, value: V) {
-        // Texts are compared only where ranks are the same.
-        let is_alike = |entries: &[(Key, V)]| {
-            let mut entries = entries.iter();
-            entries.any(|(known, _)| known.rank() == key.rank())
-        };
-        if is_alike(&self.first[..self.used]) || is_alike(&self.rest) {
-            self.remove(key.as_str());
+        if self.bits & bit(&key) != 0 {
+            self.remove(&key);
         }
+        self.bits |= bit(&key);
         if self.used < PLACES {
+            self.is_owned = true;
             self.first[self.used] = (key, value);
             self.used += 1;
         } else {
@@ -89,8 +91,8 @@ impl<V: Value> Entries<V> {
     }
 
     #[cold]
-    fn remove(&mut self, key: &str) {
-        let Some(at) = self.iter().position(|(known, _)| known.as_str() == key) else {
+    fn remove(&mut self, key: &Key) {
+        let Some(at) = self.iter().position(|(known, _)| known == key) else {
             return;
         };
         if at >= self.used {
@@ -104,11 +106,13 @@ impl<V: Value> Entries<V> {
             self.used -= 1;
         } else {
             *free = self.rest.remove(0);
+            self.is_owned = true;
         }
     }
 
     #[inline]
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&Key, &mut V)> {
+        self.is_owned = true;
         let all = self.first[..self.used].iter_mut().chain(&mut self.rest);
         all.map(|(key, value)| (&*key, value))
     }
@@ -116,12 +120,18 @@ impl<V: Value> Entries<V> {
     /// Makes it empty. Much memory is not kept.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        for place in &mut self.first[..self.used] {
-            if place.0.is_owned() || place.1.is_owned() {
-                *place = Self::EMPTY;
-            }
+        if self.is_owned {
+            self.first[..self.used].fill_with(|| Self::EMPTY);
+            self.is_owned = false;
         }
-        self.used = 0;
+        (self.used, self.bits) = (0, 0);
+        if self.rest.capacity() > 0 {
+            self.clear_rest();
+        }
+    }
+
+    #[cold]
+    fn clear_rest(&mut self) {
         self.rest.clear();
         if self.rest.capacity() > KEPT {
             self.rest = Vec::new();
@@ -135,12 +145,33 @@ impl<V> Entries<V> {
         self.used + self.rest.len()
     }
 
+    /// The entry of this index, which is less than their number.
     #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<&(Key, V)> {
-        match self.first[..self.used].get(index) {
-            None => self.rest.get(index - self.used),
-            entry => entry,
+    pub(crate) fn at(&self, index: usize) -> &(Key, V) {
+        match self.first.get(index) {
+            Some(entry) => entry,
+            None => &self.rest[index - PLACES],
         }
+    }
+
+    /// Are the keys these, set in this order?
+    #[inline]
+    pub(crate) fn are_of(&self, keys: &[Key]) -> bool {
+        let is_same = |(entry, key): (&(Key, V), &Key)| entry.0 == *key;
+        match keys.split_at_checked(self.used) {
+            Some((first, rest)) => {
+                self.rest.len() == rest.len()
+                    && self.first.iter().zip(first).all(is_same)
+                    && self.rest.iter().zip(rest).all(is_same)
+            }
+            None => false,
+        }
+    }
+
+    /// All of them, in two parts.
+    #[inline]
+    pub(crate) fn parts(&self) -> [&[(Key, V)]; 2] {
+        [&self.first[..self.used], &self.rest]
     }
 
     #[inline]
@@ -154,12 +185,19 @@ impl<V> Entries<V> {
     }
 }
 
+#[inline(always)]
+fn bit(key: &Key) -> u64 {
+    1 << (mix(0, key.rank()) >> 58)
+}
+
 impl<V: Value> Default for Entries<V> {
     fn default() -> Self {
         Self {
             first: [Self::EMPTY; PLACES],
             used: 0,
             rest: Vec::new(),
+            is_owned: false,
+            bits: 0,
         }
     }
 }
@@ -248,11 +286,32 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_compared_in_the_order_in_which_they_were_set() {
+        let keys = |fields: &Fields| -> Vec<Key> { fields.iter().map(|(key, _)| key.clone()).collect() };
+        for count in [0, 1, 3, PLACES, PLACES + 1, PLACES + 5] {
+            let fields = fields(count);
+            let same = keys(&fields);
+            assert!(fields.are_of(&same), "{count}");
+            for other in [count + 1, count.saturating_sub(1)] {
+                assert_eq!(fields.are_of(&keys(&self::fields(other))), other == count);
+            }
+            for at in 0..count {
+                let mut other = same.clone();
+                other[at] = Key::new("other".into());
+                assert!(!fields.are_of(&other), "{count}, {at}");
+                other[at] = same[at].clone();
+                other.swap(at, 0);
+                assert_eq!(fields.are_of(&other), at == 0, "{count}, {at}");
+            }
+        }
+    }
+
+    #[test]
     fn each_is_found_by_its_index() {
         let fields = fields(PLACES + 3);
         for (at, entry) in fields.iter().enumerate() {
-            assert_eq!(fields.get(at), Some(entry));
+            assert_eq!(fields.at(at), entry);
         }
-        assert_eq!((fields.len(), fields.get(PLACES + 3)), (PLACES + 3, None));
+        assert_eq!(fields.len(), PLACES + 3);
     }
 }
