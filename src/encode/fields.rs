@@ -75,14 +75,13 @@ impl FieldFormat {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_value(self, line: &mut LineBuffer, value: &FieldValue) {
         match *value {
             FieldValue::Float(value) => line.push_float(value),
             FieldValue::Integer(value) => line.push_integer(value, b'i'),
             FieldValue::Unsigned(value) => self.push_unsigned(line, value),
-            FieldValue::Boolean(true) => line.push_all(b"true"),
-            FieldValue::Boolean(false) => line.push_all(b"false"),
+            FieldValue::Boolean(value) => line.push_boolean(value),
             FieldValue::String(ref value) => self.push_string(line, value),
         }
     }
@@ -96,7 +95,7 @@ impl FieldFormat {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push_string(self, line: &mut LineBuffer, value: &str) {
         line.push(b'"');
         line.push_text(value.as_bytes(), self.string);
@@ -113,15 +112,19 @@ impl FieldValue {
 }
 
 /// The key, and an equals sign.
-#[inline]
+#[inline(always)]
 pub(super) fn push_key(line: &mut LineBuffer, separator: u8, key: &Key) {
-    if key.is_plain() {
-        line.push_key(separator, key.as_str().as_bytes(), key.first_bytes());
-    } else {
-        line.push(separator);
-        line.push_text(key.as_str().as_bytes(), Part::Key);
-        line.push(b'=');
+    match key.is_plain() {
+        true => line.push_key(separator, key.as_str().as_bytes(), key.first_bytes()),
+        false => push_odd_key(line, separator, key),
     }
+}
+
+#[cold]
+fn push_odd_key(line: &mut LineBuffer, separator: u8, key: &Key) {
+    line.push(separator);
+    line.push_text(key.as_str().as_bytes(), Part::Key);
+    line.push(b'=');
 }
 
 /// What the crate's own fields are written by.

@@ -135,13 +135,26 @@ impl LineBuffer {
     /// and zeros if it has less than eight.
     #[inline]
     pub(super) fn push_key(&mut self, separator: u8, key: &[u8], first: [u8; 8]) {
-        if key.len() <= SHORT_KEY {
-            self.append(key.len() + 2, |room| write_key(room, separator, key, first));
-        } else {
-            self.push(separator);
-            self.push_all(key);
-            self.push(b'=');
+        match key.len() {
+            ..=SHORT_KEY => {
+                self.append(key.len() + 2, |room| write_key(room, separator, key, first));
+            }
+            _ => self.push_long_key(separator, key),
         }
+    }
+
+    #[cold]
+    fn push_long_key(&mut self, separator: u8, key: &[u8]) {
+        self.push(separator);
+        self.push_all(key);
+        self.push(b'=');
+    }
+
+    /// Appends `true` or `false`.
+    #[inline]
+    pub(super) fn push_boolean(&mut self, value: bool) {
+        let (text, len) = if value { (b"true ", 4) } else { (b"false", 5) };
+        self.append(len, |room| *room = *text);
     }
 
     /// Appends a number and `end`.
@@ -166,6 +179,7 @@ impl LineBuffer {
     }
 
     /// The same, where it has more than seven digits mostly.
+    #[inline(never)]
     fn push_long(&mut self, value: u64, end: u8) {
         let (high, low) = (value / EIGHT_DIGITS, value % EIGHT_DIGITS);
         if high == 0 {
@@ -256,16 +270,29 @@ impl LineBuffer {
 
     #[cold]
     fn push_escaped(&mut self, text: &[u8], part: Part) {
-        let mut rest = text;
-        while let Some(at) = rest.iter().position(|byte| part.escapes(*byte)) {
-            self.push_all(&rest[..at]);
-            match rest[at] {
-                b'\n' => self.push_all(b"\\\\n"),
-                byte => self.push_all(&[b'\\', byte]),
+        // Of a byte there are at most three.
+        const AT_ONCE: usize = 64;
+        for text in text.chunks(AT_ONCE) {
+            let room = self.room(3 * AT_ONCE);
+            let mut len = 0;
+            let mut put = |byte| {
+                room[len] = byte;
+                len += 1;
+            };
+            for byte in text {
+                if part.escapes(*byte) {
+                    put(b'\\');
+                    if *byte == b'\n' {
+                        put(b'\\');
+                    }
+                }
+                put(match *byte {
+                    b'\n' if part.escapes(b'\n') => b'n',
+                    byte => byte,
+                });
             }
-            rest = &rest[at + 1..];
+            self.end += len;
         }
-        self.push_all(rest);
     }
 
     /// Leaves only the first `len` bytes of the line.

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::words::{equal, less, padded, repeat};
+use super::words::{each_word, equal, less, padded, repeat};
 
 /// Which characters a part of a line escapes with a backslash, or a newline with two and an `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(crate) fn is_plain(text: &str, part: Part) -> bool {
 #[inline]
 pub(crate) fn is_visible(text: &[u8]) -> bool {
     let mut odd = 0;
-    super::words::each_word(text, |word| {
+    each_word(text, |word| {
         odd |= less(word, b' ') | equal(word, 0x7f) | word;
     });
     odd & repeat(0x80) == 0
@@ -94,8 +94,9 @@ pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
 
 #[cold]
 fn replaced_slowly(text: &str) -> Cow<'_, str> {
-    let is_replaced = |byte| CLASSES[usize::from(byte)] & REPLACED != 0;
-    if !text.bytes().any(is_replaced) {
+    let mut found = 0;
+    each_word(text.as_bytes(), |word| found |= less(word, b'\r' + 1) | equal(word, b'\\'));
+    if found & repeat(0x80) == 0 {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);

@@ -1,13 +1,18 @@
-use std::sync::LazyLock;
+use std::{cell::RefCell, sync::LazyLock};
 
 use crate::{
     Measurement, Precision, RecordError,
-    encode::{Encoder, LineBuffer},
+    encode::{Encoder, LineBuffer, SchemaCache},
 };
 
 /// Without base tags, as the default settings write everything else.
 static ENCODER: LazyLock<Encoder> =
     LazyLock::new(|| Encoder::new([], Precision::Nanoseconds, false));
+
+thread_local! {
+    /// As a thread that records has them.
+    static SCHEMAS: RefCell<SchemaCache> = RefCell::default();
+}
 
 /// Appends a measurement's line to `out`, without base tags and in nanoseconds: so a test can see what
 /// a program records, without a pipeline and a server.
@@ -27,7 +32,10 @@ static ENCODER: LazyLock<Encoder> =
 /// The measurement is invalid: then `out` is left as it was.
 pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
     let mut line = LineBuffer::default();
-    ENCODER.encode(&measurement.0, &mut line)?;
+    let push_series =
+        |schemas: &mut SchemaCache| schemas.push(&measurement.0, &ENCODER, &mut line);
+    SCHEMAS.with_borrow_mut(push_series)?;
+    ENCODER.push_rest(&measurement.0, &mut line)?;
     out.extend_from_slice(line.line());
     measurement.recycle();
     Ok(())
