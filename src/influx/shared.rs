@@ -20,7 +20,7 @@ use crate::{
     influx::process::Home,
     influx::turn::{Taken, Turn},
     ingest::{
-        intake::Intake,
+        intake::{Intake, Recorded},
         settings::{Admission, Settings},
     },
     logging,
@@ -196,17 +196,22 @@ impl Shared {
     /// logged on the thread that records it, because no other thread is left to do so: the only line
     /// that a recording thread ever logs.
     #[inline]
-    pub(crate) fn recorded(&self, result: Result<(), RecordError>) -> Result<(), RecordError> {
-        if let Err(RecordError::Stopping) = result {
-            self.tell_late();
+    pub(crate) fn recorded(&self, result: Recorded) -> Result<(), RecordError> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if *error == RecordError::Stopping {
+                    self.tell_late();
+                }
+                Err(*error)
+            }
         }
-        result
     }
 
     /// Records a measurement with a ticket, and waits for what becomes of it.
     pub(crate) async fn deliver(
         &self,
-        record: impl FnOnce(Ticket) -> Result<(), RecordError>,
+        record: impl FnOnce(Ticket) -> Recorded,
     ) -> Delivery {
         if self.home.is_elsewhere() {
             return Delivery::Dropped {

@@ -30,6 +30,9 @@ use crate::{
     stats::report::Ticket,
 };
 
+/// Boxed, because it is handed on from call to call, and mostly there is no error.
+pub(crate) type Recorded = Result<(), Box<RecordError>>;
+
 /// All thread buffers of one pipeline.
 #[derive(derive_more::Debug)]
 pub(crate) struct Intake {
@@ -99,7 +102,7 @@ impl Intake {
         &self,
         mut measurement: Measurement,
         ticket: Option<Ticket>,
-    ) -> Result<(), RecordError> {
+    ) -> Recorded {
         let result = self.record(&mut measurement, ticket);
         measurement.recycle();
         result
@@ -111,7 +114,7 @@ impl Intake {
         &self,
         line: &mut impl Line,
         mut ticket: Option<Ticket>,
-    ) -> Result<(), RecordError> {
+    ) -> Recorded {
         let mut put = |thread_buffer: &ThreadBuffer| thread_buffer.put(line, &mut ticket, self);
         let put_in_own = THREAD_BUFFERS.try_with(|thread_buffers| {
             let mut thread_buffers = thread_buffers.borrow_mut();

@@ -1,9 +1,6 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwapOption;
 
 use crate::{
     RecordError,
@@ -21,7 +18,9 @@ pub(crate) struct PreparedSeries {
     /// As they were given: what the guard lets through may change with its budget.
     #[debug(skip)]
     definition: Box<Contents>,
-    part: ArcSwap<SeriesPart>,
+    first: SeriesPart,
+    /// By later settings: programs that change none never look here.
+    renewed: ArcSwapOption<SeriesPart>,
     /// Of the part: asked for when a point is begun, without a load of the part.
     format: AtomicU8,
 }
@@ -49,7 +48,8 @@ impl PreparedSeries {
         let series = Self {
             definition,
             format: AtomicU8::new(part.format.to_bits()),
-            part: ArcSwap::from_pointee(part),
+            first: part,
+            renewed: ArcSwapOption::empty(),
         };
         Ok((series, capped.is_news))
     }
@@ -73,38 +73,46 @@ impl PreparedSeries {
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
-        let part = self.part.load();
-        if part.version != settings.version {
-            return self.push_anew(part, settings, cardinality, line);
+        if self.first.version == settings.version {
+            return Ok(self.first.push(line));
         }
-        line.push_all(&part.text);
-        Ok(Capped {
-            values: part.capped,
-            is_news: false,
-        })
+        match &*self.renewed.load() {
+            Some(part) if part.version == settings.version => Ok(part.push(line)),
+            known => self.push_anew(known.as_deref(), settings, cardinality, line),
+        }
     }
 
     /// The settings have changed since the part was made.
     #[cold]
     fn push_anew(
         &self,
-        known: Guard<Arc<SeriesPart>>,
+        known: Option<&SeriesPart>,
         settings: &Settings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
         let (part, capped) = SeriesPart::new(&self.definition, settings, cardinality)?;
         line.push_all(&part.text);
+        let known = known.unwrap_or(&self.first);
         // While settings change, a thread buffer may still have the old ones.
         if known.version < part.version {
             self.format.store(part.format.to_bits(), Relaxed);
-            self.part.store(part.into());
+            self.renewed.store(Some(part.into()));
         }
         Ok(capped)
     }
 }
 
 impl SeriesPart {
+    #[inline]
+    fn push(&self, line: &mut LineBuffer) -> Capped {
+        line.push_all(&self.text);
+        Capped {
+            values: self.capped,
+            is_news: false,
+        }
+    }
+
     fn new(
         definition: &Contents,
         settings: &Settings,

@@ -10,7 +10,7 @@ use crate::{
     encode::{self, LineBuffer, SchemaCache},
     ingest::{
         cardinality::{Capped, Cardinality, KnownValues},
-        intake::Intake,
+        intake::{Intake, Recorded},
         line::{Line, LineSeries},
         quota::Quota,
         reservation::Allowance,
@@ -53,19 +53,19 @@ impl ThreadBuffer {
         line: &mut impl Line,
         ticket: &mut Option<Ticket>,
         intake: &Intake,
-    ) -> Result<(), RecordError> {
+    ) -> Recorded {
         let wake = || intake.wake();
         self.0.put(wake, |contents, allowance| {
             contents.tally.recorded += 1;
             match contents.settings.admission {
-                Admission::Open => contents.put(line, ticket, intake, allowance),
+                Admission::Open => contents.put(line, ticket, intake, allowance).map_err(Box::new),
                 Admission::Disabled => {
                     contents.tally.dropped.disabled += 1;
                     Ok(())
                 }
                 Admission::Closed => {
                     contents.tally.dropped.stopping += 1;
-                    Err(RecordError::Stopping)
+                    Err(RecordError::Stopping.into())
                 }
             }
         })

@@ -64,7 +64,7 @@ fn a_pipeline_that_has_ended_answers_whoever_asks_its_address() {
         let report = ingest.send(Shutdown { timeout }).await.unwrap();
         assert!(report.is_complete());
         let late = shared.intake.take(measurement(), None);
-        assert_eq!(late, Err(RecordError::Stopping));
+        assert_eq!(late, Err(RecordError::Stopping.into()));
         drop(buffer);
         // Its mailbox is closed then: nothing that is sent is kept.
         until_ended(&ingest).await;

@@ -13,7 +13,8 @@ fn intake(config: Config) -> Arc<Intake> {
 }
 
 fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
-    intake.take(Measurement::new(database, "m").field("f", 1), None)
+    let recorded = intake.take(Measurement::new(database, "m").field("f", 1), None);
+    recorded.map_err(|error| *error)
 }
 
 /// What a drain finds: lines by database.
@@ -166,7 +167,7 @@ fn what_is_refused_leaves_no_trace_but_in_the_counts() {
     record_long().unwrap();
     let error = record_long().unwrap_err();
     assert!(matches!(
-        error,
+        *error,
         RecordError::BufferFull {
             unit: crate::BufferUnit::Bytes,
             limit: 1_024,

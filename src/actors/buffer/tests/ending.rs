@@ -50,7 +50,7 @@ async fn shutdown_delivers_what_is_there_and_takes_nothing_more() {
     let write = rig.write().await;
     let late = Measurement::new("db", "m").field("f", 1);
     let error = rig.shared.intake.take(late.clone(), None);
-    assert_eq!(error, Err(RecordError::Stopping));
+    assert_eq!(error, Err(RecordError::Stopping.into()));
     rig.ingest.do_send(late);
     answer(write, Verdict::Written);
     let report = report.await.unwrap();
@@ -134,6 +134,6 @@ async fn an_actor_that_ends_without_a_shutdown_leaves_no_measurement_uncounted()
     let late = Measurement::new("db", "m").field("f", 1);
     assert_eq!(
         rig.shared.intake.take(late, None),
-        Err(RecordError::Stopping)
+        Err(RecordError::Stopping.into())
     );
 }
