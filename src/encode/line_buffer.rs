@@ -88,13 +88,13 @@ impl LineBuffer {
         bytes
     }
 
-    /// The room after the last byte, at least `len` bytes of it.
+    /// The `len` bytes of room after the last byte.
     #[inline(always)]
     fn room(&mut self, len: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < len {
+        if self.bytes.len() < self.end + len {
             self.make_room(len);
         }
-        &mut self.bytes[self.end..]
+        &mut self.bytes[self.end..self.end + len]
     }
 
     #[cold]
@@ -111,7 +111,7 @@ impl LineBuffer {
     /// Appends bytes that are to be taken as they are.
     #[inline]
     pub(crate) fn push_all(&mut self, bytes: &[u8]) {
-        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.room(bytes.len()).copy_from_slice(bytes);
         self.end += bytes.len();
     }
 
@@ -332,7 +332,9 @@ impl LineBuffer {
         if words.are_suspect(Part::Key) {
             return None;
         }
-        let room = self.room(PART + SHORT).first_chunk_mut::<{ PART + SHORT }>()?;
+        let room = self
+            .room(PART + SHORT)
+            .first_chunk_mut::<{ PART + SHORT }>()?;
         room[..PART].copy_from_slice(prefix);
         words.write(value.len(), room.get_mut(len..)?.first_chunk_mut()?);
         self.end += len + value.len();

@@ -39,7 +39,7 @@ struct SchemaTag {
 struct Piece {
     start: usize,
     last_start: usize,
-    end: usize,
+    last_len: usize,
     last: Prefix,
 }
 
@@ -97,7 +97,7 @@ impl Schema {
 
     /// Appends the series part of a measurement that this is the schema of. Returns the hash of its values,
     /// which begins with `hash`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push(
         &self,
         point: &Contents,
@@ -111,13 +111,13 @@ impl Schema {
             let value = &*point.tags.at(tag.index).1;
             self.push_lead(&tag.before, line);
             let before = &tag.before;
-            hash = match line.push_tag(&before.last, before.last_len(), value.as_bytes(), hash) {
+            hash = match line.push_tag(&before.last, before.last_len, value.as_bytes(), hash) {
                 Some(hash) => hash,
                 None => self.push_odd_tag(tag, value, hash, line),
             };
         }
         self.push_lead(&self.rest, line);
-        line.push_prefix(&self.rest.last, self.rest.last_len());
+        line.push_prefix(&self.rest.last, self.rest.last_len);
         Ok(hash)
     }
 
@@ -132,11 +132,16 @@ impl Schema {
     /// A tag whose value is empty or long, or may have something to be escaped or replaced.
     #[cold]
     fn push_odd_tag(&self, tag: &SchemaTag, value: &str, hash: u64, line: &mut LineBuffer) -> u64 {
-        let Piece { start, last_start, end, .. } = tag.before;
+        let Piece {
+            start,
+            last_start,
+            last_len,
+            ..
+        } = tag.before;
         line.truncate(line.line_len() - (last_start - start));
         line.push_part(&self.text, start, tag.key_start);
         let without = line.line_len();
-        line.push_part(&self.text, tag.key_start, end);
+        line.push_part(&self.text, tag.key_start, last_start + last_len);
         let before_value = line.line_len();
         line.push_replaced(value, Part::Key);
         if line.line_len() == before_value {
@@ -156,14 +161,9 @@ impl Piece {
         Self {
             start,
             last_start,
-            end,
+            last_len: end - last_start,
             last,
         }
-    }
-
-    #[inline(always)]
-    fn last_len(&self) -> usize {
-        self.end - self.last_start
     }
 }
 

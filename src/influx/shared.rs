@@ -209,10 +209,7 @@ impl Shared {
     }
 
     /// Records a measurement with a ticket, and waits for what becomes of it.
-    pub(crate) async fn deliver(
-        &self,
-        record: impl FnOnce(Ticket) -> Recorded,
-    ) -> Delivery {
+    pub(crate) async fn deliver(&self, record: impl FnOnce(Ticket) -> Recorded) -> Delivery {
         if self.home.is_elsewhere() {
             return Delivery::Dropped {
                 reason: DropReason::Forked,
