@@ -179,3 +179,6 @@ fn sorted(tags: &Entries<Cow<'static, str>>) -> impl Iterator<Item = usize> {
     order.sort_unstable_by_key(|(_, key)| *key);
     order.into_iter().map(|(index, _)| index)
 }
+
+#[cfg(test)]
+mod tests;

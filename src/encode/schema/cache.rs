@@ -21,9 +21,10 @@ pub(crate) struct SchemaCache {
     /// which was free. At most half of them are used.
     places: Vec<Option<Box<Known>>>,
     count: usize,
-    /// Hashes of those that came once, by their lowest bits: most of those that strangers make never come
-    /// again.
+    /// A bit for each that came once, by the highest bits of its hash: most of those that strangers make never
+    /// come again.
     seen: Vec<u64>,
+    seen_count: usize,
     /// Of a measurement whose schema is not kept.
     other: Schema,
 }
@@ -42,10 +43,14 @@ struct Known {
 const PLACES: usize = 256;
 
 /// So many are kept, 0.5 MiB at most. Then everything is forgotten at once, and learnt again.
-const MAX_COUNT: usize = PLACES / 2;
+pub(super) const MAX_COUNT: usize = PLACES / 2;
+
+/// 8 KiB. When an eighth of them is used, they are forgotten.
+const SEEN_BITS: usize = 1 << 16;
+const MAX_SEEN: usize = SEEN_BITS / 8;
 
 /// Longer ones are not kept; strangers may have chosen them.
-const MAX_LEN: usize = 1 << 10;
+pub(super) const MAX_LEN: usize = 1 << 10;
 const MAX_TAGS: usize = 32;
 
 impl SchemaCache {
@@ -65,6 +70,11 @@ impl SchemaCache {
             }
             None => self.push_other(hash, point, encoder, line),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// What is written may change.
@@ -108,9 +118,8 @@ impl SchemaCache {
     fn learn(&mut self, hash: u64, point: &Contents, schema: Schema) {
         if self.places.is_empty() {
             self.places.resize_with(PLACES, || None);
-            self.seen = vec![0; PLACES];
         }
-        if std::mem::replace(&mut self.seen[hash as usize % PLACES], hash) != hash {
+        if self.is_new(hash) {
             self.other = schema;
             return;
         }
@@ -124,6 +133,22 @@ impl SchemaCache {
         }
         self.places[at] = Some(Known::new(hash, point, &self.random, schema).into());
         self.count += 1;
+    }
+
+    /// Has none come with this hash? It has now. (Another may have the same bit: then this one is kept at once.)
+    fn is_new(&mut self, hash: u64) -> bool {
+        if self.seen_count == 0 {
+            self.seen = vec![0; SEEN_BITS / 64];
+        }
+        let at = hash as usize >> 48;
+        let (word, bit) = (&mut self.seen[at / 64], 1 << (at % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        self.seen_count += usize::from(is_new);
+        if self.seen_count == MAX_SEEN {
+            self.seen_count = 0;
+        }
+        is_new
     }
 }
 
