@@ -95,6 +95,10 @@ impl Schema {
         }
     }
 
+    fn heap_size(&self) -> usize {
+        self.text.capacity() + self.tags.capacity() * size_of::<SchemaTag>()
+    }
+
     /// Appends the series part of a measurement that this is the schema of. Returns the hash of its values,
     /// which begins with `hash`.
     #[inline(never)]

@@ -21,6 +21,8 @@ pub(crate) struct SchemaCache {
     /// which was free. At most half of them are used.
     places: Vec<Option<Box<Known>>>,
     count: usize,
+    /// What they take.
+    bytes: usize,
     /// A bit for each that came once, by the highest bits of its hash: most of those that strangers make never
     /// come again.
     seen: Vec<u64>,
@@ -40,10 +42,11 @@ struct Known {
 }
 
 /// A power of two.
-const PLACES: usize = 256;
+const PLACES: usize = 512;
 
-/// So many are kept, 0.5 MiB at most. Then everything is forgotten at once, and learnt again.
+/// So many are kept, of so many bytes. Then everything is forgotten at once, and learnt again.
 pub(super) const MAX_COUNT: usize = PLACES / 2;
+pub(super) const MAX_BYTES: usize = 512 << 10;
 
 /// 8 KiB. When an eighth of them is used, they are forgotten.
 const SEEN_BITS: usize = 1 << 16;
@@ -75,6 +78,12 @@ impl SchemaCache {
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let known = self.places.iter().flatten();
+        known.map(|known| known.size()).sum()
     }
 
     /// What is written may change.
@@ -123,16 +132,18 @@ impl SchemaCache {
             self.other = schema;
             return;
         }
-        if self.count == MAX_COUNT {
+        let known = Known::new(hash, point, &self.random, schema);
+        if self.count == MAX_COUNT || self.bytes + known.size() > MAX_BYTES {
             self.places.fill_with(|| None);
-            self.count = 0;
+            (self.count, self.bytes) = (0, 0);
         }
         let mut at = hash as usize % PLACES;
         while self.places[at].is_some() {
             at = (at + 1) % PLACES;
         }
-        self.places[at] = Some(Known::new(hash, point, &self.random, schema).into());
+        self.bytes += known.size();
         self.count += 1;
+        self.places[at] = Some(known.into());
     }
 
     /// Has none come with this hash? It has now. (Another may have the same bit: then this one is kept at once.)
@@ -163,6 +174,13 @@ impl Known {
             keys,
             schema,
         }
+    }
+
+    /// In bytes, with what it keeps on the heap.
+    fn size(&self) -> usize {
+        let keys = self.keys.iter();
+        let keys: usize = keys.map(|key| size_of::<Key>() + key.as_str().len()).sum();
+        size_of::<Self>() + self.name.len() + keys + self.schema.heap_size()
     }
 
     #[inline]

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{BaseTag, Precision},
-    cache::{MAX_COUNT, MAX_LEN},
+    cache::{MAX_BYTES, MAX_COUNT, MAX_LEN},
     *,
 };
 use crate::{Database, Measurement, point::measurement::Key};
@@ -155,12 +155,18 @@ fn hardly_a_schema_that_came_once_is_kept_and_none_that_is_long() {
 }
 
 #[test]
-fn no_more_schemas_are_kept_than_there_are_places_for() {
+fn no_more_schemas_are_kept_than_there_is_room_for() {
     let mut cache = SchemaCache::default();
-    for number in 0..10 * MAX_COUNT {
-        let kept = Measurement::new("db", "m").tag(format!("key_{number}"), 1);
-        learnt(&mut cache, &kept);
-        assert!((1..=MAX_COUNT).contains(&cache.count()));
+    for (tags, most) in [(1, MAX_COUNT), (30, MAX_COUNT / 2)] {
+        let mut largest = (0, 0);
+        for number in 0..3 * MAX_COUNT {
+            let tags = (0..tags).map(|tag| (format!("some_key_{number}_{tag}"), 1));
+            learnt(&mut cache, &Measurement::new("db", "m").tags(tags));
+            largest = largest.max((cache.count(), cache.bytes()));
+            assert!(cache.bytes() <= MAX_BYTES);
+        }
+        assert!((most / 4..=most).contains(&largest.0), "{largest:?}");
+        cache.forget();
     }
 }
 
