@@ -303,9 +303,11 @@ impl Storing {
     }
 }
 
+/// The longest comment before a batch in a file.
+const HEADER: usize = 256;
+
 /// What a batch takes in a file, at most.
 fn size_of_section(section: &Section) -> usize {
-    const HEADER: usize = 256;
     section.lines.byte_len() + HEADER
 }
 

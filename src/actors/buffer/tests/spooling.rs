@@ -82,7 +82,7 @@ fn down() -> Verdict {
 }
 
 /// The next process with the same folder.
-fn next_start(folder: &TempDir, change: impl FnOnce(Config) -> Config) -> Rig {
+pub(super) fn next_start(folder: &TempDir, change: impl FnOnce(Config) -> Config) -> Rig {
     let config = change(config().spool_dir(folder.path()));
     let replay = Box::new(|| ReplayActor::default().start().recipient());
     Rig::with_parts(config, replay, Some(file_system()))
