@@ -139,6 +139,8 @@ impl Family {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     files: BTreeMap<FileId, Entry>,
+    /// By the time of their newest lines: a file that is written later may hold older ones.
+    by_time: BTreeSet<(u64, FileId)>,
     families: HashMap<String, Family>,
     /// The oldest file of each family that may be loaded: of those that have none loaded, and of the
     /// others.
@@ -211,6 +213,7 @@ impl Index {
             way: Way::default(),
             name,
         };
+        self.by_time.insert((entry.name.newest, id_of(&entry.name)));
         self.files.insert(id_of(&entry.name), entry);
     }
 
@@ -383,6 +386,7 @@ impl Index {
     /// Takes a file out.
     pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
         let entry = self.files.remove(&id)?;
+        self.by_time.remove(&(entry.name.newest, id));
         self.bytes -= entry.bytes;
         if is_on_disk_only(entry.state) {
             self.lines -= entry.name.lines;
@@ -425,16 +429,17 @@ impl Index {
 
     /// Takes out what came before `limit`.
     pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
-        let old = self.files.iter().take_while(|(_, e)| e.name.time() < limit);
+        let in_order = self.by_time.iter().map(|(_, id)| (*id, &self.files[id]));
+        let old = in_order.take_while(|(_, entry)| entry.name.time() < limit);
         let old = old.filter(|(_, entry)| may_go(entry.state));
-        let old: Vec<_> = old.map(|(id, _)| *id).collect();
+        let old: Vec<_> = old.map(|(id, _)| id).collect();
         old.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// When the newest line of the oldest file came.
+    /// When the newest line of the file came whose lines are the oldest.
     pub(crate) fn oldest(&self) -> Option<SystemTime> {
-        let oldest = self.files.first_key_value();
-        oldest.map(|(_, entry)| entry.name.time())
+        let (_, id) = self.by_time.first()?;
+        self.files.get(id).map(|entry| entry.name.time())
     }
 
     /// The lines on disk only, of batches that are numbered below a mark and can be read.

@@ -176,6 +176,12 @@ fn instant(time: SystemTime, now: Instant) -> Instant {
     now.checked_sub(age).unwrap_or(now)
 }
 
+/// The time that the system's clock showed at `at`.
+fn system_time(at: Instant, now: Instant) -> SystemTime {
+    let (age, now) = (now.saturating_duration_since(at), SystemTime::now());
+    now.checked_sub(age).unwrap_or(now)
+}
+
 impl BufferActor {
     pub(in crate::actors) fn set_spool(&mut self, start_disk: StartDisk, folder: PathBuf) {
         let spool = Spool::new(start_disk, folder);

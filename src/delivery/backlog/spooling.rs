@@ -62,6 +62,21 @@ pub(crate) struct Taken {
     pub(crate) origin: Origin,
     pub(crate) was_drawn: bool,
     pub(crate) batch: Batch,
+    /// When its newest line came.
+    pub(crate) newest: Option<Instant>,
+}
+
+impl From<Evicted> for Taken {
+    fn from(evicted: Evicted) -> Self {
+        Self {
+            database: evicted.database,
+            number: evicted.number,
+            origin: evicted.origin,
+            was_drawn: true,
+            batch: evicted.batch,
+            newest: evicted.newest,
+        }
+    }
 }
 
 impl Backlog {
@@ -228,9 +243,10 @@ impl Backlog {
         }
         self.by_pending.clear();
         self.pending = 0;
-        self.unsettled.clear();
+        let unsettled = std::mem::take(&mut self.unsettled);
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
         let taken = |(database, job): (Database, Job)| Taken {
+            newest: unsettled.get(&job.number).map(|about| about.newest),
             database,
             number: job.number,
             origin: job.origin,

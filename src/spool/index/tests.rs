@@ -201,6 +201,20 @@ fn what_came_before_the_limit_expires() {
 }
 
 #[test]
+fn what_is_old_expires_also_behind_what_is_newer() {
+    let mut index = index(&[(1, "a"), (3, "a")]);
+    let old = FileName {
+        newest: 500,
+        ..name(4, "a")
+    };
+    index.recover(old.clone(), 100, 4);
+    assert_eq!(index.oldest(), Some(old.time()));
+    let expired = index.expire(name(1, "a").time());
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0].name, old);
+}
+
+#[test]
 fn what_waits_is_told_by_the_numbers_of_its_batches() {
     let mut index = index(&[(1, "a")]);
     let memo = |number| Memo {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::Context;
 
-use super::{HEADER, Storing};
+use super::{HEADER, Storing, system_time};
 use crate::{
     Database, DropReason, Event, Overflow,
     actors::buffer::BufferActor,
@@ -167,8 +167,7 @@ impl BufferActor {
             |evicted: &Evicted| Section::of(&evicted.database, &evicted.batch.lines, unit);
         let sections = evicted.iter().map(section).collect();
         let newest = evicted.iter().filter_map(|evicted| evicted.newest).max();
-        let age = newest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let newest = SystemTime::now() - age;
+        let newest = system_time(newest.unwrap_or(now), now);
         self.store(sections, newest, Storing::Overflow(evicted), context);
     }
 

@@ -44,6 +44,7 @@ impl From<Piece> for Taken {
                 None => Origin::Recorded,
             },
             was_drawn: true,
+            newest: Some(piece.newest),
             batch: piece.batch,
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::SystemTime,
 };
 
 use tempfile::TempDir;
@@ -125,6 +126,27 @@ async fn what_is_on_disk_only_is_told_to_be_pending_since_it_came() {
     let stats = rig.shared.stats();
     assert_eq!(stats.places.spooled, 3);
     assert!(stats.health.pending_since.is_some(), "{stats:?}");
+}
+
+#[actix::test]
+async fn what_a_shutdown_stores_is_as_old_as_it_was() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config.max_age(100 * SECOND));
+    let rig = &mut spooling.rig;
+    rig.record("a", 3);
+    rig.settle_next(down()).await;
+    tokio::time::sleep(60 * SECOND).await;
+    rig.record("b", 2);
+    rig.idle().await;
+    let before = SystemTime::now();
+    assert_eq!(rig.shut_down(10 * SECOND).await.spooled, 5);
+    let files = SpoolFile::list(spooling.folder.path()).unwrap();
+    let age = |file: &SpoolFile| before.duration_since(file.newest()).unwrap_or_default();
+    let ages: Vec<_> = files
+        .iter()
+        .map(|file| (file.database(), age(file).as_secs() / 10))
+        .collect();
+    assert_eq!(ages, [(Some("a"), 6), (Some("b"), 0)]);
 }
 
 #[actix::test]
