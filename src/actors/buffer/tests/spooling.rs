@@ -11,7 +11,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     Overflow, SpoolState,
-    actors::{disk::Worker, messages::internal::DiskWork},
+    actors::{
+        disk::Worker,
+        messages::internal::{DiskDone, DiskResult, DiskWork, Task},
+    },
     batch::Lines,
     spool::{
         disk::{Disk, FileSystem},
@@ -276,6 +279,54 @@ async fn whatever_is_drawn_before_it_goes_to_disk_is_not_drawn_again() {
         assert_eq!((stats.recovered, stats.written), (2, 2));
         assert!(spooling.files().is_empty());
     }
+}
+
+#[actix::test]
+async fn what_is_written_ahead_in_part_is_recovered_once() {
+    tokio::time::pause();
+    /// Does not store the second file.
+    struct NotSecond(Worker, usize);
+    impl Actor for NotSecond {
+        type Context = Context<Self>;
+    }
+    impl Handler<DiskWork> for NotSecond {
+        type Result = ();
+        fn handle(&mut self, work: DiskWork, _: &mut Self::Context) {
+            self.1 += usize::from(matches!(work.task, Task::Store { .. }));
+            if matches!(work.task, Task::Store { .. }) && self.1 == 2 {
+                let result = DiskResult::Failed(std::io::Error::other("on purpose"));
+                return work.reply.send(|lost| DiskDone { result, ..lost });
+            }
+            self.0.work(work);
+        }
+    }
+    let disk: StartDisk = Box::new(|| {
+        let worker = Worker::new(|| Box::new(FileSystem));
+        NotSecond(worker, 0).start().recipient()
+    });
+    let mut spooling = Spooling::new(disk, |config| {
+        let config = config.write_ahead(true).trigger_size(1_000);
+        config.max_batch_size(1_000).max_buffer_size(10_000)
+    });
+    let rig = &mut spooling.rig;
+    for count in [2, 3] {
+        rig.record("db", count);
+        tokio::time::sleep(SECOND).await;
+        rig.idle().await;
+    }
+    // What could not be written ahead is sent at once, and with it what could.
+    let mut sent = 0;
+    while sent < 5 {
+        sent += rig.settle_next(down()).await;
+    }
+    let report = rig.shut_down(SECOND).await;
+    assert_eq!(
+        (report.undelivered + report.spooled, report.stats.pending),
+        (5, report.spooled)
+    );
+    let next = next_start(&spooling.folder, |config| config);
+    next.idle().await;
+    assert_eq!(next.stats().recovered, 5);
 }
 
 #[actix::test]
