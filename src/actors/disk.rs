@@ -10,7 +10,7 @@ use actix::{Actor, Handler, SyncContext};
 use super::messages::internal::{DiskDone, DiskResult, DiskWork, Task};
 use crate::spool::{
     disk::Disk,
-    store::{Opened, Store},
+    store::{Opened, Store, StoreError},
 };
 
 /// Gives each store its file system.
@@ -53,9 +53,14 @@ impl Worker {
             return DiskResult::NotOpen;
         };
         match task {
-            Task::Store { sections, newest } => match store.store(&sections, newest) {
+            Task::Store {
+                sections,
+                newest,
+                room,
+            } => match store.store(&sections, newest, room) {
                 Ok(stored) => DiskResult::Stored(stored),
-                Err(error) => DiskResult::Failed(error),
+                Err(StoreError::NoRoom { needs }) => DiskResult::NoRoom { needs },
+                Err(StoreError::Io(error)) => DiskResult::Failed(error),
             },
             Task::Load(name) => match store.load(&name) {
                 Ok(sections) => DiskResult::Loaded(sections),

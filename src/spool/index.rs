@@ -408,18 +408,19 @@ impl Index {
         Some(entry)
     }
 
-    /// Takes the oldest files out, until there is room for so many bytes more.
+    /// Takes the oldest files out, until there is room for so many bytes more; none, if there never is.
     pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
+        let mut left = self.bytes;
         let mut out = Vec::new();
-        while self.bytes + bytes > max_bytes {
-            let mut files = self.files.iter();
-            let oldest = files.find(|(_, entry)| may_go(entry.state));
-            let Some(id) = oldest.map(|(id, _)| *id) else {
-                break;
+        let mut files = self.files.iter().filter(|(_, entry)| may_go(entry.state));
+        while left + bytes > max_bytes {
+            let Some((id, entry)) = files.next() else {
+                return Vec::new();
             };
-            out.extend(self.remove(id));
+            left -= entry.bytes;
+            out.push(*id);
         }
-        out
+        out.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Whether so many bytes more are within the limit.

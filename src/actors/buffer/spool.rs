@@ -10,7 +10,7 @@ mod sealing;
 mod storing;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
@@ -58,6 +58,13 @@ pub(super) struct Spool {
     /// What is being written, by number, in order.
     storing: BTreeMap<u64, Writing>,
     next_store: u64,
+    /// The numbers of those that the disk actor has not got yet, as the room for their lines may be needed for
+    /// what it is writing.
+    queued: VecDeque<u64>,
+    /// The one whose size is to be told before it is written.
+    is_weighed: Option<u64>,
+    /// To be closed when all that is queued is written.
+    is_closing: bool,
     /// Files that nobody waits for any more.
     late: BTreeSet<u64>,
     watchdog: Option<SpawnHandle>,
@@ -73,14 +80,16 @@ pub(super) struct Spool {
     is_full_told: Option<Instant>,
     is_unreadable_told: bool,
     is_removal_told: bool,
-    /// Bytes that are being written, at most.
+    /// Bytes of what the disk actor is writing, at most.
     reserved: u64,
 }
 
 /// A file that is being written.
 struct Writing {
     storing: Storing,
-    /// At most.
+    sections: Vec<Section>,
+    newest: SystemTime,
+    /// At most: what its lines take if they are not compressed.
     bytes: u64,
 }
 
@@ -111,6 +120,9 @@ impl Spool {
             index: Index::default(),
             storing: BTreeMap::new(),
             next_store: 0,
+            queued: VecDeque::new(),
+            is_weighed: None,
+            is_closing: false,
             late: BTreeSet::new(),
             watchdog: None,
             leaving: (0, 0),

@@ -148,7 +148,8 @@ impl BufferActor {
         let bytes = spool.reserved + bytes.sum::<usize>() as u64;
         let max_bytes = self.config.spool_max_bytes as u64;
         // It is on disk already: no other file goes for it.
-        if !spool.takes(now) || !spool.index.has_room(bytes, max_bytes) {
+        let has_room = spool.queued.is_empty() && spool.index.has_room(bytes, max_bytes);
+        if !spool.takes(now) || !has_room {
             let files = waiting.into_iter();
             return files.for_each(|(file, _)| spool.index.set_stuck(file));
         }

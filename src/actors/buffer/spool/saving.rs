@@ -7,10 +7,7 @@ use actix::Context;
 use super::{Storing, system_time};
 use crate::{
     Delivery,
-    actors::{
-        buffer::BufferActor,
-        messages::internal::{Task, Work},
-    },
+    actors::buffer::BufferActor,
     delivery::backlog::{AGE_PART, Disposition, Origin, Settled, Taken},
     spool::{format::Section, store::Stored},
     stats::reason::GivenUp,
@@ -101,7 +98,7 @@ impl BufferActor {
         if !together.is_empty() {
             self.store_last(together, context);
         }
-        self.ask_disk(Work::Close, Task::Close, context);
+        self.close_when_stored(context);
     }
 
     fn store_last(&mut self, batches: Vec<Taken>, context: &mut Context<Self>) {

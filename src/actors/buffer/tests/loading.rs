@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Leaves files, each with so many measurements of some databases.
-fn leave(folder: &TempDir, files: &[&[(&'static str, usize)]]) {
+pub(super) fn leave(folder: &TempDir, files: &[&[(&'static str, usize)]]) {
     let opened = Store::open(Box::new(FileSystem), folder.path()).unwrap();
     let Opened::Open(mut store, _) = opened else {
         panic!("the folder is taken");
@@ -30,7 +30,7 @@ fn leave(folder: &TempDir, files: &[&[(&'static str, usize)]]) {
             Section::of(&(*database).into(), &batch.seal(true).lines, unit)
         };
         let sections: Vec<_> = sections.iter().map(section).collect();
-        store.store(&sections, SystemTime::now()).unwrap();
+        store.store(&sections, SystemTime::now(), u64::MAX).unwrap();
     }
 }
 

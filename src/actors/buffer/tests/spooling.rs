@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{loading::leave, *};
 use crate::{
     Overflow, SpoolState,
     actors::{
@@ -242,13 +242,15 @@ async fn a_flush_waits_for_all_that_is_written_ahead_also_if_a_later_file_fails_
         rig.idle().await;
     }
     assert!(!report.is_finished() && !second.is_finished());
-    worker.work(work.recv().await.unwrap());
-    while let Some(write) = tokio::time::timeout(SECOND, rig.writes.recv())
-        .await
-        .ok()
-        .flatten()
-    {
-        answer(write, Verdict::Written);
+    for _ in 0..10 {
+        while let Ok(work) = work.try_recv() {
+            worker.work(work);
+        }
+        rig.idle().await;
+        while let Ok(write) = rig.writes.try_recv() {
+            answer(write, Verdict::Written);
+        }
+        rig.idle().await;
     }
     assert_eq!(report.await.unwrap().undelivered, 0);
     assert_eq!(second.await.unwrap().undelivered, 0);
@@ -279,6 +281,63 @@ async fn whatever_is_drawn_before_it_goes_to_disk_is_not_drawn_again() {
         assert_eq!((stats.recovered, stats.written), (2, 2));
         assert!(spooling.files().is_empty());
     }
+}
+
+#[actix::test]
+async fn a_file_that_finds_no_room_in_any_case_costs_no_other() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config.spool_max_bytes(64));
+    assert!(spooling.rig.shut_down(SECOND).await.is_complete());
+    let old: &[_] = &[("old", 3)];
+    leave(&spooling.folder, &[old; 8]);
+    spooling.rig = next_start(&spooling.folder, |_| {
+        spool_config(&spooling.folder).spool_max_bytes(64)
+    });
+    let rig = &mut spooling.rig;
+    rig.settle_next(down()).await;
+    for _ in 0..100 {
+        let measurement = Measurement::new("db", "m").field("f", 1);
+        // The buffer may be full for a moment.
+        _ = rig.shared.intake.take(measurement, None);
+        rig.idle().await;
+        while let Ok(write) = rig.writes.try_recv() {
+            answer(write, down());
+        }
+    }
+    let dropped = rig.stats().dropped;
+    assert!(dropped.overflow > 0, "{dropped:?}");
+    assert_eq!(dropped.spool_full, 0);
+    assert_eq!(spooling.files().len(), 8);
+}
+
+/// Ten times what the spool holds, before it is compressed.
+#[cfg(feature = "gzip")]
+#[actix::test]
+async fn room_is_made_for_what_files_take_and_not_for_what_their_lines_are() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config);
+    assert!(spooling.rig.shut_down(SECOND).await.is_complete());
+    let old: &[_] = &[("old", 3)];
+    leave(&spooling.folder, &[old; 8]);
+    spooling.rig = next_start(&spooling.folder, |config| {
+        config.spool_max_bytes(1 << 20).max_batch_bytes(1 << 20)
+    });
+    let rig = &mut spooling.rig;
+    rig.settle_next(down()).await;
+    let long = "x".repeat(100 << 10);
+    for _ in 0..100 {
+        let measurement = Measurement::new("db", "m").field("f", long.clone());
+        rig.shared.intake.take(measurement, None).unwrap();
+    }
+    let report = rig.shutting_down(10 * SECOND);
+    rig.idle().await;
+    while let Ok(write) = rig.writes.try_recv() {
+        answer(write, down());
+    }
+    let report = report.await.unwrap();
+    assert_eq!((report.undelivered, report.spooled), (0, 124), "{report:?}");
+    assert_eq!(report.stats.dropped.total(), 0);
+    assert!(spooling.files().len() > 8 + 1);
 }
 
 #[actix::test]
