@@ -272,13 +272,17 @@ impl BufferActor {
         })
     }
 
-    /// The lines below a mark that leave memory.
-    pub(super) fn on_the_way_below(&self, mark: u64) -> u64 {
+    /// The lines below a mark that leave memory, and those that are written ahead, up to the file that is
+    /// awaited: what comes later was recorded later.
+    pub(super) fn on_the_way_below(&self, mark: u64, awaits: Option<u64>) -> u64 {
         let Some(spool) = &self.spool else { return 0 };
         let storing = spool
             .storing
-            .values()
-            .map(|own| own.storing.lines_below(mark));
+            .iter()
+            .map(|(number, own)| match &own.storing {
+                Storing::Ahead { .. } if awaits.is_none_or(|last| *number > last) => 0,
+                storing => storing.lines_below(mark),
+            });
         storing.sum::<usize>() as u64
     }
 
