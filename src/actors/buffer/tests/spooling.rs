@@ -153,6 +153,37 @@ async fn what_a_shutdown_stores_is_as_old_as_it_was() {
 }
 
 #[actix::test]
+async fn a_file_that_is_found_lost_while_a_shutdown_saves_is_not_told_to_be_on_disk() {
+    tokio::time::pause();
+    for damages in [true, false] {
+        let (disk, mut work) = recorder::<DiskWork>();
+        let start: StartDisk = Box::new(move || disk.clone());
+        let spooling = Spooling::new(start, |config| config);
+        leave(&spooling.folder, &[&[("db", 3)]]);
+        let mut worker = Worker::new(|| Box::new(FileSystem));
+        worker.work(work.recv().await.unwrap());
+        // The next thing is to read the file, and that takes until the end.
+        let load = work.recv().await.unwrap();
+        assert!(matches!(load.task, Task::Load(_)));
+        let report = spooling.rig.shutting_down(10 * SECOND);
+        let close = work.recv().await.unwrap();
+        assert!(matches!(close.task, Task::Close));
+        for file in spooling.files() {
+            match damages {
+                true => std::fs::write(file, "no spool").unwrap(),
+                false => std::fs::remove_file(file).unwrap(),
+            }
+        }
+        worker.work(load);
+        worker.work(close);
+        let report = report.await.unwrap();
+        assert_eq!((report.spooled, report.undelivered), (0, 0), "{report:?}");
+        let stats = spooling.rig.stats();
+        assert_eq!((stats.pending, stats.dropped.spool_damaged), (0, 3));
+    }
+}
+
+#[actix::test]
 async fn a_disk_that_hangs_holds_up_neither_delivery_nor_the_end() {
     tokio::time::pause();
     let (disk, mut work) = recorder::<DiskWork>();
