@@ -533,6 +533,40 @@ async fn a_disk_actor_that_dies_is_started_again_and_nothing_is_lost_or_counted_
     assert_eq!((again.pending, again.recovered), (stats.pending, 0));
 }
 
+#[actix::test]
+async fn a_disk_whose_thread_can_not_be_started_or_dies_is_started_again() {
+    let opened = async |rig: &Rig, state| {
+        while rig.stats().spool.unwrap().state != state {
+            // Time runs, and the thread has its own.
+            tokio::time::sleep(SECOND / 100).await;
+            std::thread::yield_now();
+        }
+    };
+    let is_dying = std::sync::Arc::new(AtomicBool::new(true));
+    let start: StartDisk = Box::new(move || {
+        let is_dying = is_dying.clone();
+        crate::actors::disk::DiskActor::start(move || match is_dying.swap(false, Relaxed) {
+            true => panic!("on purpose"),
+            false => Box::new(FileSystem),
+        })
+    });
+    tokio::time::pause();
+    crate::threads::refusal::set(true);
+    let mut spooling = Spooling::new(start, |config| config);
+    within(
+        "a disk without a thread",
+        opened(&spooling.rig, SpoolState::Failing),
+    )
+    .await;
+    crate::threads::refusal::set(false);
+    within("the disk", opened(&spooling.rig, SpoolState::Open)).await;
+    spooling.rig.record("db", 3);
+    spooling.rig.settle_next(down()).await;
+    // The thread of the disk has its own time, which is not that of this test.
+    tokio::time::resume();
+    assert_eq!(spooling.rig.shut_down(10 * SECOND).await.spooled, 3);
+}
+
 /// Records, overflows, ends and starts again, on a disk where one step goes wrong.
 async fn with_a_fault(fault: Fault, at: usize) -> usize {
     let faulty = Faulty::new(fault, at);
