@@ -120,7 +120,7 @@ const MANY: usize = 16;
 
 /// Of the time after which measurements expire, the part that those of one batch may be apart: they
 /// expire together, with the newest.
-const AGE_PART: u32 = 8;
+pub(crate) const AGE_PART: u32 = 8;
 
 impl Backlog {
     pub(crate) fn new(limits: BatchLimits) -> Self {

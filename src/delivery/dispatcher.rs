@@ -336,14 +336,14 @@ impl Dispatcher {
         Some(evicted)
     }
 
-    /// Takes out what is not lent of a database and was loaded from a file.
+    /// Takes out what is not lent of a database and was loaded from such files.
     pub(crate) fn take_loaded(
         &mut self,
         database: &Database,
-        file: FileId,
+        is_wanted: impl Fn(FileId) -> bool,
         now: Instant,
     ) -> Vec<Evicted> {
-        let taken = self.backlog.take_loaded(database, file);
+        let taken = self.backlog.take_loaded(database, is_wanted);
         self.place(database, now);
         taken
     }

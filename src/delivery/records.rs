@@ -1,5 +1,7 @@
 //! What is known of each database beyond what it has pending. Pure, and bounded.
 
+use std::collections::BTreeMap;
+
 use foldhash::HashMap;
 
 use super::pacing::Pace;
@@ -22,11 +24,16 @@ pub(crate) struct Record {
     pub(crate) refusals: u32,
     /// The words, hashed, for which halving has stopped.
     pub(crate) stopped_at: Option<u64>,
+    /// Its place among those that have nothing pending.
+    idle: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     all: HashMap<Database, Record>,
+    /// Those that have nothing pending, the one that has had nothing for longest first.
+    idle: BTreeMap<u64, Database>,
+    next_idle: u64,
     /// POSTs that were written, of all databases.
     written: u64,
 }
@@ -38,9 +45,14 @@ impl Records {
         if !self.all.contains_key(database) {
             self.all.insert(database.clone(), Record::default());
         }
-        self.all
+        let record = self
+            .all
             .get_mut(database)
-            .expect("it is there, or was just put there")
+            .expect("it is there, or was just put there");
+        if let Some(place) = record.idle.take() {
+            self.idle.remove(&place);
+        }
+        record
     }
 
     pub(crate) fn get(&self, database: &Database) -> Option<&Record> {
@@ -59,10 +71,20 @@ impl Records {
         record
     }
 
-    /// The database has nothing pending any more.
+    /// The database has nothing pending any more. Beyond the number, those are forgotten that have had nothing
+    /// for longest.
     pub(crate) fn is_idle(&mut self, database: &Database) {
-        if self.all.len() > MAX_RECORDS {
-            self.all.remove(database);
+        if let Some(record) = self.all.get_mut(database)
+            && record.idle.is_none()
+        {
+            record.idle = Some(self.next_idle);
+            self.idle.insert(self.next_idle, database.clone());
+            self.next_idle += 1;
+        }
+        while self.all.len() > MAX_RECORDS
+            && let Some((_, oldest)) = self.idle.pop_first()
+        {
+            self.all.remove(&oldest);
         }
     }
 }
@@ -91,6 +113,43 @@ mod tests {
             records.is_idle(&database);
         }
         assert_eq!(records.all.len(), MAX_RECORDS);
-        assert!(records.get(&"0".into()).is_some());
+        assert!(records.get(&"0".into()).is_none());
+        assert!(records.get(&"10".into()).is_some());
+    }
+
+    #[test]
+    fn those_that_have_been_idle_for_longest_are_forgotten_and_none_that_has_something_pending() {
+        let mut records = Records::default();
+        records.written(&"pending".into());
+        for number in 0..MAX_RECORDS {
+            let database = Database::new(number.to_string());
+            records.written(&database);
+            records.is_idle(&database);
+            // It is used all the time, with pauses.
+            records.written(&"used".into());
+            records.is_idle(&"used".into());
+        }
+        assert_eq!(records.all.len(), MAX_RECORDS);
+        assert_eq!(records.idle.len(), MAX_RECORDS - 1);
+        let written = |name: &'static str| records.get(&name.into()).map(|record| record.written);
+        assert_eq!(written("used"), Some(MAX_RECORDS as u64));
+        assert_eq!(written("pending"), Some(1));
+        assert_eq!(
+            (written("0"), written("1"), written("2")),
+            (None, None, Some(1))
+        );
+    }
+
+    #[test]
+    fn more_databases_than_are_kept_are_remembered_while_they_have_something_pending() {
+        let mut records = Records::default();
+        let names = || (0..MAX_RECORDS + 10).map(|number| Database::new(number.to_string()));
+        names().for_each(|database| _ = records.written(&database));
+        assert_eq!(records.all.len(), MAX_RECORDS + 10);
+        names().for_each(|database| records.is_idle(&database));
+        assert_eq!(
+            (records.all.len(), records.idle.len()),
+            (MAX_RECORDS, MAX_RECORDS)
+        );
     }
 }

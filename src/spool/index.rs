@@ -1,8 +1,8 @@
 //! What is in the folder, kept in memory: what is read next, what has to go, what is pending. Pure.
 //!
 //! Files are read from the oldest on, those of each database (as far as their names tell it) in turn
-//! with those of the others: a database that can't be written has few files loaded, and the others go
-//! on. Nothing here looks through all files but the end.
+//! with those of the others, a few at a time. A file whose lines don't get on, for whatever reason, takes
+//! none of these places, so that the others go on. Nothing here looks through all files but the end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +18,14 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// At most so many files are loaded at a time, of databases that work.
+/// At most so many files are loaded at a time whose lines get on.
 const MAX_LOADED: usize = 4;
 
-/// And of those that don't, so many bytes of files.
+/// With so many bytes of files loaded, no more are loaded but one of each database that has none.
 const MAX_LOADED_BYTES: u64 = 16 << 20;
+
+/// After so many POSTs that have not written lines of a file, others no longer wait for its end.
+const MAX_SETBACKS: u32 = 8;
 
 /// A file that can't be read so many times is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
@@ -50,6 +53,30 @@ pub(crate) struct Entry {
     /// How many batches in memory need it.
     holders: usize,
     failures: u32,
+    way: Way,
+}
+
+/// How the lines of a loaded file get on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    /// POSTs that have not written lines of it.
+    setbacks: u32,
+    /// It takes no place among those that are loaded.
+    is_stuck: bool,
+    /// Some of its lines have passed, or what fails may be a bad line: another file may tell.
+    is_tried: bool,
+}
+
+/// What a POST did for the lines of a loaded file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Written,
+    /// The server has said what is wrong with some lines, and these are looked for.
+    LookedInto,
+    /// They are sent again, later. `may_be_bad`: there was one line, which may be the reason.
+    Kept {
+        may_be_bad: bool,
+    },
 }
 
 /// Where the lines of a file are.
@@ -73,22 +100,57 @@ struct Family {
     waiting: BTreeSet<FileId>,
     /// How many are loading or loaded.
     loaded: usize,
-    /// Could the last one not be written?
+    /// How many of these are stuck.
+    stuck: usize,
+    /// And how many are not tried.
+    untried: usize,
+    /// Is the database kept from being sent to?
     fails: bool,
+}
+
+impl Family {
+    /// How many places it takes.
+    fn busy(&self) -> usize {
+        match self.fails {
+            true => 0,
+            false => self.loaded - self.stuck,
+        }
+    }
+
+    /// The next file. A database that fails has one file loaded that tells whether it works again.
+    fn turn(&self) -> Option<FileId> {
+        let may_load = !self.fails || self.untried == 0;
+        self.waiting.first().copied().filter(|_| may_load)
+    }
+
+    fn add(&mut self, way: Way) {
+        self.loaded += 1;
+        self.stuck += usize::from(way.is_stuck);
+        self.untried += usize::from(!way.is_tried);
+    }
+
+    fn take(&mut self, way: Way) {
+        self.loaded -= 1;
+        self.stuck -= usize::from(way.is_stuck);
+        self.untried -= usize::from(!way.is_tried);
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     files: BTreeMap<FileId, Entry>,
+    /// By the time of their newest lines: a file that is written later may hold older ones.
+    by_time: BTreeSet<(u64, FileId)>,
     families: HashMap<String, Family>,
-    /// The oldest file of each family that may be loaded.
-    turns: BTreeSet<(FileId, String)>,
+    /// The oldest file of each family that may be loaded: of those that have none loaded, and of the
+    /// others.
+    turns: [BTreeSet<(FileId, String)>; 2],
     /// Files that are on disk only and can be read, by their batches' numbers.
     waiting: BTreeSet<(u64, FileId)>,
     /// Lines that are on disk only.
     lines: u64,
     bytes: u64,
-    /// Loading or loaded, of families that don't fail.
+    /// Loading or loaded, and not stuck, of families that don't fail.
     busy: usize,
     loading: usize,
     loaded_bytes: u64,
@@ -148,8 +210,10 @@ impl Index {
             memos,
             holders,
             failures: 0,
+            way: Way::default(),
             name,
         };
+        self.by_time.insert((entry.name.newest, id_of(&entry.name)));
         self.files.insert(id_of(&entry.name), entry);
     }
 
@@ -161,51 +225,46 @@ impl Index {
         let Some(family) = self.families.get_mut(key) else {
             return;
         };
-        let busy = |family: &Family| match family.fails {
-            true => 0,
-            false => family.loaded,
-        };
-        // One that fails has one file loaded, which is its probe.
-        let turn = |family: &Family| {
-            let may_load = !family.fails || family.loaded == 0;
-            family.waiting.first().copied().filter(|_| may_load)
-        };
-        let (turn_before, busy_before) = (turn(family), busy(family));
+        let turn = |family: &Family| Some((usize::from(family.loaded > 0), family.turn()?));
+        let (turn_before, busy_before) = (turn(family), family.busy());
         change(family);
         if family.loaded == 0 {
             family.fails = false;
         }
-        self.busy = self.busy + busy(family) - busy_before;
+        self.busy = self.busy + family.busy() - busy_before;
         let turn_after = turn(family);
         if family.loaded == 0 && family.waiting.is_empty() {
             self.families.remove(key);
         }
         if turn_before != turn_after {
-            if let Some(id) = turn_before {
-                self.turns.remove(&(id, key.to_owned()));
+            if let Some((list, id)) = turn_before {
+                self.turns[list].remove(&(id, key.to_owned()));
             }
-            if let Some(id) = turn_after {
-                self.turns.insert((id, key.to_owned()));
+            if let Some((list, id)) = turn_after {
+                self.turns[list].insert((id, key.to_owned()));
             }
         }
     }
 
     /// The file to read next, if one more may be loaded; `at_most` are loaded at a time.
     pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
-        // Files of databases that fail keep no other from being read.
-        let is_much = self.loaded_bytes >= MAX_LOADED_BYTES && self.busy > 0;
-        if is_much || self.busy >= MAX_LOADED.min(at_most) {
+        // Files that are stuck keep no other from being read.
+        let is_much = self.loaded_bytes >= MAX_LOADED_BYTES;
+        if (is_much && self.busy > 0) || self.busy >= MAX_LOADED.min(at_most) {
             return None;
         }
-        let (id, key) = self.turns.first().cloned()?;
+        let [first, more] = &self.turns;
+        let more = more.first().filter(|_| !is_much);
+        let (id, key) = first.first().into_iter().chain(more).min().cloned()?;
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loading;
+        entry.way = Way::default();
         self.loading += 1;
         self.loaded_bytes += entry.bytes;
         let name = entry.name.clone();
         self.change_family(&key, |family| {
             family.waiting.remove(&id);
-            family.loaded += 1;
+            family.add(Way::default());
         });
         Some((id, name))
     }
@@ -239,7 +298,7 @@ impl Index {
             self.waiting.remove(&(number, id));
         }
         self.change_family(&key, |family| {
-            family.loaded -= 1;
+            family.take(Way::default());
             if !is_left {
                 family.waiting.insert(id);
             }
@@ -247,21 +306,64 @@ impl Index {
         is_left
     }
 
-    /// Whether lines of a loaded file could be written.
-    pub(crate) fn set_fails(&mut self, id: FileId, fails: bool) {
-        let Some(entry) = self.files.get(&id) else {
+    /// What a POST did for the lines of a loaded file.
+    pub(crate) fn came_of(&mut self, id: FileId, progress: Progress) {
+        self.change_way(id, |way| match progress {
+            Progress::Written => {
+                way.is_stuck = way.setbacks >= MAX_SETBACKS;
+                way.is_tried = true;
+            }
+            Progress::LookedInto => {
+                way.setbacks += 1;
+                way.is_stuck |= way.setbacks >= MAX_SETBACKS;
+                way.is_tried = true;
+            }
+            Progress::Kept { may_be_bad } => {
+                way.setbacks += 1;
+                way.is_stuck = true;
+                way.is_tried |= may_be_bad;
+            }
+        });
+    }
+
+    /// Lines of a loaded file can't be sent now.
+    pub(crate) fn set_stuck(&mut self, id: FileId) {
+        self.change_way(id, |way| way.is_stuck = true);
+    }
+
+    fn change_way(&mut self, id: FileId, change: impl FnOnce(&mut Way)) {
+        let Some(entry) = self.files.get_mut(&id) else {
             return;
         };
-        let key = entry.name.database.clone();
-        // A file of many databases says nothing of the others of its kind.
-        if key != SEVERAL
-            && self
-                .families
-                .get(&key)
-                .is_some_and(|own| own.fails != fails)
-        {
-            self.change_family(&key, |family| family.fails = fails);
+        if entry.state != State::Loaded {
+            return;
         }
+        let before = entry.way;
+        change(&mut entry.way);
+        let (after, key) = (entry.way, entry.name.database.clone());
+        self.change_family(&key, |family| {
+            family.take(before);
+            family.add(after);
+        });
+    }
+
+    /// Whether a database is kept from being sent to. Its name is as in the names of files.
+    pub(crate) fn set_fails(&mut self, key: &str, fails: bool) {
+        let family = self.families.get(key);
+        if family.is_some_and(|family| family.loaded > 0 && family.fails != fails) {
+            self.change_family(key, |family| family.fails = fails);
+        }
+    }
+
+    /// Is the file one of several databases?
+    pub(crate) fn is_of_many(&self, id: FileId) -> bool {
+        let entry = self.files.get(&id);
+        entry.is_some_and(|entry| entry.name.database == SEVERAL)
+    }
+
+    /// Is any file loaded, or being read?
+    pub(crate) fn has_loaded(&self) -> bool {
+        self.loaded_bytes > 0
     }
 
     /// One more batch in memory needs the file.
@@ -284,6 +386,7 @@ impl Index {
     /// Takes a file out.
     pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
         let entry = self.files.remove(&id)?;
+        self.by_time.remove(&(entry.name.newest, id));
         self.bytes -= entry.bytes;
         if is_on_disk_only(entry.state) {
             self.lines -= entry.name.lines;
@@ -297,24 +400,27 @@ impl Index {
         if is_loaded || entry.state == State::Waiting {
             self.change_family(&entry.name.database, |family| {
                 family.waiting.remove(&id);
-                family.loaded -= usize::from(is_loaded);
+                if is_loaded {
+                    family.take(entry.way);
+                }
             });
         }
         Some(entry)
     }
 
-    /// Takes the oldest files out, until there is room for so many bytes more.
+    /// Takes the oldest files out, until there is room for so many bytes more; none, if there never is.
     pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
+        let mut left = self.bytes;
         let mut out = Vec::new();
-        while self.bytes + bytes > max_bytes {
-            let mut files = self.files.iter();
-            let oldest = files.find(|(_, entry)| may_go(entry.state));
-            let Some(id) = oldest.map(|(id, _)| *id) else {
-                break;
+        let mut files = self.files.iter().filter(|(_, entry)| may_go(entry.state));
+        while left + bytes > max_bytes {
+            let Some((id, entry)) = files.next() else {
+                return Vec::new();
             };
-            out.extend(self.remove(id));
+            left -= entry.bytes;
+            out.push(*id);
         }
-        out
+        out.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Whether so many bytes more are within the limit.
@@ -324,16 +430,17 @@ impl Index {
 
     /// Takes out what came before `limit`.
     pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
-        let old = self.files.iter().take_while(|(_, e)| e.name.time() < limit);
+        let in_order = self.by_time.iter().map(|(_, id)| (*id, &self.files[id]));
+        let old = in_order.take_while(|(_, entry)| entry.name.time() < limit);
         let old = old.filter(|(_, entry)| may_go(entry.state));
-        let old: Vec<_> = old.map(|(id, _)| *id).collect();
+        let old: Vec<_> = old.map(|(id, _)| id).collect();
         old.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// When the newest line of the oldest file came.
+    /// When the newest line of the file came whose lines are the oldest.
     pub(crate) fn oldest(&self) -> Option<SystemTime> {
-        let oldest = self.files.first_key_value();
-        oldest.map(|(_, entry)| entry.name.time())
+        let (_, id) = self.by_time.first()?;
+        self.files.get(id).map(|entry| entry.name.time())
     }
 
     /// The lines on disk only, of batches that are numbered below a mark and can be read.
@@ -348,7 +455,7 @@ impl Index {
 
     /// Is there a file that may be read?
     pub(crate) fn has_next(&self) -> bool {
-        !self.turns.is_empty()
+        self.turns.iter().any(|turns| !turns.is_empty())
     }
 
     /// Is a file being read?

@@ -10,7 +10,7 @@ mod sealing;
 mod storing;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
@@ -58,6 +58,13 @@ pub(super) struct Spool {
     /// What is being written, by number, in order.
     storing: BTreeMap<u64, Writing>,
     next_store: u64,
+    /// The numbers of those that the disk actor has not got yet, as the room for their lines may be needed for
+    /// what it is writing.
+    queued: VecDeque<u64>,
+    /// The one whose size is to be told before it is written.
+    is_weighed: Option<u64>,
+    /// To be closed when all that is queued is written.
+    is_closing: bool,
     /// Files that nobody waits for any more.
     late: BTreeSet<u64>,
     watchdog: Option<SpawnHandle>,
@@ -73,14 +80,16 @@ pub(super) struct Spool {
     is_full_told: Option<Instant>,
     is_unreadable_told: bool,
     is_removal_told: bool,
-    /// Bytes that are being written, at most.
+    /// Bytes of what the disk actor is writing, at most.
     reserved: u64,
 }
 
 /// A file that is being written.
 struct Writing {
     storing: Storing,
-    /// At most.
+    sections: Vec<Section>,
+    newest: SystemTime,
+    /// At most: what its lines take if they are not compressed.
     bytes: u64,
 }
 
@@ -111,6 +120,9 @@ impl Spool {
             index: Index::default(),
             storing: BTreeMap::new(),
             next_store: 0,
+            queued: VecDeque::new(),
+            is_weighed: None,
+            is_closing: false,
             late: BTreeSet::new(),
             watchdog: None,
             leaving: (0, 0),
@@ -173,6 +185,12 @@ impl Spool {
 /// The time of the runtime's clock at which the system's clock showed `time`.
 fn instant(time: SystemTime, now: Instant) -> Instant {
     let age = SystemTime::now().duration_since(time).unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
+}
+
+/// The time that the system's clock showed at `at`.
+fn system_time(at: Instant, now: Instant) -> SystemTime {
+    let (age, now) = (now.saturating_duration_since(at), SystemTime::now());
     now.checked_sub(age).unwrap_or(now)
 }
 
@@ -254,13 +272,17 @@ impl BufferActor {
         })
     }
 
-    /// The lines below a mark that leave memory.
-    pub(super) fn on_the_way_below(&self, mark: u64) -> u64 {
+    /// The lines below a mark that leave memory, and those that are written ahead, up to the file that is
+    /// awaited: what comes later was recorded later.
+    pub(super) fn on_the_way_below(&self, mark: u64, awaits: Option<u64>) -> u64 {
         let Some(spool) = &self.spool else { return 0 };
         let storing = spool
             .storing
-            .values()
-            .map(|own| own.storing.lines_below(mark));
+            .iter()
+            .map(|(number, own)| match &own.storing {
+                Storing::Ahead { .. } if awaits.is_none_or(|last| *number > last) => 0,
+                storing => storing.lines_below(mark),
+            });
         storing.sum::<usize>() as u64
     }
 
@@ -303,9 +325,11 @@ impl Storing {
     }
 }
 
+/// The longest comment before a batch in a file.
+const HEADER: usize = 256;
+
 /// What a batch takes in a file, at most.
 fn size_of_section(section: &Section) -> usize {
-    const HEADER: usize = 256;
     section.lines.byte_len() + HEADER
 }
 

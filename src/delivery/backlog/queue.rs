@@ -292,6 +292,12 @@ impl Queue {
         self.jobs_of(source).remove(at)
     }
 
+    /// The loaded jobs that are not lent.
+    pub(super) fn loaded(&self) -> impl Iterator<Item = &Job> {
+        let jobs = self.parts.iter().chain(&self.suspects).chain(&self.loaded);
+        jobs.filter(|job| job.is_loaded())
+    }
+
     /// Takes out the loaded jobs that are not lent and that `is_wanted` tells by their numbers.
     pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
         let mut taken = Vec::new();

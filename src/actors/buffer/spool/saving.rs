@@ -1,18 +1,14 @@
 //! The end: what could not be delivered goes to disk, within a bound of time.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use actix::Context;
 
-use super::Storing;
+use super::{Storing, system_time};
 use crate::{
-    Database, Delivery,
-    actors::{
-        buffer::BufferActor,
-        messages::internal::{Task, Work},
-    },
-    batch::Batch,
-    delivery::backlog::{Disposition, Origin, Settled, Taken},
+    Delivery,
+    actors::buffer::BufferActor,
+    delivery::backlog::{AGE_PART, Disposition, Origin, Settled, Taken},
     spool::{format::Section, store::Stored},
     stats::reason::GivenUp,
 };
@@ -67,13 +63,20 @@ impl BufferActor {
             None => return,
         };
         let staged = staged.into_iter().map(Taken::from);
-        let all: Vec<_> = self
+        let mut all: Vec<_> = self
             .dispatcher
             .take_all()
             .into_iter()
             .chain(staged)
             .collect();
-        let (mut together, mut bytes) = (Vec::new(), 0);
+        // Those of one age share a file, as they expire together.
+        all.sort_by_key(|taken| taken.newest);
+        let apart = self.config.max_age.map(|age| age / AGE_PART);
+        let is_newer = |taken: &Taken, first: &Taken| match (taken.newest, first.newest, apart) {
+            (Some(newest), Some(first), Some(apart)) => newest - first > apart,
+            _ => false,
+        };
+        let (mut together, mut bytes) = (Vec::<Taken>::new(), 0);
         for taken in all {
             if taken.origin != Origin::Recorded {
                 self.is_on_disk(taken);
@@ -84,7 +87,8 @@ impl BufferActor {
                 continue;
             }
             let size = taken.batch.lines.byte_len();
-            if bytes + size > TOGETHER && !together.is_empty() {
+            let first = together.first();
+            if first.is_some_and(|first| bytes + size > TOGETHER || is_newer(&taken, first)) {
                 bytes = 0;
                 self.store_last(std::mem::take(&mut together), context);
             }
@@ -94,14 +98,19 @@ impl BufferActor {
         if !together.is_empty() {
             self.store_last(together, context);
         }
-        self.ask_disk(Work::Close, Task::Close, context);
+        self.close_when_stored(context);
     }
 
     fn store_last(&mut self, batches: Vec<Taken>, context: &mut Context<Self>) {
         let unit = self.config.unit();
         let section = |taken: &Taken| Section::of(&taken.database, &taken.batch.lines, unit);
         let sections = batches.iter().map(section).collect();
-        self.store(sections, SystemTime::now(), Storing::Last(batches), context);
+        let (now, newest) = (
+            self.now(),
+            batches.iter().filter_map(|own| own.newest).max(),
+        );
+        let newest = system_time(newest.unwrap_or(now), now);
+        self.store(sections, newest, Storing::Last(batches), context);
     }
 
     pub(super) fn last_stored(&mut self, batches: Vec<Taken>, stored: Option<Stored>) {
@@ -145,23 +154,20 @@ impl BufferActor {
         all.append(&mut self.unsaved);
         if let Some(spool) = &mut self.spool {
             for writing in std::mem::take(&mut spool.storing).into_values() {
-                let recorded = |database: Database, batch: Batch, number, origin| Taken {
-                    database,
-                    number,
-                    origin,
-                    was_drawn: true,
-                    batch,
-                };
                 match writing.storing {
-                    Storing::Overflow(batches) => all.extend(
-                        batches
-                            .into_iter()
-                            .map(|own| recorded(own.database, own.batch, own.number, own.origin)),
-                    ),
-                    Storing::Ahead { batches, .. } => {
-                        all.extend(batches.into_iter().map(|(database, batch)| {
-                            recorded(database, batch, 0, Origin::Recorded)
-                        }));
+                    Storing::Overflow(batches) => {
+                        all.extend(batches.into_iter().map(Taken::from));
+                    }
+                    Storing::Ahead { batches, began, .. } => {
+                        let taken = |(database, batch)| Taken {
+                            database,
+                            number: 0,
+                            origin: Origin::Recorded,
+                            was_drawn: true,
+                            batch,
+                            newest: Some(began),
+                        };
+                        all.extend(batches.into_iter().map(taken));
                     }
                     Storing::Last(batches) => all.extend(batches),
                 }
