@@ -225,6 +225,45 @@ mod tests {
     }
 
     #[test]
+    fn each_of_many_series_is_found_and_has_a_hash_of_its_own() {
+        let mut cache = SeriesCache::default();
+        let mut hashes = std::collections::HashSet::new();
+        for count in [100, 600] {
+            let all = || (0..count).map(|number| (number, format!("{count}/{number}")));
+            let point = |value| Measurement::new("db", "m").tag("n", value);
+            for (number, value) in all() {
+                learn(&mut cache, &point(value), &u32::to_be_bytes(number));
+                hashes.insert(cache.key_hash());
+            }
+            for (number, value) in all() {
+                let part = get(&mut cache, &point(value));
+                assert_eq!(part, Some(u32::to_be_bytes(number).to_vec()));
+                assert!(!hashes.insert(cache.key_hash()));
+            }
+        }
+        assert_eq!((cache.count, hashes.len()), (700, 700));
+    }
+
+    #[test]
+    fn long_texts_and_parts_and_empty_ones_are_not_kept() {
+        // What comes before the value.
+        let before = b"db|m|n|".len();
+        for (texts, part, count) in [
+            (MAX_LEN, MAX_LEN, 1),
+            (MAX_LEN + 1, 1, 0),
+            (MAX_LEN + 2, 1, 0),
+            (MAX_LEN, MAX_LEN + 1, 0),
+            (MAX_LEN, MAX_LEN + 2, 0),
+            (MAX_LEN, 0, 0),
+        ] {
+            let mut cache = SeriesCache::default();
+            let point = Measurement::new("db", "m").tag("n", "x".repeat(texts - before));
+            learn(&mut cache, &point, &vec![b'p'; part]);
+            assert_eq!((cache.key.len(), cache.count), (texts, count));
+        }
+    }
+
+    #[test]
     fn a_series_that_came_once_is_not_kept() {
         let mut cache = SeriesCache::default();
         for number in 0..1_000 {
@@ -238,19 +277,30 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_whatever_comes() {
         let mut cache = SeriesCache::default();
+        let mut largest = 0;
         for number in 0..10_000 {
             let value = format!("{number:0>100}");
-            learn(
-                &mut cache,
-                &Measurement::new("db", "m").tag("n", value),
-                &[b'p'; 200],
-            );
+            let point = Measurement::new("db", "m").tag("n", value);
+            // Of so many, one may be taken for another that came before, and is kept at once.
+            while get(&mut cache, &point).is_none() {
+                cache.learn(&[b'p'; 200]);
+            }
             assert!(cache.bytes.len() <= MAX_BYTES && cache.places.len() <= 8 << 10);
+            largest = largest.max(cache.bytes.len());
         }
+        // And used: there was no room for one more.
+        assert!(largest > MAX_BYTES - 400, "{largest}");
         let long = Measurement::new("db", "m").tag("n", "x".repeat(1 << 20));
         get(&mut cache, &long);
         cache.learn(b"part");
         get(&mut cache, &point("db", "m", &[]));
         assert!(cache.key.capacity() <= 4 * MAX_LEN);
+        let shorter = Measurement::new("db", "m").tag("n", "x".repeat(3 * MAX_LEN));
+        for _ in 0..2 {
+            get(&mut cache, &shorter);
+            assert!(cache.key.capacity() > 3 * MAX_LEN, "used again");
+            get(&mut cache, &point("db", "m", &[]));
+        }
+        assert!(cache.key.capacity() > 3 * MAX_LEN);
     }
 }

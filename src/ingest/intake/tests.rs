@@ -16,6 +16,12 @@ fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
     intake.take(Measurement::new(database, "m").field("f", 1), None)
 }
 
+fn record_in_a_thread(intake: &Arc<Intake>, database: &'static str) {
+    let intake = Arc::clone(intake);
+    let recorded = thread::spawn(move || record(&intake, database)).join();
+    recorded.unwrap().unwrap();
+}
+
 /// What a drain finds: lines by database.
 fn drained(intake: &Intake) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
@@ -222,19 +228,64 @@ fn a_thread_that_is_ending_can_still_record() {
 fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     let config = Config::default().tag_hostname(false);
     let intake = Arc::new(Intake::new(Settings::new(&config, Admission::Disabled)));
-    for _ in 0..500 {
-        let other = Arc::clone(&intake);
-        thread::spawn(move || record(&other, "a").unwrap())
-            .join()
-            .unwrap();
-    }
-    assert!(
-        thread_buffer_count(&intake) <= SWEEP_AT + 1,
-        "{}",
+    let counts = (0..500).map(|_| {
+        record_in_a_thread(&intake, "a");
         thread_buffer_count(&intake)
-    );
+    });
+    // Fewer are not looked through.
+    assert_eq!(counts.max(), Some(SWEEP_AT));
     assert_eq!(intake.stats().dropped.disabled, 500);
     assert!(intake.stats().balanced());
+}
+
+#[test]
+fn thread_buffers_that_are_in_use_or_hold_something_stay_and_are_looked_through_seldom() {
+    let intake = intake(Config::default());
+    record(&intake, "a").unwrap();
+    assert_eq!(drained(&intake)["a"], 1);
+    for _ in 0..2 * SWEEP_AT {
+        record_in_a_thread(&intake, "b");
+    }
+    record(&intake, "a").unwrap();
+    assert_eq!(intake.thread_buffers.lock().sweep_at, 4 * SWEEP_AT);
+    let found = drained(&intake);
+    assert_eq!(found["a"], 1);
+    assert_eq!(found["b"], 2 * SWEEP_AT);
+}
+
+#[test]
+fn a_thread_keeps_its_thread_buffer_in_each_of_several_pipelines() {
+    let pipelines = [(); 3].map(|()| intake(Config::default()));
+    for _ in 0..3 {
+        for intake in &pipelines {
+            record(intake, "a").unwrap();
+        }
+    }
+    for intake in &pipelines {
+        // The other one is for threads that are ending.
+        assert_eq!(thread_buffer_count(intake), 2);
+        assert_eq!(drained(intake)["a"], 3);
+    }
+}
+
+#[test]
+fn replaced_values_count_whether_their_threads_have_ended_or_not() {
+    let intake = intake(Config::default().max_tag_values(1));
+    let record = |intake: &Intake, value: u8| {
+        let measurement = Measurement::new("a", "m").tag("t", value).field("f", 1);
+        intake.take(measurement, None).unwrap();
+    };
+    record(&intake, 1);
+    let other = Arc::clone(&intake);
+    thread::spawn(move || record(&other, 2)).join().unwrap();
+    assert_eq!(intake.stats().tags_capped, 1);
+    drained(&intake);
+    assert_eq!(intake.stats().tags_capped, 1);
+    // Also those of a series that comes again.
+    for value in [3, 3, 3, 4] {
+        record(&intake, value);
+    }
+    assert_eq!(intake.stats().tags_capped, 5);
 }
 
 #[test]
