@@ -3,6 +3,8 @@
 use super::*;
 use crate::delivery::verdict::{Cause, Refusal, Retry};
 
+mod turns;
+
 const LIMITS: BatchLimits = BatchLimits {
     lines: 10_000,
     bytes: 4 << 20,
