@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Measurement, stats::ledger::Settlement};
+use crate::{Measurement, ingest::line::LineSeries, stats::ledger::Settlement};
 
 fn intake(config: Config) -> Arc<Intake> {
     let settings = Settings::new(&config.tag_hostname(false), Admission::Open);
@@ -162,6 +162,43 @@ fn the_buffer_actor_is_woken_for_the_first_the_triggering_and_the_threshold_meas
 }
 
 #[test]
+fn the_buffer_actor_is_woken_to_tell_of_a_budget_that_is_used_up() {
+    let intake = intake(Config::default().max_tag_values(1));
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&wakes);
+    intake.wake_with(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let woken = [1, 2, 3].map(|value| {
+        let measurement = Measurement::new("a", "m").tag("t", value).field("f", 1);
+        intake.take(measurement, None).unwrap();
+        wakes.swap(0, Ordering::SeqCst)
+    });
+    // For the first one that waits, and the first one that was replaced.
+    assert_eq!(woken, [1, 1, 0]);
+}
+
+#[test]
+fn the_error_of_a_timestamp_names_its_measurement_with_and_without_a_series() {
+    let intake = intake(Config::default());
+    let timestamp = crate::Timestamp::from_nanos(i64::MAX);
+    let point = || {
+        Measurement::new("a", "m")
+            .field("f", 1)
+            .timestamp(timestamp)
+    };
+    let error = intake.take(point(), None).unwrap_err();
+    let expected = RecordError::InvalidTimestamp {
+        timestamp,
+        measurement: "m".to_owned(),
+    };
+    assert_eq!(error, expected);
+    let series = intake.prepare(point().0).unwrap();
+    assert_eq!(LineSeries::Prepared(&series).name(), "m");
+    assert_eq!(LineSeries::New(&mut point().0).name(), "m");
+}
+
+#[test]
 fn what_is_refused_leaves_no_trace_but_in_the_counts() {
     let intake = intake(Config::default().max_buffer_bytes(1_024));
     let long = "x".repeat(600);
@@ -251,6 +288,20 @@ fn thread_buffers_that_are_in_use_or_hold_something_stay_and_are_looked_through_
     let found = drained(&intake);
     assert_eq!(found["a"], 1);
     assert_eq!(found["b"], 2 * SWEEP_AT);
+}
+
+#[test]
+fn a_thread_buffer_holds_batches_of_no_more_than_the_limit() {
+    let intake = intake(Config::default().max_batch_size(10));
+    for _ in 0..25 {
+        record(&intake, "a").unwrap();
+    }
+    let sizes: Vec<_> = intake
+        .drain()
+        .iter()
+        .map(|(_, batch)| batch.len())
+        .collect();
+    assert_eq!(sizes, [10, 10, 5]);
 }
 
 #[test]

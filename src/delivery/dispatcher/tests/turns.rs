@@ -1,14 +1,6 @@
 use super::*;
 
 impl World {
-    /// Sends the next batch; its loan and database, if there is one that may be sent.
-    fn send(&mut self) -> Option<(LoanId, Database)> {
-        match self.dispatcher.next(WRITERS, self.now, || true)? {
-            NextUp::Send(dispatch) => Some((dispatch.loan, dispatch.database)),
-            NextUp::Sampled(_) => None,
-        }
-    }
-
     /// A database that fails, one of whose batches waits.
     fn with_a_failing_database(answer: Answer) -> Self {
         let mut world = Self::new();

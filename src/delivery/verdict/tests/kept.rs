@@ -98,8 +98,23 @@ fn a_web_page_with_a_400_is_no_servers_word_on_lines() {
             content_type: Some("text/html".to_owned()),
             ..answer(status, "<html><body>oops</body></html>")
         };
+        let retry = retry(on(page));
+        assert_eq!(retry.reason, format!("status {status}: a web page"));
         let expected = (Scope::Path, Cause::Configuration);
-        assert_eq!(kept(on(page)), expected, "{status}");
+        assert_eq!((retry.scope, retry.cause), expected, "{status}");
+    }
+    // Nor with another status, whatever its title says.
+    let page = "<html><head><title>Unable to parse</title></head></html>";
+    for status in [403, 500] {
+        assert!(matches!(of(status, page), Verdict::Retry(_)), "{status}");
+    }
+}
+
+#[test]
+fn a_refusal_has_the_servers_text() {
+    let body = r#"{"error":"what is this"}"#;
+    for (body, text) in [(body, "what is this"), ("what is that", "what is that")] {
+        assert_eq!(refusal(of(400, body)).text, text);
     }
 }
 
