@@ -1,6 +1,7 @@
 //! What becomes of a batch that is kept, and what is held against its database.
 
 use super::*;
+use crate::delivery::isolation::Named;
 
 impl World {
     /// A database with these lines, each a batch of its own where that is asked for.
@@ -158,4 +159,17 @@ fn halving_stops_for_words_that_a_half_is_refused_with_too_and_not_for_a_single_
         (outcome.is_kept, world.record().stopped_at),
         (Some(1), None)
     );
+}
+
+#[test]
+fn what_is_left_of_a_batch_whose_bad_lines_are_named_one_by_one_is_halved_after_some() {
+    let mut world = World::with_lines(&["m f=1 1"; 100], false);
+    let sizes = [(); 10].map(|()| {
+        let (loan, words) = world.send_lines();
+        world.dispatcher.answered(loan, world.now);
+        let named = Named::Some([(0, "bad".to_owned())].into());
+        world.dispatcher.named(loan, named, &refusal(), world.now);
+        words.len()
+    });
+    assert_eq!(sizes, [100, 99, 98, 97, 96, 95, 94, 93, 46, 46]);
 }
