@@ -315,8 +315,8 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         // What did not come may be the part that tells.
         (400 | 422, None) if !answer.is_whole => unknown(),
         (400 | 422, None) => refused(false),
-        (500..=599, _) => unknown(),
         (400..=499, _) => misconfigured(Scope::Path),
+        // 5xx, and what is no status.
         _ => unknown(),
     }
 }

@@ -139,3 +139,39 @@ impl SeriesPart {
         Ok((part, capped))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Measurement, StringNewlines, ingest::settings::Admission};
+
+    #[test]
+    fn a_series_follows_the_settings_and_a_thread_that_has_old_ones_does_not_turn_it_back() {
+        let config = |zone: &str| {
+            let config = Config::default().tag_hostname(false).base_tag("zone", zone);
+            config.max_tag_values(0)
+        };
+        let old = Settings::new(&config("old"), Admission::Open);
+        let raw = config("new").string_newlines(StringNewlines::Raw);
+        let new = old.followed_by(&raw, Admission::Open);
+        let guard = Cardinality::default();
+        let definition = Measurement::new("db", "m").tag("a", 1).0;
+        let (series, _) = PreparedSeries::new(definition, &old, &guard).unwrap();
+        let line_under = |settings: &Settings| {
+            let mut line = LineBuffer::default();
+            series.push(settings, &guard, &mut line).unwrap();
+            String::from_utf8(line.into_bytes()).unwrap()
+        };
+        let is_raw = || series.format() == new.encoder.format();
+        for (settings, line, version) in [
+            (&old, "m,a=1,zone=old", 0),
+            (&new, "m,a=1,zone=new", 1),
+            (&old, "m,a=1,zone=old", 1),
+            (&new, "m,a=1,zone=new", 1),
+        ] {
+            assert_eq!(line_under(settings), line);
+            assert_eq!(series.part.load().version, version);
+            assert_eq!(is_raw(), version == 1);
+        }
+    }
+}

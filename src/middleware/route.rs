@@ -285,6 +285,7 @@ mod tests {
         let routes = Routes::default();
         assert!(!routes.likeliest("/a", None).is_named());
         let named = routes.named("/b", "n");
+        assert!(named.is_named());
         assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", None)));
         assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", Some("n"))));
         routes.named("/b", "o");

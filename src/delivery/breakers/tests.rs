@@ -3,6 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::delivery::verdict::Cause;
 
+mod accounts;
+
 const LATER: Duration = Duration::from_secs(60);
 
 fn failure(now: Instant) -> Failure {

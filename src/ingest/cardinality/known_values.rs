@@ -178,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_stays_so_while_more_is_learnt() {
+        let mut known = KnownValues::default();
+        let points = (0..5_000).map(|number| Measurement::new("db", "m").tag("k", number));
+        let points: Vec<_> = points.collect();
+        for point in &points {
+            known.learn(&point.0);
+        }
+        for hash in 1..100 {
+            assert!(!known.contain_series(hash));
+            known.learn_series(hash);
+        }
+        assert!(points.iter().all(|point| known.contain_all_of(&point.0)));
+        assert!((1..100).all(|hash| known.contain_series(hash)));
+        assert!(!known.contain_series(100));
+    }
+
+    #[test]
     fn ever_new_values_are_forgotten() {
         let mut known = KnownValues::default();
         let mut largest = 0;
