@@ -193,7 +193,7 @@ fn the_error_of_a_timestamp_names_its_measurement_with_and_without_a_series() {
         timestamp,
         measurement: "m".to_owned(),
     };
-    assert_eq!(error, expected);
+    assert_eq!(*error, expected);
     let series = intake.prepare(point().0).unwrap();
     assert_eq!(LineSeries::Prepared(&series).name(), "m");
     assert_eq!(LineSeries::New(&mut point().0).name(), "m");
