@@ -34,8 +34,9 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Recipient, SpawnHandle, System};
 
 use self::{
-    alarms::Alarms, collecting::Interval, files::WatchedFiles, outages::Outages,
-    rejections::Rejections, reports::Waiting, self_measuring::SelfMeasuring, spool::Spool,
+    alarms::Alarms, collecting::Interval, creation::Creations, files::WatchedFiles,
+    outages::Outages, rejections::Rejections, reports::Waiting, self_measuring::SelfMeasuring,
+    spool::Spool,
 };
 use super::{
     budget::Budget,
@@ -97,6 +98,7 @@ pub(crate) struct BufferActor {
     /// What the endpoints are, as far as they have told.
     known: BTreeMap<usize, Identity>,
     contacts: Contacts,
+    creations: Creations,
     /// Whether it was logged that measurements arrive.
     has_arrived: bool,
     budget: Budget,
@@ -150,6 +152,7 @@ impl BufferActor {
             files: WatchedFiles::default(),
             known: BTreeMap::new(),
             contacts: Contacts::default(),
+            creations: Creations::default(),
             has_arrived: false,
             budget: Budget::default(),
             own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
@@ -190,6 +193,7 @@ impl BufferActor {
         self.dispatcher.set_endpoints(self.endpoints.len(), now);
         self.asked.clear();
         self.known.clear();
+        self.creations.forget_all();
     }
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {
