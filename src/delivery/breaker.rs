@@ -1,20 +1,20 @@
-//! When to try again: backoff, open and half-open. Pure: the time and the random number come in.
+//! Circuit breaker with exponential backoff. Pure: time and random numbers are arguments.
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// The upper end of the first delay; it doubles with every failure.
+/// Upper bound of the first delay; doubles with every failure.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 
-/// However the jitter falls, nothing is tried again sooner.
+/// Minimum delay, whatever the jitter.
 const LEAST_DELAY: Duration = Duration::from_millis(25);
 
-/// Closed, or open until some time, or half-open: then a single batch is out as a probe.
+/// Closed, open until a time, or half-open with a single batch in flight as the probe.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     state: State,
-    /// Counts how often it has opened: an answer to what was sent before says nothing of now.
+    /// Results of requests that were sent before it last opened are ignored.
     epoch: u64,
 }
 
@@ -38,16 +38,16 @@ struct Outage {
     delays: ExponentialBackoff,
 }
 
-/// Which epoch of the breaker a batch was sent in.
+/// How often the breaker had opened when a request was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
 /// The end of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recovery {
-    /// How long it was open.
+    /// How long the breaker was open.
     pub(crate) after: Duration,
-    /// How many tries failed.
+    /// Number of failed attempts.
     pub(crate) attempts: u32,
 }
 
@@ -59,14 +59,14 @@ pub(crate) enum Effect {
     OpenedAgain,
 }
 
-/// What to make of a failure.
+/// The inputs of a breaker's backoff.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) now: Instant,
     /// In [0, 1).
     pub(crate) random: f64,
     pub(crate) max_delay: Duration,
-    /// What the server asked for with `Retry-After`.
+    /// From the header `Retry-After`.
     pub(crate) not_before: Option<Duration>,
 }
 
@@ -75,7 +75,7 @@ impl Breaker {
         matches!(self.state, State::Closed)
     }
 
-    /// May something be sent?
+    /// May a request be sent?
     pub(crate) fn allows(&self, now: Instant) -> bool {
         match &self.state {
             State::Closed => true,
@@ -84,7 +84,7 @@ impl Breaker {
         }
     }
 
-    /// When it half-opens, if it is open.
+    /// When it becomes half-open, if it is open.
     pub(crate) fn until(&self) -> Option<Instant> {
         match &self.state {
             State::Open { until, .. } => Some(*until),
@@ -92,7 +92,7 @@ impl Breaker {
         }
     }
 
-    /// Something is sent. If it is open, that is the probe.
+    /// Notes that a request is sent; the probe, if the breaker is open.
     pub(crate) fn send(&mut self) -> Epoch {
         self.state = match std::mem::take(&mut self.state) {
             State::Open { outage, .. } => State::HalfOpen { outage },
@@ -101,8 +101,8 @@ impl Breaker {
         Epoch(self.epoch)
     }
 
-    /// What was sent has failed. Did that open it, or open it once more? It says nothing if it was
-    /// sent before the breaker opened last.
+    /// Handles a failed request. Has no effect if the request was sent before the breaker last
+    /// opened.
     pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> Effect {
         if epoch.0 != self.epoch {
             return Effect::None;
@@ -128,7 +128,7 @@ impl Breaker {
         };
         self.epoch += 1;
         outage.attempts += 1;
-        // Full jitter: programs that lost one server must not come back in step.
+        // Full jitter, so that clients that lost a server together don't return together.
         let delay = outage.delays.next().unwrap_or(max_delay);
         let delay = delay.min(max_delay).mul_f64(random);
         let delay = delay.max(LEAST_DELAY).max(not_before.unwrap_or_default());
@@ -142,7 +142,7 @@ impl Breaker {
         }
     }
 
-    /// What was sent has succeeded. The recovery, if that closed it.
+    /// Handles a successful request. Returns the recovery if this closed the breaker.
     pub(crate) fn succeed(&mut self, epoch: Epoch, now: Instant) -> Option<Recovery> {
         if epoch.0 != self.epoch {
             return None;
@@ -156,7 +156,7 @@ impl Breaker {
         }
     }
 
-    /// The probe came to nothing for another reason: try again at once.
+    /// Allows the next probe at once: this one ended without saying anything of the server.
     pub(crate) fn abandon(&mut self, epoch: Epoch, now: Instant) {
         if epoch.0 != self.epoch {
             return;
@@ -167,12 +167,12 @@ impl Breaker {
         };
     }
 
-    /// Which epoch it is, for what is sent without being its probe.
+    /// The current open count, for a request that is not the probe.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(self.epoch)
     }
 
-    /// Since when it has been open or half-open, and how many tries have failed.
+    /// When the outage began, and how many attempts have failed since.
     pub(crate) fn outage(&self) -> Option<(Instant, u32)> {
         match &self.state {
             State::Closed => None,
@@ -182,7 +182,7 @@ impl Breaker {
         }
     }
 
-    /// Something has changed (a credential, the program is about to end): try at once.
+    /// Allows a probe at once, after a change of credentials or before shutdown.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         if let State::Open { until, .. } = &mut self.state {
             *until = now.min(*until);
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    /// Fails a probe at `now`, and says how long the breaker is open from there.
+    /// Fails a probe at `now`. Returns how long the breaker is open.
     fn delay_after(breaker: &mut Breaker, now: Instant, random: f64) -> Duration {
         let epoch = breaker.send();
         breaker.fail(epoch, failure(now, random));

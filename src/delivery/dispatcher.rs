@@ -1,8 +1,8 @@
-//! What is sent next, and what follows from what came of it: the backlog, the breakers, the turns
-//! and what is known of each database, put together. Pure.
+//! Decides what is sent next, and what follows from each result, with the backlog, the breakers,
+//! the round robin and the history of each database. Pure.
 //!
-//! What is done per event costs the same for one database and for a hundred thousand: nothing here
-//! looks through all of them but a change of settings, a flush and the end.
+//! The cost per event doesn't depend on the number of databases; only a change of settings, a flush
+//! and shutdown iterate over all.
 
 mod outcome;
 
@@ -32,13 +32,14 @@ pub(crate) struct Dispatcher {
     breakers: Breakers,
     records: Records,
     turns: RoundRobin,
-    /// What each batch that is lent was sent under.
+    /// What each batch in flight was sent under.
     flights: HashMap<LoanId, Flight>,
-    /// How many of those are probes, or of databases that have proved nothing while others fail.
+    /// Number of batches in flight that are probes, or of unproven databases while others fail.
     guarded: usize,
-    /// Lines of the batches that are out.
+    /// Number of lines in flight.
     in_flight: usize,
-    /// Counts the changes of endpoints: what was sent before the last says nothing of the new ones.
+    /// Counts changes of the endpoints: results from before the last change say nothing of the new
+    /// ones.
     generation: u32,
     limits: BatchLimits,
 }
@@ -50,17 +51,18 @@ struct Flight {
     generation: u32,
     began: Instant,
     bytes: usize,
-    /// Is it out? Not once the server has answered, while its lines are looked into.
+    /// Is it still with a writer? `false` once the server has answered, while bad lines are
+    /// isolated.
     is_out: bool,
     lines: usize,
 }
 
-/// What is to be sent.
+/// A batch to be sent.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     pub(crate) loan: LoanId,
     pub(crate) database: Database,
-    /// By number.
+    /// Index of the URL.
     pub(crate) endpoint: usize,
     pub(crate) lines: Lines,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Dispatch {
 #[derive(Debug)]
 pub(crate) enum NextUp {
     Send(Dispatch),
-    /// It was not drawn.
+    /// The batch did not pass sampling.
     Sampled(Vec<Settled>),
 }
 
@@ -97,36 +99,36 @@ impl Dispatcher {
         &self.breakers
     }
 
-    /// Is nothing sent, and nothing looked into?
+    /// Is nothing in flight?
     pub(crate) fn is_idle(&self) -> bool {
         self.flights.is_empty()
     }
 
-    /// Is nothing sent but probes of databases that have failed before?
+    /// Is nothing in flight but probes of databases that have failed before?
     pub(crate) fn only_probes(&self) -> bool {
         let mut flights = self.flights.values();
         flights.all(|flight| flight.attempt.is_probe && flight.is_out)
     }
 
-    /// How many lines are being sent.
+    /// Number of lines in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// For the next batch on, also of what waits.
+    /// Sets the limits, from the next batch on, also for queued batches.
     pub(crate) fn set_limits(&mut self, limits: BatchLimits, max_age: Option<Duration>) {
         self.limits = limits;
         self.backlog.set_limits(limits, max_age);
     }
 
-    /// Other endpoints, or the same with other credentials: nothing is known against them.
+    /// Closes all breakers, for other endpoints or other credentials.
     pub(crate) fn set_endpoints(&mut self, endpoints: usize, now: Instant) {
         self.breakers = Breakers::new(endpoints);
         self.generation += 1;
         self.replace_all(now);
     }
 
-    /// Takes in what came from a thread buffer.
+    /// Adds lines drained from a thread buffer.
     pub(crate) fn add(&mut self, database: Database, batch: OpenBatch, now: Instant) {
         if batch.is_empty() {
             return;
@@ -135,7 +137,7 @@ impl Dispatcher {
         self.place(&database, now);
     }
 
-    /// Puts a database where it belongs, after anything about it has changed.
+    /// Updates a database's place in the round robin, after any change.
     fn place(&mut self, database: &Database, now: Instant) {
         let written = self
             .records
@@ -155,7 +157,7 @@ impl Dispatcher {
                     at: until.max(at),
                     written,
                 }),
-                // Its answer tells.
+                // Its probe decides.
                 (State::Probed, _) => None,
             }
         });
@@ -175,8 +177,8 @@ impl Dispatcher {
         all.iter().for_each(|database| self.place(database, now));
     }
 
-    /// The next batch that may be sent, if there is one, with `writers` at the most being out. `draw`
-    /// says whether a batch is sent at all, or left out for sampling.
+    /// The next batch that may be sent, if any, with at most `writers` in flight. `draw` returns
+    /// whether the batch passes sampling.
     pub(crate) fn next(
         &mut self,
         writers: usize,
@@ -225,10 +227,9 @@ impl Dispatcher {
         }))
     }
 
-    /// The database whose turn it is, where its batch goes to, and whether it has to prove itself
-    /// first. Those that have not failed come before those that have; probes, and databases that
-    /// have proved nothing while others fail, hold at most half of the writers. So what works is
-    /// never held up by what doesn't.
+    /// Chooses the next database, its endpoint, and whether it is on probation. Databases that have
+    /// not failed go first; probes, and unproven databases while others fail, hold at most half of
+    /// the writers. So databases that fail never hold up those that work.
     fn choose(&self, writers: usize, now: Instant) -> Option<(Database, usize, bool)> {
         if !self.breakers.passes_any(now) {
             return None;
@@ -251,7 +252,7 @@ impl Dispatcher {
             }
             Some((database.clone(), endpoint, is_guarded))
         };
-        // Whoever has batches out already is passed over: these are at most as many as the writers.
+        // Databases with batches in flight are skipped; there are at most as many as writers.
         let enough = writers + 1;
         let next = match is_limited && self.guarded >= half {
             true => self.turns.ready_and_proven().take(enough).find_map(ready),
@@ -266,7 +267,7 @@ impl Dispatcher {
         Some((probe.clone(), endpoint, true))
     }
 
-    /// When something may be sent that may not be `now`, if only time keeps it from that.
+    /// When something can be sent that can't be sent `now`, if only time prevents it.
     pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
         let next = self
             .turns
@@ -283,32 +284,32 @@ impl Dispatcher {
             .min()
     }
 
-    /// An endpoint before the one in use answers pings again.
+    /// Prefers an endpoint again that answers pings.
     pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
         self.breakers.is_back(endpoint, now);
     }
 
-    /// Something has changed: try everything at once.
+    /// Lets everything be tried at once.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.breakers.retry_now(now);
         self.backlog.release_suspects();
         self.replace_all(now);
     }
 
-    /// Something has changed for this database: try it at once.
+    /// Lets this database be tried at once.
     pub(crate) fn retry_database_now(&mut self, database: &Database, now: Instant) {
         self.breakers.retry_database_now(database, now);
         self.place(database, now);
     }
 
-    /// Gives up a batch that is not lent, because there is too much.
+    /// Removes a queued batch to make room.
     pub(crate) fn evict(&mut self, overflow: Overflow, now: Instant) -> Option<Settled> {
         let evicted = self.backlog.evict(overflow)?;
         self.place(&evicted.database, now);
         Some(evicted)
     }
 
-    /// Gives up what came before `limit`.
+    /// Removes queued lines older than `limit`.
     pub(crate) fn expire(&mut self, limit: Instant, now: Instant) -> Vec<Settled> {
         let expired = self.backlog.expire(limit);
         for settled in &expired {
@@ -317,26 +318,26 @@ impl Dispatcher {
         expired
     }
 
-    /// Seals what still grows. Returns a mark: all that is here now is numbered below it.
+    /// Seals all open batches. Returns a mark: all batches present now have lower numbers.
     pub(crate) fn seal_all(&mut self) -> u64 {
         self.backlog.seal_all()
     }
 
-    /// Takes in a batch that is sealed.
+    /// Adds a sealed batch.
     pub(crate) fn add_sealed(&mut self, sealed: Sealed, now: Instant) {
         let database = sealed.database.clone();
         self.backlog.add_sealed(sealed);
         self.place(&database, now);
     }
 
-    /// Takes out a batch that is not lent, to be put on disk.
+    /// Removes a queued batch to write it to disk.
     pub(crate) fn evict_to_disk(&mut self, now: Instant) -> Option<Evicted> {
         let evicted = self.backlog.evict_to_disk()?;
         self.place(&evicted.database, now);
         Some(evicted)
     }
 
-    /// Takes out what is not lent of a database and was loaded from a file.
+    /// Removes the queued batches of a database that were loaded from `file`.
     pub(crate) fn take_loaded(
         &mut self,
         database: &Database,
@@ -348,14 +349,14 @@ impl Dispatcher {
         taken
     }
 
-    /// A batch could not be put on disk.
+    /// Puts a batch back that could not be written to disk.
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let database = evicted.database.clone();
         self.backlog.put_back(evicted, now);
         self.place(&database, now);
     }
 
-    /// A number for a batch of this process, or of an earlier one.
+    /// Returns a number for a batch of this process, or of an earlier one.
     pub(crate) fn take_number(&mut self, is_old: bool) -> u64 {
         match is_old {
             true => self.backlog.take_old_number(),
@@ -363,12 +364,12 @@ impl Dispatcher {
         }
     }
 
-    /// The files of batches that were settled since the last call, each once for each batch.
+    /// Spool files of batches that were settled since the last call, once per batch.
     pub(crate) fn take_released(&mut self) -> Vec<FileId> {
         self.backlog.take_released()
     }
 
-    /// All that is not settled, out of the books.
+    /// Removes all unsettled batches.
     pub(crate) fn take_all(&mut self) -> Vec<Taken> {
         self.flights.clear();
         (self.guarded, self.in_flight) = (0, 0);

@@ -1,4 +1,5 @@
-//! A refused batch: which of its lines the server names as bad, and what to send again. Pure.
+//! Isolation of bad lines: which lines of a refused batch the server names, and what to send again.
+//! Pure.
 
 mod numbered;
 mod quoted;
@@ -13,20 +14,19 @@ use super::{
 };
 use crate::batch::Lines;
 
-/// What a refusal says of the lines of its batch.
+/// The lines that a refusal names as bad.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// These are bad, by number, each with its reason.
+    /// These, by index, with their reasons.
     Some(BTreeMap<usize, String>),
-    /// All of them are.
+    /// All of them.
     All { reason: String },
-    /// Nothing that names one.
+    /// None is named.
     None,
 }
 
-/// The lines that a refusal quotes, numbers or counts. Lines that the server has stored already are
-/// stored once more when they are sent again: that changes nothing, because every line has its
-/// timestamp.
+/// Finds the lines that a refusal quotes, numbers or counts. Lines that the server has stored
+/// already may be sent again: the timestamp makes that idempotent.
 pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
     if !refusal.is_about_lines {
         return Named::None;
@@ -48,8 +48,8 @@ pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
     }
 }
 
-/// How many points InfluxDB 1.x and 2.x say they have dropped: `… dropped=3`, perhaps with
-/// ` for database: …` behind it.
+/// Number of points that InfluxDB 1.x and 2.x say they have dropped: `… dropped=3`, sometimes
+/// followed by ` for database: …`.
 fn dropped(text: &str) -> Option<usize> {
     let words = own_words(text);
     let (_, after) = words.rsplit_once(" dropped=")?;
@@ -57,9 +57,9 @@ fn dropped(text: &str) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// The halves of a batch, each to be sent again. So `k` bad lines of `n` that nothing names cost at
-/// most `2k·(log2(n/k)+1)+1` POSTs. (The first half is the largest power of two that leaves a
-/// second: with halves of equal size the bound is missed by some POSTs between powers of two.)
+/// The halves of a batch, each to be sent again. `k` unnamed bad lines of `n` cost at most
+/// `2k·(log2(n/k)+1)+1` POSTs. The first half is the largest power of two below `n`: equal halves
+/// miss that bound by a few POSTs.
 pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, Part)> {
     match lines {
         0 | 1 => vec![(0..lines, Part::Apart)],
@@ -70,9 +70,9 @@ pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, Part)> {
     }
 }
 
-/// The lines that are named are rejected; what is between them is to be sent again, as one batch. If
-/// `one_by_one`, the server names a single bad line each time, and there seem to be many: then
-/// what is left is halved, so that it doesn't get a long batch once for each of them.
+/// Rejects the named lines and sends the rest again as one batch; in halves if `one_by_one` (the
+/// server names one bad line per response, and there seem to be many), so that it doesn't get a
+/// long batch once for each of them.
 pub(crate) fn runs_between(
     lines: usize,
     bad: BTreeMap<usize, String>,

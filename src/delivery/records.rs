@@ -1,40 +1,40 @@
-//! What is known of each database beyond what it has pending. Pure, and bounded.
+//! History of each database, beyond its pending lines. Pure, and bounded.
 
 use foldhash::HashMap;
 
 use super::pacing::Pace;
 use crate::Database;
 
-/// Of so many databases, besides those that have something pending.
+/// Maximum number of databases, besides those with pending lines.
 const MAX_RECORDS: usize = 10_000;
 
-/// What is known of one database.
+/// History of one database.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// How many POSTs of it were written.
+    /// Number of POSTs written.
     pub(crate) written: u64,
-    /// How many failed, for reasons that may have been their own.
+    /// Number of POSTs that failed for reasons that may have been their own.
     pub(crate) failed: u64,
-    /// When the last of them was, counted in POSTs of all databases; 0 for never.
+    /// The value of [`DatabaseHistories::written`] at its last success; 0 if there was none.
     pub(crate) last_written: u64,
     pub(crate) pace: Pace,
-    /// Refusals in a row that named nothing, in words that no server is known to use for lines.
+    /// Refusals in a row that named no line and whose text is not known to be about lines.
     pub(crate) refusals: u32,
-    /// The words, hashed, for which halving has stopped.
+    /// Hash of the text for which halving has stopped.
     pub(crate) stopped_at: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     all: HashMap<Database, Record>,
-    /// POSTs that were written, of all databases.
+    /// Number of POSTs written, of all databases.
     written: u64,
 }
 
 impl Records {
-    /// What is known of a database, which has something pending.
+    /// The history of a database with pending lines.
     pub(crate) fn of(&mut self, database: &Database) -> &mut Record {
-        // Not by `entry`: that would copy a name each time.
+        // Not `entry`, which would copy the name each time.
         if !self.all.contains_key(database) {
             self.all.insert(database.clone(), Record::default());
         }
@@ -47,7 +47,7 @@ impl Records {
         self.all.get(database)
     }
 
-    /// A POST of it was written.
+    /// Notes that a POST was written.
     pub(crate) fn written(&mut self, database: &Database) -> &mut Record {
         self.written += 1;
         let count = self.written;
@@ -59,7 +59,7 @@ impl Records {
         record
     }
 
-    /// The database has nothing pending any more.
+    /// Notes that the database has nothing pending.
     pub(crate) fn is_idle(&mut self, database: &Database) {
         if self.all.len() > MAX_RECORDS {
             self.all.remove(database);

@@ -1,7 +1,8 @@
 //! Whose turn it is among the databases that have something to send. Pure.
 //!
-//! Databases that have not failed take turns; after them come those that have and may be tried
-//! again, the one that was written last first. Nothing here costs more for more databases.
+//! Databases that have not failed take turns. Those that have failed and may be tried again come
+//! after them, the one with the latest success first. The cost doesn't depend on the number of
+//! databases.
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
@@ -12,20 +13,20 @@ use crate::Database;
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
     places: HashMap<Database, Place>,
-    /// Those that nothing is known of.
+    /// Ready, without any success so far.
     new: BTreeMap<u64, Database>,
-    /// Those that have been written.
+    /// Ready, with a success before.
     proven: BTreeMap<u64, Database>,
     probes: BTreeMap<ProbeKey, Database>,
     waiting: BTreeMap<(Instant, u64), Database>,
     next_turn: u64,
-    /// The latest time that was [advanced](Self::advance) to.
+    /// The latest time passed to [`advance`](Self::advance).
     now: Option<Instant>,
-    /// How many batches of each are out.
+    /// Number of batches in flight, per database.
     in_flight: HashMap<Database, usize>,
 }
 
-/// The one that was written last first, then the one that has waited longest.
+/// The latest success first, then the longest wait.
 type ProbeKey = (Reverse<u64>, u64);
 
 #[derive(Clone, Copy, Debug)]
@@ -35,28 +36,27 @@ enum Place {
     Waiting { at: Instant, turn: u64, then: Then },
 }
 
-/// What a database is when its time has come.
+/// What a waiting database becomes when its time comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Ready { is_proven: bool },
     Probe { written: u64 },
 }
 
-/// What a database is.
+/// Whether a database can be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It can be sent to; `is_proven` says that it has been written before.
+    /// Can be sent to; `is_proven` says that it has been written before.
     Ready { is_proven: bool },
-    /// It has failed, and may be tried again from `at` on. `written` is the larger, the later it was
-    /// written last.
+    /// Has failed, and may be tried again from `at` on. `written` orders by the last success.
     Probe { at: Instant, written: u64 },
-    /// It has something to send from `at` on.
+    /// Has something to send from `at` on.
     Later { at: Instant, is_proven: bool },
 }
 
 impl RoundRobin {
-    /// What a database is from now on; `None`, if it has nothing to send. One that stays ready keeps
-    /// its turn.
+    /// Sets the standing of a database; `None` if it has nothing to send. A ready one keeps its
+    /// turn.
     pub(crate) fn set(&mut self, database: &Database, standing: Option<Standing>) {
         let place = self.places.get(database).copied();
         if let (
@@ -73,7 +73,7 @@ impl RoundRobin {
             }
             return;
         }
-        // So does one that waits for the same time, or whose time has come.
+        // A probe keeps its turn if its time is the same, or has come.
         let is_same = match (standing, place) {
             (Some(Standing::Probe { at, written }), Some(Place::Probe((Reverse(was), _)))) => {
                 written == was && self.now.is_some_and(|now| at <= now)
@@ -125,7 +125,7 @@ impl RoundRobin {
         };
     }
 
-    /// Those whose time has come wait no longer.
+    /// Ends the wait of databases whose time has come.
     pub(crate) fn advance(&mut self, now: Instant) {
         self.now = Some(now);
         while let Some(entry) = self.waiting.first_entry() {
@@ -147,12 +147,12 @@ impl RoundRobin {
         }
     }
 
-    /// When the next one's time comes.
+    /// When the next wait ends.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Those that have not failed, the next one first.
+    /// Databases that have not failed, in order.
     pub(crate) fn ready(&self) -> impl Iterator<Item = &Database> {
         let (mut new, mut proven) = (self.new.iter().peekable(), self.proven.iter().peekable());
         std::iter::from_fn(move || {
@@ -169,19 +169,18 @@ impl RoundRobin {
         })
     }
 
-    /// Those of them that have been written before.
+    /// The ready databases that have been written before, in order.
     pub(crate) fn ready_and_proven(&self) -> impl Iterator<Item = &Database> {
         self.proven.values()
     }
 
-    /// Those that have and may be tried again, the next one first.
+    /// Databases that have failed and may be tried again, in order.
     pub(crate) fn probes(&self) -> impl Iterator<Item = &Database> {
         self.probes.values()
     }
 
-    /// How many of `writers` a database may have: those that can make use of writers share them, so
-    /// that none can take all from the others. If some fail, only those count that have been written
-    /// before.
+    /// Maximum number of writers for one database: those that can use writers share them equally.
+    /// If some databases fail, only proven ones count.
     pub(crate) fn share(&self, writers: usize, some_fail: bool) -> usize {
         let is_ready =
             |database: &&Database| matches!(self.places.get(*database), Some(Place::Ready { .. }));
@@ -198,7 +197,7 @@ impl RoundRobin {
         self.in_flight.get(database).copied().unwrap_or_default()
     }
 
-    /// A batch of this database is sent: it is the last now.
+    /// Notes that a batch is sent; the database goes to the end of the order.
     pub(crate) fn sent(&mut self, database: &Database) {
         *self.in_flight.entry(database.clone()).or_default() += 1;
         if let Some(Place::Ready { turn, is_proven }) = self.places.get(database).copied() {
@@ -209,7 +208,7 @@ impl RoundRobin {
         }
     }
 
-    /// A batch that was sent is out no longer.
+    /// Notes that a batch is no longer in flight.
     pub(crate) fn returned(&mut self, database: &Database) {
         if let Some(count) = self.in_flight.get_mut(database) {
             *count -= 1;

@@ -1,16 +1,16 @@
-//! Gives up what there is too much of, or what is too old.
+//! Eviction of batches that exceed the limits, and of those that are too old.
 
 use std::time::Instant;
 
 use super::{Backlog, Disposition, MANY, Settled, queue::Job};
 use crate::{Database, Overflow, stats::reason::GivenUp};
 
-/// Among so many of the oldest batches one is looked for whose database holds more than its share.
+/// How many of the oldest batches are searched for one whose database exceeds its fair share.
 const OLDEST: usize = 64;
 
 impl Backlog {
-    /// Gives up a batch that is not lent, because there is too much: the oldest or the newest one
-    /// of those databases that hold more than their share.
+    /// Removes a queued batch to make room: the oldest or the newest of a database that exceeds its
+    /// fair share.
     pub(crate) fn evict(&mut self, overflow: Overflow) -> Option<Settled> {
         let databases = self.queues.len();
         if overflow == Overflow::DropNewest && databases < 2 {
@@ -61,7 +61,7 @@ impl Backlog {
         }
     }
 
-    /// Gives up what is not lent of the batches whose lines all came before `limit`.
+    /// Removes the queued lines of batches whose lines are all older than `limit`.
     pub(crate) fn expire(&mut self, limit: Instant) -> Vec<Settled> {
         let began_before = self
             .unsettled
@@ -88,7 +88,7 @@ impl Backlog {
         Some(oldest.began)
     }
 
-    /// When the oldest batch got its last line.
+    /// When the oldest batch got its newest line.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.unsettled
             .first_key_value()

@@ -7,29 +7,29 @@ use crate::{
     delivery::retry_history::RetryHistory,
 };
 
-/// A sealed batch, or a part of one.
+/// A sealed batch, or a part of one, in a queue.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// That of the batch it is, or is a part of: see [`Backlog`](super::Backlog).
+    /// Number of the batch that this is, or is a part of: see [`Backlog`](super::Backlog).
     pub(super) number: u64,
     pub(super) source: Source,
     pub(super) origin: Origin,
-    /// Was it lent, or drawn when it was put on disk?
+    /// Was it leased before, or had it passed sampling when it was written to disk?
     pub(super) was_lent: bool,
     pub(super) history: RetryHistory,
     pub(super) batch: Batch,
 }
 
-/// Where a job waits.
+/// The subqueue of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// Sealed batches, as they came.
+    /// Sealed batches, in order.
     Fresh,
-    /// Parts of batches that are looked into.
+    /// Parts of batches that are being isolated.
     Parts,
-    /// What fails while others pass: one of them is out at a time.
+    /// Batches that fail while others pass: at most one is in flight at a time.
     Suspects,
-    /// Batches that were on disk.
+    /// Batches that were loaded from disk.
     Loaded,
 }
 
@@ -57,24 +57,24 @@ pub(crate) enum Due {
     At(Instant),
 }
 
-/// What one database has pending.
+/// The queue of one database.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Names it in the order by what is pending.
+    /// Key of this queue in the order by pending lines.
     pub(super) id: u64,
-    /// Still grows; with its number, if it is not empty.
+    /// The open batch; `open_number` is its number unless it is empty.
     pub(super) open: OpenBatch,
     pub(super) open_number: u64,
     fresh: VecDeque<Job>,
     parts: VecDeque<Job>,
-    /// Those that may be sent first come first.
+    /// Ordered by the time from which they may be sent.
     suspects: VecDeque<Job>,
     loaded: VecDeque<Job>,
     is_suspect_out: bool,
     last: Source,
-    /// How many batches are lent.
+    /// Number of batches in flight.
     lent: usize,
-    /// How many lines are not settled, lent or not.
+    /// Number of unsettled lines, queued or in flight.
     pub(super) pending: usize,
 }
 
@@ -99,7 +99,7 @@ impl Queue {
         !self.open.is_empty() || self.jobs().next().is_some()
     }
 
-    /// Is there anything that is not lent and takes room under the quota?
+    /// Is anything queued that counts against the quota?
     pub(super) fn has_own_work(&self) -> bool {
         !self.open.is_empty() || self.jobs().any(|job| !job.is_loaded())
     }
@@ -118,7 +118,7 @@ impl Queue {
         !self.has_work() && self.lent == 0
     }
 
-    /// When there is something to send, if there is anything that is not lent.
+    /// When there is something to send; `None` if nothing is queued.
     pub(super) fn due(&self, now: Instant) -> Option<Due> {
         let is_empty = self.open.is_empty()
             && self.fresh.is_empty()
@@ -127,7 +127,7 @@ impl Queue {
         if !is_empty {
             return Some(Due::Now);
         }
-        // While one is out, its return tells.
+        // While a suspect is in flight, its return decides.
         let suspect = self.suspects.front().filter(|_| !self.is_suspect_out)?;
         Some(match suspect.history.not_before {
             Some(at) if at > now => Due::At(at),
@@ -135,12 +135,12 @@ impl Queue {
         })
     }
 
-    /// What grew is a batch from here on. `waits` says that it will not be sent at once.
+    /// Seals the open batch. `many_pending` says that it won't be sent soon.
     pub(super) fn seal(&mut self, many_wait: bool) {
         if self.open.is_empty() {
             return;
         }
-        // What is about to be sent will be gone soon, and then its memory is of use.
+        // A batch that is sent soon frees its memory soon: only one that waits is worth compacting.
         let waits = !self.fresh.is_empty() || many_wait;
         let batch = std::mem::take(&mut self.open).seal(waits);
         let history = RetryHistory::default();
@@ -148,7 +148,7 @@ impl Queue {
         self.fresh.push_back(job);
     }
 
-    /// The next job, of a size within the limits: of each kind in turn, so that none holds up
+    /// Takes the next batch, cut to the limits: from each subqueue in turn, so that none holds up
     /// another.
     pub(super) fn next(
         &mut self,
@@ -212,12 +212,12 @@ impl Queue {
         }
     }
 
-    /// A batch that is sealed already, behind the others of its kind.
+    /// Appends a sealed batch to its subqueue.
     pub(super) fn push_sealed(&mut self, job: Job) {
         self.jobs_of(job.source).push_back(job);
     }
 
-    /// A job that was lent is lent no longer.
+    /// Notes that a batch is no longer in flight.
     pub(super) fn returned(&mut self, job: &Job) {
         self.lent -= 1;
         if job.source == Source::Suspects {
@@ -225,12 +225,12 @@ impl Queue {
         }
     }
 
-    /// Back to the head of its queue.
+    /// Puts a batch back at the head of its subqueue.
     pub(super) fn push_front(&mut self, job: Job) {
         self.jobs_of(job.source).push_front(job);
     }
 
-    /// To the suspects, behind those that may be sent before it.
+    /// Adds a suspect, behind those that may be sent before it.
     pub(super) fn push_suspect(&mut self, mut job: Job) {
         job.source = Source::Suspects;
         let at = job.history.not_before;
@@ -240,7 +240,7 @@ impl Queue {
         self.suspects.insert(place, job);
     }
 
-    /// Parts to be sent.
+    /// Adds parts that are to be sent again.
     pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartsPlace) {
         match place {
             PartsPlace::Behind => self.parts.extend(parts),
@@ -255,22 +255,21 @@ impl Queue {
         }
     }
 
-    /// The part that came first is the next one.
+    /// Makes the oldest part the next one.
     pub(super) fn turn_parts(&mut self) {
         if let Some(part) = self.parts.pop_back() {
             self.parts.push_front(part);
         }
     }
 
-    /// Nothing that is kept apart waits any longer.
+    /// Lets all suspects be sent at once.
     pub(super) fn release_suspects(&mut self) {
         for job in &mut self.suspects {
             job.history.not_before = None;
         }
     }
 
-    /// Takes the oldest or the newest batch out, of those that are not lent and take room under the
-    /// quota.
+    /// Removes the oldest or the newest queued batch that counts against the quota.
     pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
         let sources = [Source::Suspects, Source::Parts, Source::Fresh];
         let ends = sources.into_iter().filter_map(|source| {
@@ -292,7 +291,7 @@ impl Queue {
         self.jobs_of(source).remove(at)
     }
 
-    /// Takes out the loaded jobs that are not lent and that `is_wanted` tells by their numbers.
+    /// Removes the queued batches that were loaded and whose numbers `is_wanted` accepts.
     pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
         let mut taken = Vec::new();
         for jobs in [&mut self.parts, &mut self.suspects, &mut self.loaded] {
@@ -306,13 +305,13 @@ impl Queue {
         taken
     }
 
-    /// Takes out what is not lent of the batch `number`.
+    /// Removes the queued parts of the batch `number`.
     pub(super) fn take_number(&mut self, number: u64, many_wait: bool) -> Vec<Job> {
         if self.open_number == number {
             self.seal(many_wait);
         }
         let mut taken = Vec::new();
-        // Those that expire are the first ones, as a rule.
+        // Batches that expire are usually the first.
         while self.fresh.front().is_some_and(|job| job.number == number) {
             taken.extend(self.fresh.pop_front());
         }
@@ -325,7 +324,6 @@ impl Queue {
             &mut self.suspects,
             &mut self.loaded,
         ] {
-            // Fresh ones are in order, and an old one is among the first.
             if jobs.iter().any(|job| job.number == number) {
                 let (old, others) = jobs.drain(..).partition(|job| job.number == number);
                 *jobs = others;
@@ -346,7 +344,7 @@ impl Queue {
     }
 }
 
-/// All of a job but its lines.
+/// A copy of a queued batch without its lines.
 fn job_like(job: &Job) -> Job {
     Job {
         number: job.number,

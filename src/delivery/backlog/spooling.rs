@@ -1,4 +1,4 @@
-//! What goes to disk and comes back: which batches, and which files hold a copy of what.
+//! Batches that move between memory and disk, and the spool files that hold copies of them.
 
 use std::time::Instant;
 
@@ -9,52 +9,52 @@ use super::{
 };
 use crate::{Database, Overflow, batch::Batch, delivery::retry_history::RetryHistory};
 
-/// Names a file of the spool.
+/// Identifies a spool file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId(pub(crate) u64);
 
 /// Where a batch comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// From the thread buffers.
+    /// The thread buffers.
     Recorded,
-    /// The same, and a copy is on disk.
+    /// The thread buffers, with a copy on disk.
     WrittenAhead,
-    /// From a file, which stays until the batch is settled. It takes no room under the quota.
+    /// A spool file, which stays until the batch is settled. Doesn't count against the quota.
     Loaded,
 }
 
-/// A batch that comes sealed into the backlog, and was drawn for sending.
+/// A sealed batch that is added to the backlog; it has passed sampling.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     pub(crate) origin: Origin,
-    /// The number that it had before; `None` for a batch of an earlier process.
+    /// Its previous number; `None` for a batch of an earlier process.
     pub(crate) number: Option<u64>,
     pub(crate) history: RetryHistory,
-    /// The files that hold its lines, each as often as it holds a batch of them.
+    /// Spool files that hold its lines, once per batch in the file.
     pub(crate) files: Vec<FileId>,
-    /// When its newest line came.
+    /// When its newest line was added.
     pub(crate) newest: Instant,
 }
 
-/// A batch that was taken out, to be put on disk.
+/// A batch that was removed to be written to disk.
 #[derive(Debug)]
 pub(crate) struct Evicted {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     pub(crate) number: u64,
     pub(crate) origin: Origin,
-    /// Was it drawn for sending?
+    /// Has it passed sampling?
     pub(crate) was_drawn: bool,
     pub(crate) history: RetryHistory,
-    /// Files that hold copies of its lines: they are needed until it is on disk.
+    /// Spool files that hold copies of its lines, needed until it is written to disk.
     pub(crate) files: Vec<FileId>,
     pub(crate) newest: Option<Instant>,
 }
 
-/// A batch that was taken out at the end.
+/// A batch that was removed at shutdown.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) database: Database,
@@ -65,19 +65,19 @@ pub(crate) struct Taken {
 }
 
 impl Backlog {
-    /// A number for a batch of this process.
+    /// Returns a number for a batch of this process.
     pub(crate) fn take_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number - 1
     }
 
-    /// A number for a batch of an earlier process.
+    /// Returns a number for a batch of an earlier process.
     pub(crate) fn take_old_number(&mut self) -> u64 {
         self.next_old_number += 1;
         self.next_old_number - 1
     }
 
-    /// Takes in a batch that is sealed.
+    /// Adds a sealed batch.
     pub(crate) fn add_sealed(&mut self, sealed: Sealed) {
         let Sealed {
             database,
@@ -92,7 +92,7 @@ impl Backlog {
         let source = source_of(origin);
         let many_wait = self.unsettled.len() >= MANY;
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
-        // What came before goes before.
+        // Older lines are sent first.
         if source == Source::Fresh {
             queue.seal(many_wait);
         }
@@ -127,8 +127,8 @@ impl Backlog {
         lines
     }
 
-    /// Takes out a batch that is not lent, to be put on disk: the oldest one of those databases that
-    /// hold more than their share.
+    /// Removes a queued batch to write it to disk: the oldest of a database that exceeds its fair
+    /// share.
     pub(crate) fn evict_to_disk(&mut self) -> Option<Evicted> {
         let database = self.oldest_above_share().or_else(|| self.largest())?;
         let many_wait = self.unsettled.len() >= MANY;
@@ -138,7 +138,8 @@ impl Backlog {
         Some(self.evicted(database, job))
     }
 
-    /// Takes out what is not lent of a database and was loaded from a file, to be put into another.
+    /// Removes the queued batches of a database that were loaded from `file`, to move them to
+    /// another file.
     pub(crate) fn take_loaded(&mut self, database: &Database, file: FileId) -> Vec<Evicted> {
         let unsettled = &self.unsettled;
         let is_from_it = |number: u64| {
@@ -170,7 +171,7 @@ impl Backlog {
         }
     }
 
-    /// A batch could not be put on disk: it is the first of its database again.
+    /// Puts a batch that could not be written to disk back at the head of its queue.
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let Evicted {
             database,
@@ -194,12 +195,12 @@ impl Backlog {
         self.change_pending(&database, |pending| pending + lines);
     }
 
-    /// The files of batches that were settled since the last call, each once for each batch.
+    /// Spool files of batches that were settled since the last call, once per batch.
     pub(crate) fn take_released(&mut self) -> Vec<FileId> {
         std::mem::take(&mut self.released)
     }
 
-    /// The file that a batch which is lent was loaded from, if it was.
+    /// The spool file that a batch in flight was loaded from, if any.
     pub(crate) fn loaded_from(&self, id: LoanId) -> Option<FileId> {
         let (_, job) = self.lent.get(&id)?;
         let unsettled = self.unsettled.get(&job.number)?;
@@ -207,7 +208,7 @@ impl Backlog {
         file.filter(|_| job.origin == Origin::Loaded)
     }
 
-    /// All that is not settled, also what is lent, out of the books.
+    /// Removes all unsettled batches, also those in flight.
     pub(crate) fn take_all(&mut self) -> Vec<Taken> {
         let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
         for (database, queue) in self.queues.drain() {
@@ -278,7 +279,7 @@ mod tests {
         assert!(!first.was_drawn && first.origin == Origin::Recorded && first.files.is_empty());
         assert!(backlog.evict_to_disk().is_none());
         assert_eq!(backlog.unsettled_below(mark), 3);
-        // What could not be stored is the first one again.
+        // A batch that could not be stored is the first one again.
         let number = first.number;
         backlog.put_back(second, now);
         backlog.put_back(first, now);

@@ -1,4 +1,4 @@
-//! What follows from what came of a POST.
+//! What follows from the result of a POST.
 
 use std::{
     ops::Range,
@@ -18,21 +18,21 @@ use crate::{
     },
 };
 
-/// What followed from an answer, or from none.
+/// What followed from the result of a POST.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) settled: Vec<Settled>,
     pub(crate) opened: Opened,
     pub(crate) closed: Closed,
-    /// Where it was sent to; `None` if that endpoint is not in use any more.
+    /// Index of the URL; `None` if that endpoint is not in use any more.
     pub(crate) endpoint: Option<usize>,
-    /// The fault is the database's or the endpoint's, and not that of this batch alone.
+    /// The failure counts against the database or the endpoint, not this batch alone.
     pub(crate) counts: bool,
-    /// How many lines will be sent again.
+    /// Number of lines that will be sent again.
     pub(crate) is_kept: Option<usize>,
 }
 
-/// What a failure is held against.
+/// The inputs of a retry's delay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) now: Instant,
@@ -42,7 +42,8 @@ pub(crate) struct Terms {
 }
 
 impl Dispatcher {
-    /// A writer has done with a batch. What it was sent under, if that endpoint is still in use.
+    /// Notes that a writer has finished with a batch. Returns its flight, if the endpoint is still
+    /// in use.
     fn land(&mut self, loan: LoanId, database: &Database) -> Option<Flight> {
         let flight = self.flights.get_mut(&loan)?;
         if std::mem::take(&mut flight.is_out) {
@@ -64,7 +65,7 @@ impl Dispatcher {
         self.backlog.conclude(loan, runs, place)
     }
 
-    /// The server has taken it, within the `timeout` for a request.
+    /// Handles a success that took less than `timeout`.
     pub(crate) fn written(&mut self, loan: LoanId, now: Instant, timeout: Duration) -> Outcome {
         let Some((database, lines)) = self.lent(loan) else {
             return Outcome::default();
@@ -84,7 +85,7 @@ impl Dispatcher {
         self.finish(&database, outcome, now)
     }
 
-    /// The server has said what is wrong with some of its lines: which, is to be found.
+    /// Handles a response that says that lines are bad, before they are found.
     pub(crate) fn answered(&mut self, loan: LoanId, now: Instant) -> Outcome {
         let Some((database, _)) = self.lent(loan) else {
             return Outcome::default();
@@ -97,7 +98,8 @@ impl Dispatcher {
         self.finish(&database, outcome, now)
     }
 
-    /// What the answer names of its lines. `refusal` is about lines, and was [answered](Self::answered).
+    /// Rejects the lines that a response names, after [`answered`](Self::answered); `refusal` is
+    /// about lines.
     pub(crate) fn named(
         &mut self,
         loan: LoanId,
@@ -130,7 +132,7 @@ impl Dispatcher {
         self.finish(&database, outcome, now)
     }
 
-    /// The server has refused it in words that no server is known to use for lines.
+    /// Handles a refusal whose text is not known to be about lines.
     pub(crate) fn refused(&mut self, loan: LoanId, refusal: &Refusal, terms: Terms) -> Outcome {
         let words = {
             use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -156,7 +158,7 @@ impl Dispatcher {
             self.records.of(&database).stopped_at = Some(words);
         }
         let retry = Retry::refused(refusal);
-        // Which part is looked into first is left to chance: bad lines often stand together.
+        // A random half first: bad lines often stand together.
         let last_first = terms.random < 0.5;
         let place = PartsPlace::Before { last_first };
         let mut outcome = self.account(loan, &database, &retry, decision.counts, terms);
@@ -176,7 +178,7 @@ impl Dispatcher {
         self.finish(&database, outcome, terms.now)
     }
 
-    /// The server finds it too large.
+    /// Handles a response that calls the batch too large.
     pub(crate) fn too_large(&mut self, loan: LoanId, reason: &str, terms: Terms) -> Outcome {
         let Some((circumstances, database)) = self.circumstances(loan) else {
             return Outcome::default();
@@ -188,7 +190,7 @@ impl Dispatcher {
         let retry = Retry::too_large(reason);
         let mut outcome = match decision.next {
             Next::Keep => self.account(loan, &database, &retry, decision.counts, terms),
-            // It works, and says so.
+            // The server works: it has answered.
             Next::Halve | Next::Reject => self.answered(loan, terms.now),
         };
         match decision.next {
@@ -204,7 +206,7 @@ impl Dispatcher {
         self.finish(&database, outcome, terms.now)
     }
 
-    /// It could not be delivered, for now.
+    /// Handles a failure to deliver the batch.
     pub(crate) fn failed(&mut self, loan: LoanId, retry: &Retry, terms: Terms) -> Outcome {
         let Some((circumstances, database)) = self.circumstances(loan) else {
             return Outcome::default();
@@ -228,7 +230,7 @@ impl Dispatcher {
                 outcome.settled = self.conclude(loan, halves, place);
             }
             Next::Reject => outcome.settled = self.reject(loan, &retry.reason),
-            // The next probe is of something else, if there is anything.
+            // The next probe is another batch, if there is one.
             Next::Keep if matches!(retry.cause, Cause::Unknown | Cause::Trouble) => {
                 self.set_apart(loan, decision.counts, terms);
             }
@@ -240,7 +242,7 @@ impl Dispatcher {
         self.finish(&database, outcome, terms.now)
     }
 
-    /// Nothing is known of it: the one who had it is no more.
+    /// Returns a batch whose writer has died to its queue.
     pub(crate) fn give_back(&mut self, loan: LoanId, now: Instant) {
         let Some((database, _)) = self.lent(loan) else {
             return;
@@ -253,7 +255,7 @@ impl Dispatcher {
         self.place(&database, now);
     }
 
-    /// Does the failure count against the database and the endpoint?
+    /// Counts the failure against the database and the endpoint, if `counts`.
     fn account(
         &mut self,
         loan: LoanId,
@@ -306,7 +308,7 @@ impl Dispatcher {
         self.conclude(loan, [(0..lines, rejected)], PartsPlace::Behind)
     }
 
-    /// Where a batch was sent to, if that endpoint is still in use.
+    /// Index of the URL that a batch was sent to, if that endpoint is still in use.
     pub(crate) fn endpoint(&self, loan: LoanId) -> Option<usize> {
         let flight = self.flights.get(&loan)?;
         (flight.generation == self.generation).then_some(flight.attempt.endpoint)

@@ -8,16 +8,16 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// What stands before a line's number, at the start of a line of the text.
+/// Text before the number of a line, at the start of a line of the response.
 const OF_CLOUD: [&str; 2] = ["error parsing line ", "error writing line "];
 const OF_QUESTDB: &str = "error in line ";
 
-/// The lines that the answer numbers as bad, with what it says of each: InfluxDB 3 in a list (all of
-/// them) or in an object (the first), Cloud in its text, QuestDB in its text and in `line`. All
-/// count from 1.
+/// The lines that the response numbers as bad, by index, with their reasons: InfluxDB 3 in a list
+/// (all of them) or an object (the first), Cloud in its text, QuestDB in its text and in `line`.
+/// All count from 1.
 ///
-/// Numbers count only if they can be trusted: each names a line of this batch, and no line holds a
-/// newline, at which some servers count on.
+/// Numbers are used only if each names a line of this batch, and no line contains a newline, which
+/// some servers count.
 pub(super) fn numbered_lines(
     lines: &Lines,
     text: &str,
@@ -53,8 +53,7 @@ pub(super) fn numbered_lines(
         .collect()
 }
 
-/// A line's number and the reason, if it is one: what is the server's own trouble is no fault of the line
-/// that it struck.
+/// The number of a line and the reason; no reason if it is the server's own fault, not the line's.
 type Numbered = (u64, Option<String>);
 
 fn numbered(number: u64, reason: &str) -> Numbered {
@@ -67,7 +66,7 @@ fn item(item: &Value) -> Option<Numbered> {
     Some(numbered(number, item.get("error_message")?.as_str()?))
 }
 
-/// `error parsing line 2 (1-based): why`, `error in line 2: why`.
+/// Parses `error parsing line 2 (1-based): why` and `error in line 2: why`.
 fn told_in_text(line: &str) -> Option<Numbered> {
     let line = line.trim_start();
     let is_cloud = OF_CLOUD.iter().find_map(|before| line.strip_prefix(before));
@@ -78,7 +77,7 @@ fn told_in_text(line: &str) -> Option<Numbered> {
     let (number, why) = rest.split_once(':')?;
     let number = number.strip_suffix(" (1-based)").unwrap_or(number);
     let (number, why) = (number.parse().ok()?, why.trim());
-    // QuestDB repeats names and values as they are, and says its own troubles elsewhere.
+    // QuestDB repeats names and values unquoted, and reports its own faults elsewhere.
     Some(match is_questdb {
         true => (number, Some(shown(why))),
         false => numbered(number, why),

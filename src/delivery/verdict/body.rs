@@ -1,4 +1,4 @@
-//! An answer's body, read: the server's text, wherever its dialect puts it.
+//! The parsed body of a response: the server's text, wherever its dialect puts it.
 
 use serde_json::Value;
 
@@ -9,18 +9,18 @@ use super::{
 };
 use crate::printable::{LIMIT, html_title, printable};
 
-/// As many braces are taken for the end of a list's last whole item.
+/// How many closing braces are tried as the end of a truncated list's last complete item.
 const TRIED: usize = 20;
 
 pub(super) struct Body<'a> {
-    /// The text of the error, or the whole body.
+    /// Text of the error, or the whole body.
     text: &'a str,
     pub(super) json: Option<&'a Value>,
-    /// The title of a web page.
+    /// Title of a web page.
     title: Option<String>,
 }
 
-/// The body as JSON, also if only the first part of it was read.
+/// Parses the body as JSON, also if it is truncated.
 pub(super) fn json(body: &str) -> Option<Value> {
     let body = body.trim();
     if !body.starts_with('{') {
@@ -28,12 +28,12 @@ pub(super) fn json(body: &str) -> Option<Value> {
     }
     let whole = serde_json::from_str(body).ok();
     let read = |start: &str, end: &str| serde_json::from_str(&format!("{start}{end}")).ok();
-    // Cut inside of its last string, perhaps inside of an escape there.
+    // Truncated in its last string, perhaps in an escape.
     let in_string = || {
         let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
         ends.filter_map(|start| read(start, "\"}")).next()
     };
-    // Cut in a list: what is whole of it counts. The last brace may stand in a line that is repeated.
+    // Truncated in a list: its complete items count. The last brace may be part of a quoted line.
     let in_list = || {
         let ends = body.rmatch_indices('}').take(TRIED);
         let mut lists = ends.filter_map(|(at, _)| read(&body[..=at], "]}"));
@@ -43,7 +43,7 @@ pub(super) fn json(body: &str) -> Option<Value> {
 }
 
 impl<'a> Body<'a> {
-    /// `json` is what [`json`] makes of the same body.
+    /// `json` is the result of [`json`] for the same body.
     pub(super) fn new(answer: &'a Answer, json: Option<&'a Value>) -> Self {
         let body = match (answer.body.trim(), &answer.error) {
             ("", Some(error)) => error.as_str(),
@@ -84,21 +84,21 @@ impl<'a> Body<'a> {
         self.title.is_some()
     }
 
-    /// The server's own words, without what it quotes.
+    /// The text without quoted parts.
     pub(super) fn own_words(&self) -> String {
         own_words(self.title.as_deref().unwrap_or(self.text))
     }
 
     pub(super) fn subject(&self, words: &str) -> Option<Subject> {
         match subject(words) {
-            // Of a page only its title is known: it is no evidence against lines.
+            // A page's title is no evidence against lines.
             Some(Subject::Lines) if self.is_web_page() => None,
             Some(Subject::Lines) if self.struck_lines_only() => Some(Subject::Server),
             subject => subject,
         }
     }
 
-    /// Does InfluxDB 3 list lines, but each for a trouble of its own?
+    /// Does InfluxDB 3 list lines, but each with a fault of the server?
     fn struck_lines_only(&self) -> bool {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {

@@ -1,4 +1,4 @@
-//! What holds of every answer, whatever it is: for a property test and a fuzz target.
+//! Properties of the verdict that hold for any response: for a property test and a fuzz target.
 
 use std::time::SystemTime;
 
@@ -8,8 +8,8 @@ use crate::{
     delivery::isolation::{Named, named},
 };
 
-/// Bytes as an answer: two for the status, one of flags, then the body, and behind a byte that is not
-/// in any text the texts of the headers.
+/// Parses bytes as a response: two for the status, one for flags, the body, then the headers,
+/// separated by 0xff, which is never part of UTF-8.
 #[cfg(fuzzing)]
 pub(crate) fn check_bytes(bytes: &[u8]) {
     let [high, low, flags, texts @ ..] = bytes else {
@@ -30,7 +30,7 @@ pub(crate) fn check_bytes(bytes: &[u8]) {
     });
 }
 
-/// Never written without the answer to a write, never rejected without a line's.
+/// Checks that written needs the response to a write, and rejected a text about lines.
 ///
 /// # Panics
 ///
