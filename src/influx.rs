@@ -99,7 +99,7 @@ impl Influx {
         registry::add(&shared);
         let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
-            false => Addresses::of_nobody(),
+            false => Addresses::of_no_actors(),
         };
         logging::info!("{summary}");
         if accepts_anybody {

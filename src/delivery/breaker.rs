@@ -15,7 +15,7 @@ const LEAST_DELAY: Duration = Duration::from_millis(25);
 pub(crate) struct Breaker {
     state: State,
     /// Results of requests that were sent before it last opened are ignored.
-    epoch: u64,
+    open_count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ struct Outage {
 
 /// How often the breaker had opened when a request was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Epoch(u64);
+pub(crate) struct OpenCount(u64);
 
 /// The end of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,18 +93,18 @@ impl Breaker {
     }
 
     /// Notes that a request is sent; the probe, if the breaker is open.
-    pub(crate) fn send(&mut self) -> Epoch {
+    pub(crate) fn send(&mut self) -> OpenCount {
         self.state = match std::mem::take(&mut self.state) {
             State::Open { outage, .. } => State::HalfOpen { outage },
             other => other,
         };
-        Epoch(self.epoch)
+        OpenCount(self.open_count)
     }
 
     /// Handles a failed request. Has no effect if the request was sent before the breaker last
     /// opened.
-    pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> Effect {
-        if epoch.0 != self.epoch {
+    pub(crate) fn fail(&mut self, open_count: OpenCount, failure: Failure) -> Effect {
+        if open_count.0 != self.open_count {
             return Effect::None;
         }
         let Failure {
@@ -126,7 +126,7 @@ impl Breaker {
                     .build(),
             },
         };
-        self.epoch += 1;
+        self.open_count += 1;
         outage.attempts += 1;
         // Full jitter, so that clients that lost a server together don't return together.
         let delay = outage.delays.next().unwrap_or(max_delay);
@@ -143,8 +143,8 @@ impl Breaker {
     }
 
     /// Handles a successful request. Returns the recovery if this closed the breaker.
-    pub(crate) fn succeed(&mut self, epoch: Epoch, now: Instant) -> Option<Recovery> {
-        if epoch.0 != self.epoch {
+    pub(crate) fn succeed(&mut self, open_count: OpenCount, now: Instant) -> Option<Recovery> {
+        if open_count.0 != self.open_count {
             return None;
         }
         match std::mem::take(&mut self.state) {
@@ -157,8 +157,8 @@ impl Breaker {
     }
 
     /// Allows the next probe at once: this one ended without saying anything of the server.
-    pub(crate) fn abandon(&mut self, epoch: Epoch, now: Instant) {
-        if epoch.0 != self.epoch {
+    pub(crate) fn abandon(&mut self, open_count: OpenCount, now: Instant) {
+        if open_count.0 != self.open_count {
             return;
         }
         self.state = match std::mem::take(&mut self.state) {
@@ -168,8 +168,8 @@ impl Breaker {
     }
 
     /// The current open count, for a request that is not the probe.
-    pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.epoch)
+    pub(crate) fn open_count(&self) -> OpenCount {
+        OpenCount(self.open_count)
     }
 
     /// When the outage began, and how many attempts have failed since.
@@ -207,8 +207,8 @@ mod tests {
 
     /// Fails a probe at `now`. Returns how long the breaker is open.
     fn delay_after(breaker: &mut Breaker, now: Instant, random: f64) -> Duration {
-        let epoch = breaker.send();
-        breaker.fail(epoch, failure(now, random));
+        let open_count = breaker.send();
+        breaker.fail(open_count, failure(now, random));
         breaker.until().unwrap() - now
     }
 
@@ -232,12 +232,12 @@ mod tests {
             delay_after(&mut breaker, now, 1.0);
         }
         let max_delay = Duration::from_millis(100);
-        let epoch = breaker.send();
+        let open_count = breaker.send();
         let limited = Failure {
             max_delay,
             ..failure(now, 1.0)
         };
-        breaker.fail(epoch, limited);
+        breaker.fail(open_count, limited);
         assert_eq!(breaker.until(), Some(now + max_delay));
     }
 
@@ -253,11 +253,11 @@ mod tests {
     fn nothing_is_tried_before_the_server_wants_it() {
         let mut breaker = Breaker::default();
         let now = Instant::now();
-        let epoch = breaker.send();
+        let open_count = breaker.send();
         let asked = Duration::from_secs(30);
         let not_before = Some(asked);
         breaker.fail(
-            epoch,
+            open_count,
             Failure {
                 not_before,
                 ..failure(now, 0.0)

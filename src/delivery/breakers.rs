@@ -7,14 +7,14 @@
 //! that have failed wait for its probes. So databases that have not failed are never delayed by
 //! those that have, and a server that is down gets one probe at a time.
 
+mod failures;
+
 use std::time::Instant;
 
 use foldhash::{HashMap, HashSet};
 
-use super::{
-    breaker::{Breaker, Effect, Epoch, Failure, Recovery},
-    verdict::{Retry, Scope},
-};
+pub(crate) use self::failures::Opened;
+use super::breaker::{Breaker, OpenCount, Recovery};
 use crate::Database;
 
 /// The breakers of all endpoints, and of the databases that have failed.
@@ -36,7 +36,7 @@ pub(crate) struct Breakers {
 struct EndpointBreaker {
     breaker: Breaker,
     /// Does it still get databases that have not failed, though its breaker is open?
-    is_soft: bool,
+    admits_healthy: bool,
     /// Databases that failed since the last success, with faults that may be theirs or the
     /// endpoint's.
     failing: HashSet<Database>,
@@ -60,10 +60,10 @@ struct DatabaseBreaker {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     pub(crate) endpoint: usize,
-    endpoint_epoch: Epoch,
+    endpoint_open_count: OpenCount,
     /// Was the endpoint's breaker closed, or is this its probe?
     tells_of_endpoint: bool,
-    database_epoch: Epoch,
+    database_open_count: OpenCount,
     /// Had the database failed before?
     pub(crate) is_probe: bool,
 }
@@ -77,19 +77,6 @@ pub(crate) enum State {
     Waits { until: Instant },
     /// Its probe is in flight.
     Probed,
-}
-
-/// What a failure changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Opened {
-    /// The endpoint's breaker opened.
-    pub(crate) endpoint: bool,
-    /// The database's breaker opened.
-    pub(crate) database: bool,
-    /// Does the failure count against the database? Not if it was sent before the breaker opened.
-    pub(crate) counts: bool,
-    /// The fault is probably the endpoint's.
-    pub(crate) is_endpoints: bool,
 }
 
 /// Which breakers a success closed.
@@ -146,7 +133,7 @@ impl Breakers {
         let mut order = preferred.into_iter().chain(rest);
         order.find(|endpoint| {
             let endpoint = &self.endpoints[*endpoint];
-            endpoint.breaker.allows(now) || (is_ready && endpoint.is_soft)
+            endpoint.breaker.allows(now) || (is_ready && endpoint.admits_healthy)
         })
     }
 
@@ -156,20 +143,22 @@ impl Breakers {
     }
 
     /// When the first open endpoint may be probed.
-    pub(crate) fn opens_at(&self) -> Option<Instant> {
+    pub(crate) fn next_probe_at(&self) -> Option<Instant> {
         let until = |endpoint: &EndpointBreaker| endpoint.breaker.until();
         self.endpoints.iter().filter_map(until).min()
     }
 
     /// Does any endpoint accept databases that have not failed?
-    pub(crate) fn passes_any(&self, now: Instant) -> bool {
-        let passes = |endpoint: &EndpointBreaker| endpoint.is_soft || endpoint.breaker.allows(now);
+    pub(crate) fn admits_any(&self, now: Instant) -> bool {
+        let passes =
+            |endpoint: &EndpointBreaker| endpoint.admits_healthy || endpoint.breaker.allows(now);
         self.endpoints.iter().any(passes)
     }
 
     /// Is any endpoint in service for databases that have not failed?
     pub(crate) fn any_in_service(&self) -> bool {
-        let is_in_service = |there: &EndpointBreaker| there.is_soft || there.breaker.is_closed();
+        let is_in_service =
+            |there: &EndpointBreaker| there.admits_healthy || there.breaker.is_closed();
         self.endpoints.iter().any(is_in_service)
     }
 
@@ -177,18 +166,18 @@ impl Breakers {
     pub(crate) fn send(&mut self, database: &Database, endpoint: usize, now: Instant) -> Attempt {
         let own = self.databases.get_mut(database);
         let is_probe = own.as_ref().is_some_and(|own| !own.breaker.is_closed());
-        let database_epoch = own.map(|own| own.breaker.send()).unwrap_or_default();
+        let database_open_count = own.map(|own| own.breaker.send()).unwrap_or_default();
         self.preferred = self.preferred.filter(|preferred| *preferred != endpoint);
         let there = &mut self.endpoints[endpoint];
         let tells_of_endpoint = there.breaker.allows(now);
         Attempt {
             endpoint,
-            endpoint_epoch: match tells_of_endpoint {
+            endpoint_open_count: match tells_of_endpoint {
                 true => there.breaker.send(),
-                false => there.breaker.epoch(),
+                false => there.breaker.open_count(),
             },
             tells_of_endpoint,
-            database_epoch,
+            database_open_count,
             is_probe,
         }
     }
@@ -216,7 +205,7 @@ impl Breakers {
             self.current = attempt.endpoint;
         }
         if let Some(own) = self.databases.get_mut(database) {
-            closed.database = own.breaker.succeed(attempt.database_epoch, now);
+            closed.database = own.breaker.succeed(attempt.database_open_count, now);
             self.failing -= usize::from(closed.database.is_some());
             own.tried = 0;
             own.failed_at = 0;
@@ -229,10 +218,10 @@ impl Breakers {
     /// tried at once.
     fn endpoint_answers(&mut self, attempt: Attempt, now: Instant) -> Closed {
         let there = &mut self.endpoints[attempt.endpoint];
-        let recovery = there.breaker.succeed(attempt.endpoint_epoch, now);
+        let recovery = there.breaker.succeed(attempt.endpoint_open_count, now);
         let mut freed = Vec::new();
         if recovery.is_some() {
-            there.is_soft = false;
+            there.admits_healthy = false;
             for failing in there.failing.drain() {
                 if let Some(own) = self.databases.get_mut(&failing) {
                     own.breaker.retry_now(now);
@@ -247,135 +236,9 @@ impl Breakers {
         }
     }
 
-    /// Handles a failure to deliver a batch that will be sent again.
-    pub(crate) fn fail(
-        &mut self,
-        database: &Database,
-        attempt: Attempt,
-        retry: &Retry,
-        failure: Failure,
-    ) -> (Opened, Closed) {
-        let (count, now) = (self.endpoints.len(), failure.now);
-        let mut others = (0..count).filter(|other| *other != attempt.endpoint);
-        let other_works = others.any(|other| {
-            let other = &self.endpoints[other];
-            other.is_soft || other.breaker.allows(now)
-        });
-        let own = self.databases.entry(database.clone()).or_default();
-        let mut opened = Opened::default();
-        let mut closed = Closed::default();
-        let here = 1 << (attempt.endpoint % 64);
-        let had_failed = own.failed_at & here != 0;
-        if retry.scope == Scope::Endpoint {
-            // The batch was the endpoint's probe, and says nothing of the database.
-            own.breaker.abandon(attempt.database_epoch, now);
-            opened.endpoint = self.open_endpoint(attempt, failure, false);
-            opened.is_endpoints = true;
-            return (opened, closed);
-        }
-        own.failed_at |= here;
-        own.tried += 1;
-        let goes_on = own.tried < count && other_works;
-        let effect = match goes_on {
-            // The next endpoint doesn't have to wait as this one asked.
-            true => own.breaker.fail(
-                attempt.database_epoch,
-                Failure {
-                    random: 0.0,
-                    not_before: None,
-                    ..failure
-                },
-            ),
-            false => own.breaker.fail(attempt.database_epoch, failure),
-        };
-        if effect != Effect::None {
-            own.endpoint = (count > 1).then(|| (attempt.endpoint + 1) % count);
-            if !goes_on {
-                own.tried = 0;
-            }
-        }
-        opened.database = effect == Effect::Opened;
-        self.failing += usize::from(opened.database);
-        opened.counts = effect != Effect::None;
-        match retry.scope {
-            Scope::Endpoint => {}
-            Scope::Path => {
-                let there = &mut self.endpoints[attempt.endpoint];
-                // A database that keeps failing while others work says nothing of the endpoint.
-                if !(had_failed && there.breaker.is_closed()) {
-                    there.failing.insert(database.clone());
-                    opened.is_endpoints = true;
-                    opened.endpoint = self.open_endpoint(attempt, failure, true);
-                }
-            }
-            Scope::Database => {
-                let there = &mut self.endpoints[attempt.endpoint];
-                let is_the_same = there.fault.as_ref().is_some_and(|(other, words)| {
-                    *words == retry.words && (other != database || !there.breaker.is_closed())
-                });
-                there.fault = Some((database.clone(), retry.words.clone()));
-                if retry.is_misconfigured() && is_the_same && opened.counts {
-                    there.failing.insert(database.clone());
-                    opened.is_endpoints = true;
-                    opened.endpoint = self.open_endpoint(attempt, failure, true);
-                } else {
-                    // This one has just failed: only others are freed.
-                    there.failing.remove(database);
-                    closed = self.endpoint_answers(attempt, now);
-                }
-            }
-            Scope::Unclear => {
-                let there = &mut self.endpoints[attempt.endpoint];
-                // A database that keeps failing says nothing new of the endpoint.
-                if !had_failed {
-                    there.failing.insert(database.clone());
-                }
-                if there.failing.len() > 1 || !there.breaker.is_closed() {
-                    opened.is_endpoints = true;
-                    opened.endpoint = self.open_endpoint(attempt, failure, true);
-                }
-            }
-        }
-        (opened, closed)
-    }
-
-    /// Handles a failure of one batch while others of its database pass: counts against neither.
-    pub(crate) fn fail_alone(&mut self, database: &Database, attempt: Attempt, now: Instant) {
-        if let Some(own) = self.databases.get_mut(database) {
-            own.breaker.abandon(attempt.database_epoch, now);
-        }
-        let there = &mut self.endpoints[attempt.endpoint];
-        if attempt.tells_of_endpoint {
-            there.breaker.abandon(attempt.endpoint_epoch, now);
-        }
-    }
-
-    fn open_endpoint(&mut self, attempt: Attempt, failure: Failure, softly: bool) -> bool {
-        let there = &mut self.endpoints[attempt.endpoint];
-        // A request beside the probe says nothing new, unless it failed harder.
-        if !attempt.tells_of_endpoint && (softly || !there.is_soft) {
-            return false;
-        }
-        let effect = there.breaker.fail(attempt.endpoint_epoch, failure);
-        if effect == Effect::None {
-            return false;
-        }
-        // A soft failure has reached a server.
-        there.is_soft = softly;
-        if self.current == attempt.endpoint {
-            let count = self.endpoints.len();
-            let mut others = (0..count).filter(|other| *other != attempt.endpoint);
-            let works = |at: &usize| self.endpoints[*at].breaker.is_closed();
-            if let Some(other) = others.find(works) {
-                self.current = other;
-            }
-        }
-        effect == Effect::Opened
-    }
-
     /// Prefers an endpoint again that answers pings. A ping doesn't prove that writes work, so one
     /// batch tests it.
-    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
+    pub(crate) fn fail_back(&mut self, endpoint: usize, now: Instant) {
         if endpoint < self.current && self.preferred.is_none_or(|other| endpoint < other) {
             self.preferred = Some(endpoint);
             self.endpoints[endpoint].breaker.retry_now(now);

@@ -10,32 +10,32 @@ use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 
-pub(crate) use self::outcome::{Outcome, Terms};
+pub(crate) use self::outcome::{Outcome, RetryTiming};
 use super::{
     backlog::{
-        Backlog, Disposition, Due, Evicted, FileId, LoanId, Part, PartsPlace, Sealed, Settled,
-        Taken,
+        Backlog, Disposition, Due, Evicted, FileId, LeaseId, Leftover, PartPosition, RunResult,
+        SealedBatch, Settled,
     },
     breakers::{Attempt, Breakers, State},
-    records::Records,
+    database_records::DatabaseRecords,
     round_robin::{RoundRobin, Standing},
 };
 use crate::{
     Database, Overflow,
     batch::{BatchLimits, Lines, OpenBatch},
-    stats::reason::GivenUp,
+    stats::reason::LossReason,
 };
 
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     backlog: Backlog,
     breakers: Breakers,
-    records: Records,
+    records: DatabaseRecords,
     turns: RoundRobin,
     /// What each batch in flight was sent under.
-    flights: HashMap<LoanId, Flight>,
+    flights: HashMap<LeaseId, Flight>,
     /// Number of batches in flight that are probes, or of unproven databases while others fail.
-    guarded: usize,
+    on_probation: usize,
     /// Number of lines in flight.
     in_flight: usize,
     /// Counts changes of the endpoints: results from before the last change say nothing of the new
@@ -47,20 +47,20 @@ pub(crate) struct Dispatcher {
 #[derive(Clone, Copy, Debug)]
 struct Flight {
     attempt: Attempt,
-    is_guarded: bool,
+    is_on_probation: bool,
     generation: u32,
     began: Instant,
     bytes: usize,
     /// Is it still with a writer? `false` once the server has answered, while bad lines are
     /// isolated.
-    is_out: bool,
+    is_with_writer: bool,
     lines: usize,
 }
 
 /// A batch to be sent.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    pub(crate) loan: LoanId,
+    pub(crate) lease: LeaseId,
     pub(crate) database: Database,
     /// Index of the URL.
     pub(crate) endpoint: usize,
@@ -81,10 +81,10 @@ impl Dispatcher {
         Self {
             backlog,
             breakers: Breakers::new(endpoints),
-            records: Records::default(),
+            records: DatabaseRecords::default(),
             turns: RoundRobin::default(),
             flights: HashMap::default(),
-            guarded: 0,
+            on_probation: 0,
             in_flight: 0,
             generation: 0,
             limits,
@@ -107,7 +107,7 @@ impl Dispatcher {
     /// Is nothing in flight but probes of databases that have failed before?
     pub(crate) fn only_probes(&self) -> bool {
         let mut flights = self.flights.values();
-        flights.all(|flight| flight.attempt.is_probe && flight.is_out)
+        flights.all(|flight| flight.attempt.is_probe && flight.is_with_writer)
     }
 
     /// Number of lines in flight.
@@ -125,7 +125,7 @@ impl Dispatcher {
     pub(crate) fn set_endpoints(&mut self, endpoints: usize, now: Instant) {
         self.breakers = Breakers::new(endpoints);
         self.generation += 1;
-        self.replace_all(now);
+        self.update_all_standings(now);
     }
 
     /// Adds lines drained from a thread buffer.
@@ -134,11 +134,11 @@ impl Dispatcher {
             return;
         }
         self.backlog.add(database.clone(), batch, now);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
     /// Updates a database's place in the round robin, after any change.
-    fn place(&mut self, database: &Database, now: Instant) {
+    fn update_standing(&mut self, database: &Database, now: Instant) {
         let written = self
             .records
             .get(database)
@@ -162,19 +162,20 @@ impl Dispatcher {
             }
         });
         self.turns.set(database, standing);
-        if due.is_none() && !self.backlog.has(database) {
+        if due.is_none() && !self.backlog.has_unsettled(database) {
             self.breakers.forget(database);
             self.records.is_idle(database);
         }
     }
 
-    fn replace_all(&mut self, now: Instant) {
+    fn update_all_standings(&mut self, now: Instant) {
         let all: Vec<_> = self
             .backlog
             .databases()
             .map(|(name, _)| name.clone())
             .collect();
-        all.iter().for_each(|database| self.place(database, now));
+        all.iter()
+            .for_each(|database| self.update_standing(database, now));
     }
 
     /// The next batch that may be sent, if any, with at most `writers` in flight. `draw` returns
@@ -186,44 +187,44 @@ impl Dispatcher {
         draw: impl FnOnce() -> bool,
     ) -> Option<NextUp> {
         self.turns.advance(now);
-        let (database, endpoint, is_guarded) = self.choose(writers, now)?;
+        let (database, endpoint, is_on_probation) = self.choose(writers, now)?;
         let record = self.records.of(&database);
         let max_bytes = record.pace.limit();
         let so_far = (record.written, record.failed);
-        let Some(lent) = self.backlog.lend(&database, max_bytes, so_far, now) else {
-            self.place(&database, now);
+        let Some(leased) = self.backlog.lease(&database, max_bytes, so_far, now) else {
+            self.update_standing(&database, now);
             return None;
         };
-        if lent.is_first && !draw() {
-            let all = 0..lent.lines.len();
-            let sampled = Part::Ended(Disposition::Dropped(GivenUp::Sampled));
+        if leased.is_first && !draw() {
+            let all = 0..leased.lines.len();
+            let sampled = RunResult::Ended(Disposition::Dropped(LossReason::Sampled));
             let settled = self
                 .backlog
-                .conclude(lent.id, [(all, sampled)], PartsPlace::Behind);
-            self.place(&database, now);
+                .settle(leased.id, [(all, sampled)], PartPosition::Behind);
+            self.update_standing(&database, now);
             return Some(NextUp::Sampled(settled));
         }
         let attempt = self.breakers.send(&database, endpoint, now);
-        let is_guarded = is_guarded || attempt.is_probe;
-        self.guarded += usize::from(is_guarded);
+        let is_on_probation = is_on_probation || attempt.is_probe;
+        self.on_probation += usize::from(is_on_probation);
         let flight = Flight {
             attempt,
-            is_guarded,
+            is_on_probation,
             generation: self.generation,
             began: now,
-            bytes: lent.lines.byte_len(),
-            is_out: true,
-            lines: lent.lines.len(),
+            bytes: leased.lines.byte_len(),
+            is_with_writer: true,
+            lines: leased.lines.len(),
         };
         self.in_flight += flight.lines;
-        self.flights.insert(lent.id, flight);
+        self.flights.insert(leased.id, flight);
         self.turns.sent(&database);
-        self.place(&database, now);
+        self.update_standing(&database, now);
         Some(NextUp::Send(Dispatch {
-            loan: lent.id,
+            lease: leased.id,
             database,
             endpoint,
-            lines: lent.lines,
+            lines: leased.lines,
         }))
     }
 
@@ -231,7 +232,7 @@ impl Dispatcher {
     /// not failed go first; probes, and unproven databases while others fail, hold at most half of
     /// the writers. So databases that fail never hold up those that work.
     fn choose(&self, writers: usize, now: Instant) -> Option<(Database, usize, bool)> {
-        if !self.breakers.passes_any(now) {
+        if !self.breakers.admits_any(now) {
             return None;
         }
         let half = (writers / 2).max(1);
@@ -246,19 +247,19 @@ impl Dispatcher {
             }
             let endpoint = self.breakers.endpoint(database, true, now)?;
             let is_proven = record.is_some_and(|record| record.written > 0);
-            let is_guarded = is_limited && !is_proven;
-            if is_guarded && (in_flight > 0 || self.guarded >= half) {
+            let is_on_probation = is_limited && !is_proven;
+            if is_on_probation && (in_flight > 0 || self.on_probation >= half) {
                 return None;
             }
-            Some((database.clone(), endpoint, is_guarded))
+            Some((database.clone(), endpoint, is_on_probation))
         };
         // Databases with batches in flight are skipped; there are at most as many as writers.
         let enough = writers + 1;
-        let next = match is_limited && self.guarded >= half {
+        let next = match is_limited && self.on_probation >= half {
             true => self.turns.ready_and_proven().take(enough).find_map(ready),
             false => self.turns.ready().take(enough).find_map(ready),
         };
-        if next.is_some() || self.guarded >= half {
+        if next.is_some() || self.on_probation >= half {
             return next;
         }
         let mut probes = self.turns.probes().take(enough);
@@ -268,14 +269,14 @@ impl Dispatcher {
     }
 
     /// When something can be sent that can't be sent `now`, if only time prevents it.
-    pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_send_at(&self, now: Instant) -> Option<Instant> {
         let next = self
             .turns
             .next_at()
-            .filter(|_| self.breakers.passes_any(now));
+            .filter(|_| self.breakers.admits_any(now));
         let endpoint = self
             .breakers
-            .opens_at()
+            .next_probe_at()
             .filter(|_| self.backlog.oldest().is_some());
         [next, endpoint]
             .into_iter()
@@ -285,27 +286,27 @@ impl Dispatcher {
     }
 
     /// Prefers an endpoint again that answers pings.
-    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
-        self.breakers.is_back(endpoint, now);
+    pub(crate) fn fail_back(&mut self, endpoint: usize, now: Instant) {
+        self.breakers.fail_back(endpoint, now);
     }
 
     /// Lets everything be tried at once.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.breakers.retry_now(now);
         self.backlog.release_suspects();
-        self.replace_all(now);
+        self.update_all_standings(now);
     }
 
     /// Lets this database be tried at once.
     pub(crate) fn retry_database_now(&mut self, database: &Database, now: Instant) {
         self.breakers.retry_database_now(database, now);
-        self.place(database, now);
+        self.update_standing(database, now);
     }
 
     /// Removes a queued batch to make room.
     pub(crate) fn evict(&mut self, overflow: Overflow, now: Instant) -> Option<Settled> {
         let evicted = self.backlog.evict(overflow)?;
-        self.place(&evicted.database, now);
+        self.update_standing(&evicted.database, now);
         Some(evicted)
     }
 
@@ -313,7 +314,7 @@ impl Dispatcher {
     pub(crate) fn expire(&mut self, limit: Instant, now: Instant) -> Vec<Settled> {
         let expired = self.backlog.expire(limit);
         for settled in &expired {
-            self.place(&settled.database, now);
+            self.update_standing(&settled.database, now);
         }
         expired
     }
@@ -324,16 +325,16 @@ impl Dispatcher {
     }
 
     /// Adds a sealed batch.
-    pub(crate) fn add_sealed(&mut self, sealed: Sealed, now: Instant) {
+    pub(crate) fn add_sealed(&mut self, sealed: SealedBatch, now: Instant) {
         let database = sealed.database.clone();
         self.backlog.add_sealed(sealed);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
     /// Removes a queued batch to write it to disk.
     pub(crate) fn evict_to_disk(&mut self, now: Instant) -> Option<Evicted> {
         let evicted = self.backlog.evict_to_disk()?;
-        self.place(&evicted.database, now);
+        self.update_standing(&evicted.database, now);
         Some(evicted)
     }
 
@@ -345,7 +346,7 @@ impl Dispatcher {
         now: Instant,
     ) -> Vec<Evicted> {
         let taken = self.backlog.take_loaded(database, file);
-        self.place(database, now);
+        self.update_standing(database, now);
         taken
     }
 
@@ -353,7 +354,7 @@ impl Dispatcher {
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let database = evicted.database.clone();
         self.backlog.put_back(evicted, now);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
     /// Returns a number for a batch of this process, or of an earlier one.
@@ -370,9 +371,9 @@ impl Dispatcher {
     }
 
     /// Removes all unsettled batches.
-    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
+    pub(crate) fn take_all(&mut self) -> Vec<Leftover> {
         self.flights.clear();
-        (self.guarded, self.in_flight) = (0, 0);
+        (self.on_probation, self.in_flight) = (0, 0);
         self.turns.clear();
         self.backlog.take_all()
     }

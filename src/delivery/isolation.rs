@@ -9,14 +9,14 @@ use std::{collections::BTreeMap, ops::Range};
 
 use self::{numbered::numbered_lines, quoted::quoted_lines, rest::line_of_the_rest};
 use super::{
-    backlog::{Disposition, Part},
-    verdict::{Refusal, own_words},
+    backlog::{Disposition, RunResult},
+    verdict::{Refusal, unquoted},
 };
 use crate::batch::Lines;
 
 /// The lines that a refusal names as bad.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum NamedLines {
     /// These, by index, with their reasons.
     Some(BTreeMap<usize, String>),
     /// All of them.
@@ -27,9 +27,9 @@ pub(crate) enum Named {
 
 /// Finds the lines that a refusal quotes, numbers or counts. Lines that the server has stored
 /// already may be sent again: the timestamp makes that idempotent.
-pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
+pub(crate) fn named_lines(lines: &Lines, refusal: &Refusal) -> NamedLines {
     if !refusal.is_about_lines {
-        return Named::None;
+        return NamedLines::None;
     }
     let Refusal { text, json, .. } = refusal;
     let some = [
@@ -38,21 +38,21 @@ pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
         line_of_the_rest(lines, text),
     ];
     if let Some(bad) = some.into_iter().find(|bad| !bad.is_empty()) {
-        return Named::Some(bad);
+        return NamedLines::Some(bad);
     }
     match dropped(text) {
-        Some(dropped) if dropped == lines.len() => Named::All {
+        Some(dropped) if dropped == lines.len() => NamedLines::All {
             reason: refusal.reason.clone(),
         },
-        _ => Named::None,
+        _ => NamedLines::None,
     }
 }
 
 /// Number of points that InfluxDB 1.x and 2.x say they have dropped: `… dropped=3`, sometimes
 /// followed by ` for database: …`.
 fn dropped(text: &str) -> Option<usize> {
-    let words = own_words(text);
-    let (_, after) = words.rsplit_once(" dropped=")?;
+    let text = unquoted(text);
+    let (_, after) = text.rsplit_once(" dropped=")?;
     let digits = after.split(|char: char| !char.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
@@ -60,12 +60,15 @@ fn dropped(text: &str) -> Option<usize> {
 /// The halves of a batch, each to be sent again. `k` unnamed bad lines of `n` cost at most
 /// `2k·(log2(n/k)+1)+1` POSTs. The first half is the largest power of two below `n`: equal halves
 /// miss that bound by a few POSTs.
-pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, Part)> {
+pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, RunResult)> {
     match lines {
-        0 | 1 => vec![(0..lines, Part::Apart)],
+        0 | 1 => vec![(0..lines, RunResult::ResendApart)],
         _ => {
             let half = lines.next_power_of_two() / 2;
-            vec![(0..half, Part::Apart), (half..lines, Part::Apart)]
+            vec![
+                (0..half, RunResult::ResendApart),
+                (half..lines, RunResult::ResendApart),
+            ]
         }
     }
 }
@@ -77,10 +80,10 @@ pub(crate) fn runs_between(
     lines: usize,
     bad: BTreeMap<usize, String>,
     one_by_one: bool,
-) -> Vec<(Range<usize>, Part)> {
+) -> Vec<(Range<usize>, RunResult)> {
     let mut runs = Vec::with_capacity(2 * bad.len() + 1);
     let mut push = |range: Range<usize>| match one_by_one {
-        false => runs_push(&mut runs, range, Part::Together),
+        false => runs_push(&mut runs, range, RunResult::ResendTogether),
         true => {
             for (half, part) in halves(range.len()) {
                 let half = range.start + half.start..range.start + half.end;
@@ -92,7 +95,10 @@ pub(crate) fn runs_between(
     let mut rejected = Vec::with_capacity(bad.len());
     for (at, reason) in bad {
         push(next..at);
-        rejected.push((at..at + 1, Part::Ended(Disposition::Rejected { reason })));
+        rejected.push((
+            at..at + 1,
+            RunResult::Ended(Disposition::Rejected { reason }),
+        ));
         next = at + 1;
     }
     push(next..lines);
@@ -101,7 +107,7 @@ pub(crate) fn runs_between(
     runs
 }
 
-fn runs_push(runs: &mut Vec<(Range<usize>, Part)>, range: Range<usize>, part: Part) {
+fn runs_push(runs: &mut Vec<(Range<usize>, RunResult)>, range: Range<usize>, part: RunResult) {
     if !range.is_empty() {
         runs.push((range, part));
     }

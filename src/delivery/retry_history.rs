@@ -59,7 +59,7 @@ pub(crate) struct Decision {
 
 /// An unsettled batch, and its database.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Circumstances {
+pub(crate) struct BatchContext {
     pub(crate) lines: usize,
     pub(crate) bytes: usize,
     /// POSTs of its database that were written so far.
@@ -74,7 +74,7 @@ pub(crate) struct Refusals {
     /// Refusals in a row that named no line and whose text is not known to be about lines.
     pub(crate) in_a_row: u32,
     /// Hash of the text for which halving has stopped.
-    pub(crate) stopped_at: Option<u64>,
+    pub(crate) halving_stopped_for: Option<u64>,
     /// Are other parts still to be sent, which may tell more?
     pub(crate) others_wait: bool,
 }
@@ -94,7 +94,7 @@ impl RetryHistory {
     }
 
     /// Handles a failure of the server, or a missing response.
-    pub(crate) fn failed(&mut self, cause: Cause, batch: Circumstances) -> Decision {
+    pub(crate) fn failed(&mut self, cause: Cause, batch: BatchContext) -> Decision {
         let keep = |counts| Decision {
             next: Next::Keep,
             counts,
@@ -136,8 +136,8 @@ impl RetryHistory {
     pub(crate) fn refused(
         &mut self,
         is_about_lines: bool,
-        words: u64,
-        batch: Circumstances,
+        text_hash: u64,
+        batch: BatchContext,
         refusals: Refusals,
     ) -> Decision {
         let is_single = batch.lines == 1;
@@ -150,7 +150,7 @@ impl RetryHistory {
             };
         }
         let others_pass = batch.written > self.written_then;
-        let before = self.refused_as.replace(words);
+        let before = self.refused_as.replace(text_hash);
         self.written_then = batch.written;
         if is_single {
             return match before.is_some() && others_pass {
@@ -158,7 +158,8 @@ impl RetryHistory {
                 false => decision(Next::Keep, !others_pass && !refusals.others_wait),
             };
         }
-        let says_the_same = before == Some(words) || refusals.stopped_at == Some(words);
+        let says_the_same =
+            before == Some(text_hash) || refusals.halving_stopped_for == Some(text_hash);
         match batch.written == 0 && says_the_same {
             true => decision(Next::Keep, !refusals.others_wait),
             false => decision(Next::Halve, refusals.in_a_row > MAX_REFUSALS),
@@ -166,7 +167,7 @@ impl RetryHistory {
     }
 
     /// Handles a response that calls the batch too large.
-    pub(crate) fn too_large(&mut self, batch: Circumstances) -> Decision {
+    pub(crate) fn too_large(&mut self, batch: BatchContext) -> Decision {
         let others_pass = batch.written > self.written_then;
         let before = self.refused_as.replace(0);
         self.written_then = batch.written;

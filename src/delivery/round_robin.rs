@@ -12,9 +12,9 @@ use crate::Database;
 
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
-    places: HashMap<Database, Place>,
+    positions: HashMap<Database, Position>,
     /// Ready, without any success so far.
-    new: BTreeMap<u64, Database>,
+    unproven: BTreeMap<u64, Database>,
     /// Ready, with a success before.
     proven: BTreeMap<u64, Database>,
     probes: BTreeMap<ProbeKey, Database>,
@@ -30,15 +30,22 @@ pub(crate) struct RoundRobin {
 type ProbeKey = (Reverse<u64>, u64);
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
-    Ready { turn: u64, is_proven: bool },
+enum Position {
+    Ready {
+        turn: u64,
+        is_proven: bool,
+    },
     Probe(ProbeKey),
-    Waiting { at: Instant, turn: u64, then: Then },
+    Waiting {
+        at: Instant,
+        turn: u64,
+        then: AfterWait,
+    },
 }
 
 /// What a waiting database becomes when its time comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+enum AfterWait {
     Ready { is_proven: bool },
     Probe { written: u64 },
 }
@@ -58,14 +65,14 @@ impl RoundRobin {
     /// Sets the standing of a database; `None` if it has nothing to send. A ready one keeps its
     /// turn.
     pub(crate) fn set(&mut self, database: &Database, standing: Option<Standing>) {
-        let place = self.places.get(database).copied();
+        let position = self.positions.get(database).copied();
         if let (
             Some(Standing::Ready { is_proven }),
-            Some(Place::Ready {
+            Some(Position::Ready {
                 turn,
                 is_proven: was,
             }),
-        ) = (standing, place)
+        ) = (standing, position)
         {
             if is_proven != was {
                 self.remove(database);
@@ -74,16 +81,16 @@ impl RoundRobin {
             return;
         }
         // A probe keeps its turn if its time is the same, or has come.
-        let is_same = match (standing, place) {
-            (Some(Standing::Probe { at, written }), Some(Place::Probe((Reverse(was), _)))) => {
+        let is_same = match (standing, position) {
+            (Some(Standing::Probe { at, written }), Some(Position::Probe((Reverse(was), _)))) => {
                 written == was && self.now.is_some_and(|now| at <= now)
             }
             (
                 Some(Standing::Probe { at, written }),
-                Some(Place::Waiting {
+                Some(Position::Waiting {
                     at: was_at, then, ..
                 }),
-            ) => at == was_at && then == Then::Probe { written },
+            ) => at == was_at && then == AfterWait::Probe { written },
             _ => false,
         };
         if is_same {
@@ -95,33 +102,33 @@ impl RoundRobin {
         self.next_turn += 1;
         let (at, then) = match standing {
             Standing::Ready { is_proven } => return self.put_ready(database, turn, is_proven),
-            Standing::Probe { at, written } => (at, Then::Probe { written }),
-            Standing::Later { at, is_proven } => (at, Then::Ready { is_proven }),
+            Standing::Probe { at, written } => (at, AfterWait::Probe { written }),
+            Standing::Later { at, is_proven } => (at, AfterWait::Ready { is_proven }),
         };
         self.waiting.insert((at, turn), database.clone());
-        self.places
-            .insert(database.clone(), Place::Waiting { at, turn, then });
+        self.positions
+            .insert(database.clone(), Position::Waiting { at, turn, then });
     }
 
     fn put_ready(&mut self, database: &Database, turn: u64, is_proven: bool) {
         self.list(is_proven).insert(turn, database.clone());
-        self.places
-            .insert(database.clone(), Place::Ready { turn, is_proven });
+        self.positions
+            .insert(database.clone(), Position::Ready { turn, is_proven });
     }
 
     fn list(&mut self, is_proven: bool) -> &mut BTreeMap<u64, Database> {
         match is_proven {
             true => &mut self.proven,
-            false => &mut self.new,
+            false => &mut self.unproven,
         }
     }
 
     fn remove(&mut self, database: &Database) {
-        match self.places.remove(database) {
+        match self.positions.remove(database) {
             None => None,
-            Some(Place::Ready { turn, is_proven }) => self.list(is_proven).remove(&turn),
-            Some(Place::Probe(key)) => self.probes.remove(&key),
-            Some(Place::Waiting { at, turn, .. }) => self.waiting.remove(&(at, turn)),
+            Some(Position::Ready { turn, is_proven }) => self.list(is_proven).remove(&turn),
+            Some(Position::Probe(key)) => self.probes.remove(&key),
+            Some(Position::Waiting { at, turn, .. }) => self.waiting.remove(&(at, turn)),
         };
     }
 
@@ -133,14 +140,15 @@ impl RoundRobin {
                 break;
             }
             let ((_, turn), database) = entry.remove_entry();
-            let Some(Place::Waiting { then, .. }) = self.places.get(&database) else {
+            let Some(Position::Waiting { then, .. }) = self.positions.get(&database) else {
                 continue;
             };
             match *then {
-                Then::Ready { is_proven } => self.put_ready(&database, turn, is_proven),
-                Then::Probe { written } => {
+                AfterWait::Ready { is_proven } => self.put_ready(&database, turn, is_proven),
+                AfterWait::Probe { written } => {
                     let key = (Reverse(written), turn);
-                    self.places.insert(database.clone(), Place::Probe(key));
+                    self.positions
+                        .insert(database.clone(), Position::Probe(key));
                     self.probes.insert(key, database);
                 }
             }
@@ -154,13 +162,16 @@ impl RoundRobin {
 
     /// Databases that have not failed, in order.
     pub(crate) fn ready(&self) -> impl Iterator<Item = &Database> {
-        let (mut new, mut proven) = (self.new.iter().peekable(), self.proven.iter().peekable());
+        let (mut new, mut proven) = (
+            self.unproven.iter().peekable(),
+            self.proven.iter().peekable(),
+        );
         std::iter::from_fn(move || {
-            let is_news_turn = match (new.peek(), proven.peek()) {
+            let is_unproven_next = match (new.peek(), proven.peek()) {
                 (Some((a, _)), Some((b, _))) => a < b,
                 (new, _) => new.is_some(),
             };
-            let next = if is_news_turn {
+            let next = if is_unproven_next {
                 new.next()
             } else {
                 proven.next()
@@ -182,15 +193,16 @@ impl RoundRobin {
     /// Maximum number of writers for one database: those that can use writers share them equally.
     /// If some databases fail, only proven ones count.
     pub(crate) fn share(&self, writers: usize, some_fail: bool) -> usize {
-        let is_ready =
-            |database: &&Database| matches!(self.places.get(*database), Some(Place::Ready { .. }));
-        let only_out = self
+        let is_ready = |database: &&Database| {
+            matches!(self.positions.get(*database), Some(Position::Ready { .. }))
+        };
+        let busy = self
             .in_flight
             .keys()
             .filter(|database| !is_ready(database))
             .count();
-        let new = if some_fail { 0 } else { self.new.len() };
-        (writers / (new + self.proven.len() + only_out).max(1)).max(1)
+        let new = if some_fail { 0 } else { self.unproven.len() };
+        (writers / (new + self.proven.len() + busy).max(1)).max(1)
     }
 
     pub(crate) fn in_flight(&self, database: &Database) -> usize {
@@ -200,7 +212,7 @@ impl RoundRobin {
     /// Notes that a batch is sent; the database goes to the end of the order.
     pub(crate) fn sent(&mut self, database: &Database) {
         *self.in_flight.entry(database.clone()).or_default() += 1;
-        if let Some(Place::Ready { turn, is_proven }) = self.places.get(database).copied() {
+        if let Some(Position::Ready { turn, is_proven }) = self.positions.get(database).copied() {
             self.list(is_proven).remove(&turn);
             let last = self.next_turn;
             self.next_turn += 1;
@@ -349,8 +361,8 @@ mod tests {
                 }
                 now += Duration::from_millis(number / 2);
                 order.advance(now);
-                let places = order.new.len() + order.proven.len() + order.probes.len() + order.waiting.len();
-                proptest::prop_assert_eq!(places, order.places.len());
+                let positions = order.unproven.len() + order.proven.len() + order.probes.len() + order.waiting.len();
+                proptest::prop_assert_eq!(positions, order.positions.len());
             }
         }
     }

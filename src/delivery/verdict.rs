@@ -9,12 +9,12 @@
 mod body;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
+mod normalize;
 mod subject;
-mod words;
 
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::words::own_words;
+pub(crate) use self::normalize::unquoted;
 use self::{body::Body, subject::Subject};
 use crate::{
     Failure, FailureKind,
@@ -98,7 +98,7 @@ pub(crate) enum Cause {
     /// Nothing in the request: no connection, too many requests, maintenance.
     Unavailable,
     /// The server's own fault. A smaller request may pass; the lines' content doesn't matter.
-    Trouble,
+    ServerFault,
     /// Anything, also the batch: a timeout, a reset, a bare 500.
     Unknown,
     /// Configuration, here or there: a person has to change something first.
@@ -127,13 +127,13 @@ pub(crate) struct Retry {
     pub(crate) cause: Cause,
     pub(crate) not_before: Option<Duration>,
     /// The database doesn't exist.
-    pub(crate) misses_database: bool,
+    pub(crate) is_database_missing: bool,
     /// Nobody listens at the address.
     pub(crate) is_refused: bool,
     /// The request timed out.
     pub(crate) is_timeout: bool,
     /// The reason without quoted texts and digits.
-    pub(crate) words: String,
+    pub(crate) normalized: String,
 }
 
 /// A request that the server refused, possibly for some of its lines.
@@ -150,20 +150,20 @@ pub(crate) struct Refusal {
     /// Is the text known to be about lines?
     pub(crate) is_about_lines: bool,
     /// The text without quoted parts and digits.
-    pub(crate) words: String,
+    pub(crate) normalized: String,
 }
 
 impl Retry {
     pub(crate) fn new(scope: Scope, cause: Cause, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self {
-            words: words::skeleton(&words::own_words(&reason)),
+            normalized: normalize::without_digits(&normalize::unquoted(&reason)),
             reason: printable(&reason, LIMIT).into_owned(),
             status: None,
             scope,
             cause,
             not_before: None,
-            misses_database: false,
+            is_database_missing: false,
             is_refused: false,
             is_timeout: false,
         }
@@ -173,7 +173,7 @@ impl Retry {
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         Self {
             status: Some(refusal.status),
-            words: refusal.words.clone(),
+            normalized: refusal.normalized.clone(),
             ..Self::new(
                 Scope::Database,
                 Cause::Configuration,
@@ -190,7 +190,7 @@ impl Retry {
     /// The failure as shown in the public API.
     pub(crate) fn failure(&self) -> Failure {
         let kind = match (self.cause, self.status) {
-            (Cause::Configuration, _) if self.misses_database => FailureKind::MissingDatabase,
+            (Cause::Configuration, _) if self.is_database_missing => FailureKind::MissingDatabase,
             (Cause::Configuration, Some(401)) => FailureKind::Unauthorized,
             (Cause::Configuration, _) => FailureKind::Misconfigured,
             (_, None) if self.is_timeout => FailureKind::TimedOut,
@@ -212,8 +212,8 @@ impl Retry {
 }
 
 /// Is this reason, given for one line, really about a fault of the server?
-pub(crate) fn is_own_trouble(reason: &str) -> bool {
-    subject::subject(&words::first_words(reason)) == Some(Subject::Server)
+pub(crate) fn is_server_fault(reason: &str) -> bool {
+    subject::subject(&normalize::text_before_quote(reason)) == Some(Subject::Server)
 }
 
 /// Maximum delay that `Retry-After` can ask for.
@@ -244,27 +244,27 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
 fn answered(answer: Answer, now: SystemTime) -> Verdict {
     let json = body::json(&answer.body);
     let body = Body::new(&answer, json.as_ref());
-    let (status, words) = (answer.status, body.own_words());
-    let (reason, subject) = (body.reason(status), body.subject(&words));
+    let (status, normalized) = (answer.status, body.unquoted());
+    let (reason, subject) = (body.reason(status), body.subject(&normalized));
     let not_before = || {
         let value = answer.retry_after.as_deref()?;
         retry_after(value, now)
     };
     let retry = |scope, cause| Retry {
         status: Some(status),
-        words: words::skeleton(&format!("{status} {words}")),
+        normalized: normalize::without_digits(&format!("{status} {normalized}")),
         not_before: not_before(),
         ..Retry::new(scope, cause, reason.clone())
     };
     let misconfigured = |scope| Verdict::Retry(retry(scope, Cause::Configuration));
     let missing_database = || {
         Verdict::Retry(Retry {
-            misses_database: true,
+            is_database_missing: true,
             ..retry(Scope::Database, Cause::Configuration)
         })
     };
     let unavailable = || Verdict::Retry(retry(Scope::Unclear, Cause::Unavailable));
-    let trouble = || Verdict::Retry(retry(Scope::Unclear, Cause::Trouble));
+    let trouble = || Verdict::Retry(retry(Scope::Unclear, Cause::ServerFault));
     let unknown = || Verdict::Retry(retry(Scope::Unclear, Cause::Unknown));
     let refused = |is_about_lines| {
         Verdict::Refused(Refusal {
@@ -273,7 +273,7 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
             text: body.text().to_owned(),
             json: body.json.cloned(),
             is_about_lines,
-            words: words::skeleton(&format!("{status} {words}")),
+            normalized: normalize::without_digits(&format!("{status} {normalized}")),
         })
     };
     match (status, subject) {

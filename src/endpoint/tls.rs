@@ -1,4 +1,4 @@
-//! TLS: which servers are trusted, the client's certificate, and what a failed handshake means.
+//! TLS: trusted authorities, the client's certificate, and the meaning of failed handshakes.
 
 use std::{fmt, io, sync::Arc};
 
@@ -16,7 +16,7 @@ use rustls::{
 use super::fault::{Fault, FaultKind};
 use crate::{Config, ConfigError, config::Files};
 
-/// What connections to `https` endpoints are made with.
+/// Settings of connections to `https` endpoints.
 #[derive(Clone)]
 pub(super) struct Tls(Arc<ClientConfig>);
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Only if it is the same: one that was made anew may hold other certificates.
+/// Compares identity: a new one may hold other certificates.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -34,7 +34,7 @@ impl PartialEq for Tls {
 }
 
 impl Tls {
-    /// Reads the system's certificates, if no others are set. Blocks.
+    /// Reads the system's certificates if no others are set. Blocks.
     pub(super) fn new(config: &Config, files: &Files) -> Result<Self, ConfigError> {
         let made = Self::make(config, files);
         made.map_err(|error| config.origin.named(error))
@@ -42,7 +42,7 @@ impl Tls {
 
     fn make(config: &Config, files: &Files) -> Result<Self, ConfigError> {
         let refused = |setting, allowed: String| ConfigError::new(setting, "set", allowed);
-        // A provider of its own: the program may have installed another for the process, or none.
+        // Independent of the process's default provider, which the program may have set.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -50,10 +50,10 @@ impl Tls {
         let builder = match config.danger_accept_invalid_certs {
             true => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+                .with_custom_certificate_verifier(Arc::new(AcceptAny(provider))),
             false => builder.with_root_certificates(match &files.tls_ca {
-                Some(pem) => own_authorities(pem.expose())?,
-                None => authorities_of_the_system()?,
+                Some(pem) => custom_authorities(pem.expose())?,
+                None => system_authorities()?,
             }),
         };
         let client = match (&files.tls_cert, &files.tls_key) {
@@ -73,7 +73,7 @@ impl Tls {
         Ok(Self(Arc::new(client)))
     }
 
-    /// A TLS connection on one that is open.
+    /// Opens TLS on a connection.
     pub(super) async fn connect<S>(
         &self,
         host: &str,
@@ -82,7 +82,7 @@ impl Tls {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        // The dot at the end of a name that is complete belongs to no certificate.
+        // Certificates have no trailing dot in names.
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned());
         let name = name.map_err(|_| {
             let reason = format!("{host} is no name that a certificate can be for");
@@ -99,7 +99,7 @@ impl Tls {
     }
 }
 
-fn own_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
+fn custom_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("tls_ca", pem)? {
         roots.add(certificate).map_err(|error| {
@@ -113,7 +113,7 @@ fn own_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
     Ok(roots)
 }
 
-fn authorities_of_the_system() -> Result<RootCertStore, ConfigError> {
+fn system_authorities() -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
@@ -150,7 +150,7 @@ fn certificates(
     }
 }
 
-/// In words of its own: the error's text repeats what is in the file, which may be a key.
+/// The error's own text repeats the file's content, which may be a key.
 fn why(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no end: are its line breaks gone?",
@@ -175,9 +175,10 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, ConfigError> {
     })
 }
 
-/// What TLS says of a connection; `None` if the error is not one of TLS, or one that passes.
+/// The fault that a TLS error means; `None` for other errors and temporary ones.
 ///
-/// Also while a response is read: with TLS 1.3, a server refuses a client's certificate only after the handshake.
+/// Also used while reading a response: in TLS 1.3, a server refuses a client's certificate only
+/// after the handshake.
 pub(super) fn fault(error: &io::Error) -> Option<Fault> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let reason = match error {
@@ -224,7 +225,7 @@ fn invalid(reason: &CertificateError) -> String {
     format!("{advice}: {text}")
 }
 
-/// What a server that ends the connection with this alert means, if somebody has to change something.
+/// The meaning of a server's alert, if a person has to change something.
 fn refused_with(alert: AlertDescription) -> Option<String> {
     use AlertDescription as A;
     let reason = match alert {
@@ -232,7 +233,7 @@ fn refused_with(alert: AlertDescription) -> Option<String> {
         A::CertificateRequired => {
             "the server asks for a client's certificate (set tls_cert and tls_key)"
         }
-        // What servers send for want of one in TLS 1.2.
+        // Sent in TLS 1.2 if the client has no certificate.
         A::HandshakeFailure => {
             "the server refuses the handshake: it may ask for a client's certificate (tls_cert, tls_key), or \
              speak no common version or cipher of TLS"
@@ -251,11 +252,12 @@ fn refused_with(alert: AlertDescription) -> Option<String> {
     Some(format!("{reason}: TLS alert {alert:?}"))
 }
 
-/// Takes any certificate, for [`Config::danger_accept_invalid_certs`]. That the server has its key is still checked.
+/// Accepts any certificate, for [`Config::danger_accept_invalid_certs`]; that the server has its
+/// key is still checked.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::config::Proxy;
 
-/// The longest head of an answer that is read, in bytes.
+/// Maximum length of the response's head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
-/// Asks the proxy for a connection to `authority` (host and port). Whatever comes next is the server's.
+/// Asks the proxy for a connection to `authority` (host and port). Following bytes are the
+/// server's.
 pub(super) async fn open(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     proxy: &Proxy,
@@ -26,7 +27,7 @@ pub(super) async fn open(
     let sent = stream.write_all(request.as_bytes()).await;
     sent.map_err(|error| cut(error.to_string()))?;
     let mut answer = Vec::new();
-    // Byte by byte: what follows the head is not for here.
+    // Byte by byte, as what follows the head belongs to the server.
     while head::end_of_head(&answer, answer.len().saturating_sub(1)).is_none() {
         match stream.read_u8().await {
             Ok(byte) => answer.push(byte),
@@ -61,7 +62,7 @@ fn judge(answer: &[u8], proxy: &Proxy, authority: &str) -> Result<(), Fault> {
         .unwrap_or_default();
     let (kind, why) = match head::status_line(line.trim_ascii_end()) {
         Ok((200..=299, _)) => return Ok(()),
-        // It can't reach the server, or is busy: that passes.
+        // The proxy can't reach the server, or is busy: temporary.
         Ok((status @ (408 | 425 | 429 | 500..=599), _)) => (
             FaultKind::NotConnected { is_refused: false },
             format!("has no connection to {authority}: status {status}"),

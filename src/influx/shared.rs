@@ -24,17 +24,20 @@ use crate::{
         settings::{Admission, Settings},
     },
     logging,
-    stats::{books::Books, health::Servers, ledger::Places, report::Ticket, spool::Shown},
+    stats::{
+        health::ServersSummary, ledger::Places, report::Ticket, server_states::ServerStates,
+        spool::SpoolSnapshot,
+    },
 };
 
 /// The state that a handle and the actors of its pipeline share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
-    pub(crate) health: Books,
+    pub(crate) health: ServerStates,
     config: Mutex<Arc<Config>>,
     pub(crate) turn: Turn,
-    pub(crate) spool: Shown,
+    pub(crate) spool: SpoolSnapshot,
     pub(crate) home: Home,
     /// Whether a measurement that was recorded after the shutdown has been logged.
     is_late_told: AtomicBool,
@@ -54,9 +57,9 @@ impl Shared {
         Self {
             intake: Intake::new(Settings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
-            health: Books::default(),
+            health: ServerStates::default(),
             turn: Turn::default(),
-            spool: Shown::default(),
+            spool: SpoolSnapshot::default(),
             home: Home::here(),
             is_late_told: AtomicBool::new(false),
             has_actors,
@@ -98,7 +101,7 @@ impl Shared {
                 ..Places::default()
             };
             let status = Some(HealthStatus::Forked);
-            return Health::new(status, Servers::default(), buffered, places);
+            return Health::new(status, ServersSummary::default(), buffered, places);
         }
         self.health_with(&self.intake.stats())
     }

@@ -1,5 +1,5 @@
-//! What is in a file: for each batch one line that is a comment, and the batch's lines as they are, so
-//! that a person can read them and `curl` can post them.
+//! File contents: per batch a comment line and the batch's lines unchanged, so that a person can
+//! read them and `curl` can post them.
 //!
 //! ```text
 //! # actix-influxdb-spool 1 crc32=9ae0daaf db=telemetry rp=one_week precision=ns lines=2 bytes=58 part=1/1
@@ -7,9 +7,9 @@
 //! cpu,host=a usage=0.7 1764157801000000000
 //! ```
 //!
-//! The checksum is that of all that follows it, up to the end of the batch. A batch with newlines
-//! *within* lines has a second comment, `# lengths 41 40`, with the number of bytes of each line: it
-//! can't be cut at newlines. A larger version in place of the `1` is a format of a later release.
+//! The checksum covers everything after it, up to the end of the batch. A batch with newlines
+//! *within* lines has a second comment, `# lengths 41 40`, with the number of bytes of each line,
+//! as it can't be split at newlines. A version above `1` is the format of a later release.
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -20,14 +20,14 @@ const MAGIC: &str = "# actix-influxdb-spool ";
 const VERSION: u32 = 1;
 const LENGTHS: &[u8] = b"# lengths";
 
-/// Blanks and newlines end a word.
+/// Escapes blanks and newlines, which end a word.
 const WORD: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Lines of one database, as they are in a file.
+/// Lines of one database in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) database: Database,
@@ -37,7 +37,8 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Of lines in memory. Their unit is that of the settings, unless they came from a file.
+    /// A section with lines in memory. Their unit is that of the settings, unless they came from a
+    /// file.
     pub(crate) fn of(database: &Database, lines: &Lines, unit: Precision) -> Self {
         Self {
             database: database.clone(),
@@ -47,7 +48,7 @@ impl Section {
     }
 }
 
-/// Why a file can't be read.
+/// Why a file can't be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub(crate) enum Unreadable {
     #[display("{_0}")]
@@ -56,7 +57,7 @@ pub(crate) enum Unreadable {
     Newer(u32),
 }
 
-/// The contents of a file that holds these batches.
+/// Encodes batches as the contents of a file.
 pub(crate) fn encode(sections: &[Section]) -> Vec<u8> {
     let size: usize = sections
         .iter()
@@ -107,7 +108,7 @@ fn ends_at_newlines(lines: &Lines, body: &[u8]) -> bool {
     newlines == lines.len() && lines.iter().all(|line| line.ends_with(b"\n"))
 }
 
-/// Reads the contents of a file. The batches share its memory.
+/// Decodes the contents of a file. The batches share its memory.
 pub(crate) fn decode(file: &Bytes) -> Result<Vec<Section>, Unreadable> {
     let (mut at, mut sections, mut parts) = (0, Vec::new(), 1);
     while at < file.len() || sections.is_empty() {
@@ -153,7 +154,7 @@ fn newlines_of(body: &[u8]) -> Option<Vec<u32>> {
     ends.filter(|ends| ends.last().map_or(0, |end| *end as usize) == body.len())
 }
 
-/// What the comment says of the lines behind it.
+/// The comment before a batch's lines.
 struct Header {
     database: Database,
     precision: Precision,
@@ -161,7 +162,7 @@ struct Header {
     bytes: usize,
     part: (usize, usize),
     lengths: Option<Vec<usize>>,
-    /// Where the lines begin.
+    /// Start of the lines.
     body: usize,
 }
 
@@ -220,7 +221,7 @@ impl Header {
                     let (part_number, parts) = value.split_once('/')?;
                     part = Some((part_number.parse().ok()?, parts.parse().ok()?));
                 }
-                // Of a later release, which says by the version what can't be passed over.
+                // Added by a later release; an incompatible one would change the version.
                 _ => {}
             }
         }
@@ -240,7 +241,7 @@ impl Header {
     }
 }
 
-/// The line that begins there, without its `\n`; `None` if it has none.
+/// The line that starts at `start`, without its `\n`; `None` if incomplete.
 fn line_at(file: &[u8], start: usize) -> Option<&[u8]> {
     let rest = file.get(start..)?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;

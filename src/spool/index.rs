@@ -1,8 +1,8 @@
-//! What is in the folder, kept in memory: what is read next, what has to go, what is pending. Pure.
+//! Index of a folder's files, in memory: what to read next, what to remove, what is pending. Pure.
 //!
-//! Files are read from the oldest on, those of each database (as far as their names tell it) in turn
-//! with those of the others: a database that can't be written has few files loaded, and the others go
-//! on. Nothing here looks through all files but the end.
+//! Files are read from the oldest on, alternating between databases (as far as file names tell
+//! them): a database that can't be written has few files loaded, and the others continue. Except at
+//! shutdown, nothing here iterates over all files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,18 +18,18 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// At most so many files are loaded at a time, of databases that work.
+/// Maximum number of files loaded at a time, of databases that work.
 const MAX_LOADED: usize = 4;
 
-/// And of those that don't, so many bytes of files.
+/// Maximum number of bytes loaded of databases that fail.
 const MAX_LOADED_BYTES: u64 = 16 << 20;
 
-/// A file that can't be read so many times is left alone until the next start.
+/// Failures after which an unreadable file is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
 
-/// What is known of a batch that this process has put on disk, beyond what is in its file.
+/// What this process knows of a batch on disk, beyond the file.
 #[derive(Debug)]
-pub(crate) struct Memo {
+pub(crate) struct SpooledBatch {
     pub(crate) database: Database,
     pub(crate) number: u64,
     pub(crate) lines: usize,
@@ -37,58 +37,58 @@ pub(crate) struct Memo {
     pub(crate) tickets: Vec<(u32, Ticket)>,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: FileName,
     pub(crate) bytes: u64,
     pub(crate) state: State,
-    /// The lowest number of its batches: see [`Backlog`](crate::delivery::backlog::Backlog).
+    /// The lowest of its batches' numbers: see [`Backlog`](crate::delivery::backlog::Backlog).
     number: u64,
     /// Empty for a file of an earlier process.
-    pub(crate) memos: Vec<Memo>,
-    /// How many batches in memory need it.
+    pub(crate) spooled_batches: Vec<SpooledBatch>,
+    /// Number of batches in memory that need it.
     holders: usize,
     failures: u32,
 }
 
-/// Where the lines of a file are.
+/// Where a file's lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// On disk only.
     Waiting,
-    /// The same, and being read.
+    /// On disk only, and being read.
     Loading,
-    /// In memory too, to be sent.
+    /// Also in memory, to be sent.
     Loaded,
     /// In memory, and written ahead.
     Copy,
-    /// On disk only, for another build or another start to read.
+    /// On disk only, readable by another build or after another start.
     Unreadable,
 }
 
-/// Files whose names tell the same database.
+/// The files of one database, as far as their names tell.
 #[derive(Debug, Default)]
-struct Family {
+struct DatabaseFiles {
     waiting: BTreeSet<FileId>,
-    /// How many are loading or loaded.
+    /// Number of files loading or loaded.
     loaded: usize,
-    /// Could the last one not be written?
+    /// Did its last write fail?
     fails: bool,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     files: BTreeMap<FileId, Entry>,
-    families: HashMap<String, Family>,
-    /// The oldest file of each family that may be loaded.
-    turns: BTreeSet<(FileId, String)>,
-    /// Files that are on disk only and can be read, by their batches' numbers.
+    databases: HashMap<String, DatabaseFiles>,
+    /// The oldest loadable file of each database.
+    next_files: BTreeSet<(FileId, String)>,
+    /// Readable files that are on disk only, by batch number.
     waiting: BTreeSet<(u64, FileId)>,
     /// Lines that are on disk only.
     lines: u64,
     bytes: u64,
-    /// Loading or loaded, of families that don't fail.
+    /// Number of files loading or loaded, of databases that don't fail.
     busy: usize,
     loading: usize,
     loaded_bytes: u64,
@@ -99,32 +99,47 @@ fn id_of(name: &FileName) -> FileId {
 }
 
 impl Index {
-    pub(crate) fn knows(&self, name: &FileName) -> bool {
+    pub(crate) fn contains(&self, name: &FileName) -> bool {
         self.files.contains_key(&id_of(name))
     }
 
-    /// A file of an earlier process; its batches are older than all with a number above `number`.
+    /// Adds a file of an earlier process, with batch number `number`.
     pub(crate) fn recover(&mut self, name: FileName, bytes: u64, number: u64) {
-        self.wait(name, bytes, number, Vec::new());
+        self.add_waiting(name, bytes, number, Vec::new());
     }
 
-    /// A file that this process has written, of batches that have left memory.
-    pub(crate) fn stored(&mut self, name: FileName, bytes: u64, memos: Vec<Memo>) {
-        let number = memos.iter().map(|memo| memo.number).min().unwrap_or(0);
-        self.wait(name, bytes, number, memos);
+    /// Adds a file that this process has written, of batches that have left memory.
+    pub(crate) fn stored(
+        &mut self,
+        name: FileName,
+        bytes: u64,
+        spooled_batches: Vec<SpooledBatch>,
+    ) {
+        let number = spooled_batches
+            .iter()
+            .map(|spooled| spooled.number)
+            .min()
+            .unwrap_or(0);
+        self.add_waiting(name, bytes, number, spooled_batches);
     }
 
-    fn wait(&mut self, name: FileName, bytes: u64, number: u64, memos: Vec<Memo>) {
+    fn add_waiting(
+        &mut self,
+        name: FileName,
+        bytes: u64,
+        number: u64,
+        spooled_batches: Vec<SpooledBatch>,
+    ) {
         let id = id_of(&name);
         self.lines += name.lines;
         self.waiting.insert((number, id));
-        self.change_family(&name.database, |family| {
-            family.waiting.insert(id);
+        self.change_database(&name.database, |database_files| {
+            database_files.waiting.insert(id);
         });
-        self.insert(name, bytes, number, State::Waiting, memos, 0);
+        self.insert(name, bytes, number, State::Waiting, spooled_batches, 0);
     }
 
-    /// A file that holds copies of so many batches that are in memory.
+    /// Adds a file with copies of `holders` batches in memory.
     pub(crate) fn copied(&mut self, name: FileName, bytes: u64, holders: usize) -> FileId {
         let id = id_of(&name);
         self.insert(name, bytes, 0, State::Copy, Vec::new(), holders);
@@ -137,7 +152,7 @@ impl Index {
         bytes: u64,
         number: u64,
         state: State,
-        memos: Vec<Memo>,
+        spooled_batches: Vec<SpooledBatch>,
         holders: usize,
     ) {
         self.bytes += bytes;
@@ -145,7 +160,7 @@ impl Index {
             bytes,
             state,
             number,
-            memos,
+            spooled_batches,
             holders,
             failures: 0,
             name,
@@ -153,75 +168,77 @@ impl Index {
         self.files.insert(id_of(&entry.name), entry);
     }
 
-    /// Changes a family, and gives it its place among the turns again.
-    fn change_family(&mut self, key: &str, change: impl FnOnce(&mut Family)) {
-        if !self.families.contains_key(key) {
-            self.families.insert(key.to_owned(), Family::default());
+    /// Changes the files of a database, and updates its turn.
+    fn change_database(&mut self, key: &str, change: impl FnOnce(&mut DatabaseFiles)) {
+        if !self.databases.contains_key(key) {
+            self.databases
+                .insert(key.to_owned(), DatabaseFiles::default());
         }
-        let Some(family) = self.families.get_mut(key) else {
+        let Some(database_files) = self.databases.get_mut(key) else {
             return;
         };
-        let busy = |family: &Family| match family.fails {
+        let busy = |database_files: &DatabaseFiles| match database_files.fails {
             true => 0,
-            false => family.loaded,
+            false => database_files.loaded,
         };
-        // One that fails has one file loaded, which is its probe.
-        let turn = |family: &Family| {
-            let may_load = !family.fails || family.loaded == 0;
-            family.waiting.first().copied().filter(|_| may_load)
+        // A database that fails has one file loaded, as its probe.
+        let turn = |database_files: &DatabaseFiles| {
+            let may_load = !database_files.fails || database_files.loaded == 0;
+            database_files.waiting.first().copied().filter(|_| may_load)
         };
-        let (turn_before, busy_before) = (turn(family), busy(family));
-        change(family);
-        if family.loaded == 0 {
-            family.fails = false;
+        let (turn_before, busy_before) = (turn(database_files), busy(database_files));
+        change(database_files);
+        if database_files.loaded == 0 {
+            database_files.fails = false;
         }
-        self.busy = self.busy + busy(family) - busy_before;
-        let turn_after = turn(family);
-        if family.loaded == 0 && family.waiting.is_empty() {
-            self.families.remove(key);
+        self.busy = self.busy + busy(database_files) - busy_before;
+        let turn_after = turn(database_files);
+        if database_files.loaded == 0 && database_files.waiting.is_empty() {
+            self.databases.remove(key);
         }
         if turn_before != turn_after {
             if let Some(id) = turn_before {
-                self.turns.remove(&(id, key.to_owned()));
+                self.next_files.remove(&(id, key.to_owned()));
             }
             if let Some(id) = turn_after {
-                self.turns.insert((id, key.to_owned()));
+                self.next_files.insert((id, key.to_owned()));
             }
         }
     }
 
-    /// The file to read next, if one more may be loaded; `at_most` are loaded at a time.
+    /// The file to read next, if another may be loaded; at most `at_most` are loaded at a time.
     pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
-        // Files of databases that fail keep no other from being read.
+        // Files of failing databases don't prevent that others are read.
         let is_much = self.loaded_bytes >= MAX_LOADED_BYTES && self.busy > 0;
         if is_much || self.busy >= MAX_LOADED.min(at_most) {
             return None;
         }
-        let (id, key) = self.turns.first().cloned()?;
+        let (id, key) = self.next_files.first().cloned()?;
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loading;
         self.loading += 1;
         self.loaded_bytes += entry.bytes;
         let name = entry.name.clone();
-        self.change_family(&key, |family| {
-            family.waiting.remove(&id);
-            family.loaded += 1;
+        self.change_database(&key, |database_files| {
+            database_files.waiting.remove(&id);
+            database_files.loaded += 1;
         });
         Some((id, name))
     }
 
-    /// A file has been read: what is known of its batches, which are so many.
-    pub(crate) fn loaded(&mut self, id: FileId, batches: usize) -> Option<Vec<Memo>> {
+    /// Notes that a file was read, with its number of batches. Returns what is known of them.
+    pub(crate) fn loaded(&mut self, id: FileId, batches: usize) -> Option<Vec<SpooledBatch>> {
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loaded;
         entry.holders = batches;
         self.loading -= 1;
         self.lines -= entry.name.lines;
         self.waiting.remove(&(entry.number, id));
-        Some(std::mem::take(&mut entry.memos))
+        Some(std::mem::take(&mut entry.spooled_batches))
     }
 
-    /// A file could not be read, for now or for good. Returns whether it is left alone from now on.
+    /// Notes that a file could not be read, for now or for good. Returns whether it is left alone
+    /// from now on.
     pub(crate) fn not_loaded(&mut self, id: FileId, for_good: bool) -> bool {
         let Some(entry) = self.files.get_mut(&id) else {
             return false;
@@ -238,40 +255,40 @@ impl Index {
         if is_left {
             self.waiting.remove(&(number, id));
         }
-        self.change_family(&key, |family| {
-            family.loaded -= 1;
+        self.change_database(&key, |database_files| {
+            database_files.loaded -= 1;
             if !is_left {
-                family.waiting.insert(id);
+                database_files.waiting.insert(id);
             }
         });
         is_left
     }
 
-    /// Whether lines of a loaded file could be written.
+    /// Notes whether lines of a loaded file can't be written.
     pub(crate) fn set_fails(&mut self, id: FileId, fails: bool) {
         let Some(entry) = self.files.get(&id) else {
             return;
         };
         let key = entry.name.database.clone();
-        // A file of many databases says nothing of the others of its kind.
+        // A file of several databases says nothing of the others of its kind.
         if key != SEVERAL
             && self
-                .families
+                .databases
                 .get(&key)
                 .is_some_and(|own| own.fails != fails)
         {
-            self.change_family(&key, |family| family.fails = fails);
+            self.change_database(&key, |database_files| database_files.fails = fails);
         }
     }
 
-    /// One more batch in memory needs the file.
+    /// Notes that another batch in memory needs the file.
     pub(crate) fn hold(&mut self, id: FileId) {
         if let Some(entry) = self.files.get_mut(&id) {
             entry.holders += 1;
         }
     }
 
-    /// One batch less needs the file. Returns its name if it has to be removed.
+    /// Notes that a batch no longer needs the file. Returns its name if it must be removed.
     pub(crate) fn release(&mut self, id: FileId) -> Option<FileName> {
         let entry = self.files.get_mut(&id)?;
         entry.holders = entry.holders.saturating_sub(1);
@@ -281,7 +298,7 @@ impl Index {
         self.remove(id).map(|entry| entry.name)
     }
 
-    /// Takes a file out.
+    /// Removes a file from the index.
     pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
         let entry = self.files.remove(&id)?;
         self.bytes -= entry.bytes;
@@ -295,20 +312,20 @@ impl Index {
             self.loading -= usize::from(entry.state == State::Loading);
         }
         if is_loaded || entry.state == State::Waiting {
-            self.change_family(&entry.name.database, |family| {
-                family.waiting.remove(&id);
-                family.loaded -= usize::from(is_loaded);
+            self.change_database(&entry.name.database, |database_files| {
+                database_files.waiting.remove(&id);
+                database_files.loaded -= usize::from(is_loaded);
             });
         }
         Some(entry)
     }
 
-    /// Takes the oldest files out, until there is room for so many bytes more.
+    /// Removes the oldest files from the index until `bytes` more fit.
     pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
         let mut out = Vec::new();
         while self.bytes + bytes > max_bytes {
             let mut files = self.files.iter();
-            let oldest = files.find(|(_, entry)| may_go(entry.state));
+            let oldest = files.find(|(_, entry)| is_removable(entry.state));
             let Some(id) = oldest.map(|(id, _)| *id) else {
                 break;
             };
@@ -317,26 +334,26 @@ impl Index {
         out
     }
 
-    /// Whether so many bytes more are within the limit.
+    /// Do `bytes` more fit?
     pub(crate) fn has_room(&self, bytes: u64, max_bytes: u64) -> bool {
         self.bytes + bytes <= max_bytes
     }
 
-    /// Takes out what came before `limit`.
+    /// Removes files older than `limit` from the index.
     pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
         let old = self.files.iter().take_while(|(_, e)| e.name.time() < limit);
-        let old = old.filter(|(_, entry)| may_go(entry.state));
+        let old = old.filter(|(_, entry)| is_removable(entry.state));
         let old: Vec<_> = old.map(|(id, _)| *id).collect();
         old.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// When the newest line of the oldest file came.
+    /// When the newest line of the oldest file was recorded.
     pub(crate) fn oldest(&self) -> Option<SystemTime> {
         let oldest = self.files.first_key_value();
         oldest.map(|(_, entry)| entry.name.time())
     }
 
-    /// The lines on disk only, of batches that are numbered below a mark and can be read.
+    /// Number of readable lines that are on disk only, in batches numbered below a mark.
     pub(crate) fn waiting_below(&self, mark: u64) -> u64 {
         let below = self.waiting.range(..(mark, FileId(0)));
         below.map(|(_, id)| self.files[id].name.lines).sum()
@@ -346,9 +363,9 @@ impl Index {
         self.waiting.range(..(mark, FileId(0))).next().is_some()
     }
 
-    /// Is there a file that may be read?
+    /// Is there a file to read?
     pub(crate) fn has_next(&self) -> bool {
-        !self.turns.is_empty()
+        !self.next_files.is_empty()
     }
 
     /// Is a file being read?
@@ -360,13 +377,13 @@ impl Index {
         self.files.get(&id).map(|entry| &entry.name)
     }
 
-    /// Lines that are on disk only.
+    /// Number of lines that are on disk only.
     #[cfg(test)]
     pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// How many files there are.
+    /// Number of files.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
@@ -375,20 +392,23 @@ impl Index {
         self.bytes
     }
 
-    /// The tickets of what is on disk only.
+    /// Takes the tickets of lines that are on disk only.
     pub(crate) fn take_tickets(&mut self) -> Vec<Ticket> {
-        let memos = self.files.values_mut().flat_map(|entry| &mut entry.memos);
-        let tickets = memos.flat_map(|memo| std::mem::take(&mut memo.tickets));
+        let spooled_batches = self
+            .files
+            .values_mut()
+            .flat_map(|entry| &mut entry.spooled_batches);
+        let tickets = spooled_batches.flat_map(|spooled| std::mem::take(&mut spooled.tickets));
         tickets.map(|(_, ticket)| ticket).collect()
     }
 }
 
-/// Whether the lines of a file are nowhere else.
+/// Are a file's lines nowhere else?
 pub(crate) fn is_on_disk_only(state: State) -> bool {
     matches!(state, State::Waiting | State::Loading | State::Unreadable)
 }
 
-fn may_go(state: State) -> bool {
+fn is_removable(state: State) -> bool {
     matches!(state, State::Waiting | State::Unreadable)
 }
 

@@ -1,4 +1,4 @@
-//! The files of one folder: written whole, read, removed, moved aside. One process at a time.
+//! The files of a folder: written atomically, read, removed, moved aside; by one process at a time.
 
 use std::{
     fs::File,
@@ -16,37 +16,37 @@ use super::{
     name::{self, BAD, FileName, LOCK, SEVERAL, TEMPORARY},
 };
 
-/// A folder that this process has locked.
+/// A folder locked by this process.
 pub(crate) struct Store {
     disk: Box<dyn Disk>,
     folder: PathBuf,
-    /// Held for the lock.
+    /// Holds the lock.
     _lock: File,
     next_sequence: u64,
 }
 
-/// What came of an attempt to open a folder.
+/// The result of opening a folder.
 pub(crate) enum Opened {
     Open(Store, Listing),
-    /// Another process has it.
+    /// Another process has it locked.
     Taken {
-        /// Its number, as far as it can be read.
+        /// Its process id, if readable.
         by: Option<String>,
     },
 }
 
-/// What was in the folder.
+/// The contents of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     /// In order.
     pub(crate) files: Vec<Found>,
-    /// Names of files that are none of a spool, and were moved aside.
+    /// Names of files that don't belong to a spool, and were moved aside.
     pub(crate) moved_aside: Vec<String>,
     /// Names of files that could not be moved aside, with the reason.
     pub(crate) left: Vec<String>,
 }
 
-/// A file that was there.
+/// A file found in the folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) name: FileName,
@@ -60,13 +60,13 @@ pub(crate) struct Stored {
     pub(crate) bytes: u64,
 }
 
-/// Why a file can't be read.
+/// Why a file can't be loaded.
 #[derive(Debug, derive_more::Display)]
 pub(crate) enum LoadError {
-    /// Somebody has removed it.
+    /// It was removed by someone else.
     #[display("it is gone")]
     Gone,
-    /// It was moved aside, if that was possible.
+    /// It was moved aside, if possible.
     #[display("{_0}")]
     Damaged(&'static str),
     /// It is left in place for a build that can read it.
@@ -76,12 +76,12 @@ pub(crate) enum LoadError {
     Io(io::Error),
 }
 
-/// So many entries that are none of a spool make a folder one of something else.
-const FOREIGN: usize = 8;
+/// A new folder with more foreign entries than this is refused.
+const MAX_FOREIGN: usize = 8;
 
 impl Store {
-    /// Opens a folder, and tidies it up: left-over temporary files go, and files that are none of a
-    /// spool are moved aside.
+    /// Opens a folder and tidies up: removes temporary files, and moves aside files that don't
+    /// belong to a spool.
     pub(crate) fn open(disk: Box<dyn Disk>, folder: &Path) -> io::Result<Opened> {
         disk.make_folder(folder)?;
         let lock_path = folder.join(LOCK);
@@ -93,7 +93,7 @@ impl Store {
         let foreign = before
             .iter()
             .filter(|entry| is_foreign(entry.name.as_deref()));
-        if !is_ours && foreign.count() > FOREIGN {
+        if !is_ours && foreign.count() > MAX_FOREIGN {
             return Err(io::Error::other(
                 "the folder is full of other files: a spool needs a folder of its own",
             ));
@@ -107,7 +107,7 @@ impl Store {
             });
         };
         let mut listing = Listing::default();
-        // Again: what was there before the lock may have been another's.
+        // Listed again: before the lock, another process may have changed it.
         let entries = disk.list(folder)?;
         let names: Vec<_> = entries
             .iter()
@@ -124,7 +124,7 @@ impl Store {
                     bytes: entry.bytes,
                 });
             } else if is_temporary(&name) {
-                // One that can't be removed does no harm.
+                // Harmless if it can't be removed.
                 _ = disk.remove(&path);
             } else if name != LOCK && !name.ends_with(BAD) {
                 let aside = aside(&name, |aside| names.contains(aside));
@@ -145,8 +145,8 @@ impl Store {
         Ok(Opened::Open(store, listing))
     }
 
-    /// Writes batches into one file: when it returns, they outlive the end of the process and of the
-    /// machine. On an error nothing of them is there.
+    /// Writes batches into one file. When this returns, they survive the end of the process and a
+    /// crash of the machine; on an error, nothing of them is left.
     pub(crate) fn store(&mut self, sections: &[Section], newest: SystemTime) -> io::Result<Stored> {
         let mut contents = format::encode(sections);
         if compression::IS_AVAILABLE {
@@ -165,7 +165,7 @@ impl Store {
             database,
             is_compressed: compression::IS_AVAILABLE,
         };
-        // Not used again, whatever is left of it.
+        // Not reused, whatever is left of the file.
         self.next_sequence += 1;
         let path = self.folder.join(name.to_string());
         let temporary = self.folder.join(format!("{name}{TEMPORARY}"));
@@ -190,7 +190,7 @@ impl Store {
         self.disk.sync_folder(&self.folder)
     }
 
-    /// Reads a file. One that is damaged is moved aside.
+    /// Reads a file; moves it aside if it is damaged.
     pub(crate) fn load(&self, name: &FileName) -> Result<Vec<Section>, LoadError> {
         let path = self.folder.join(name.to_string());
         if name.is_compressed && !compression::IS_AVAILABLE {
@@ -214,7 +214,7 @@ impl Store {
         }
     }
 
-    /// Removes a file; one that is gone already is no error.
+    /// Removes a file; a missing file is no error.
     pub(crate) fn remove(&self, name: &FileName) -> io::Result<()> {
         match self.disk.remove(&self.folder.join(name.to_string())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -223,7 +223,7 @@ impl Store {
     }
 }
 
-/// The batches in a file of that name.
+/// Decodes the contents of a file with this name.
 pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, Unreadable> {
     let contents = match name.is_compressed {
         true => compression::decompress(&contents)
@@ -240,20 +240,20 @@ pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, U
     }
 }
 
-/// The name of a file that is moved aside: one that is not taken.
+/// An unused name for a file that is moved aside.
 fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
     let numbered = (1..).map(|number| format!("{name}.{number}{BAD}"));
     let mut names = std::iter::once(format!("{name}{BAD}")).chain(numbered);
     names.find(|aside| !is_taken(aside)).unwrap_or_default()
 }
 
-/// Whether a name is that of a file which a spool was writing.
+/// Is this the name of a spool's temporary file?
 fn is_temporary(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY);
     name.is_some_and(|name| FileName::parse(name).is_some())
 }
 
-/// Whether a name is one that a spool has, or that a file system has by itself.
+/// Is this a name that a spool or a file system creates?
 fn belongs_here(name: &str) -> bool {
     name == LOCK
         || name == "lost+found"

@@ -2,7 +2,7 @@
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, telling::shown};
+use super::{BufferActor, notifications::shown};
 use crate::{
     Database,
     actors::messages::internal::Created,
@@ -12,8 +12,7 @@ use crate::{
 };
 
 impl BufferActor {
-    /// Asks the server to create the database. The database's breaker, which has just opened again,
-    /// limits how often.
+    /// Asks the server to create the database. The database's breaker limits how often.
     pub(super) fn create(
         &mut self,
         endpoint: Endpoint,
@@ -43,13 +42,13 @@ impl BufferActor {
         match result {
             Ok(()) => {
                 logging::info!("the server reports that database {name} was created");
-                // Once: a server may report success and still have no such database.
+                // Once: a server may report success without having the database.
                 if is_first {
                     self.dispatcher.retry_database_now(&database, self.now());
                     self.pump(context);
                 }
             }
-            // Each probe of the database is followed by the same attempt: logged once.
+            // Repeated with each probe of the database; logged once.
             Err(reason) if is_first => {
                 let reason = printable(&reason, LIMIT);
                 logging::error!("database {name} could not be created: {reason}");

@@ -1,4 +1,4 @@
-//! Updates that were sent as messages: the program's closure runs on the actor's thread.
+//! Updates sent as messages: the program's closure runs on the actor's thread.
 
 use std::{
     mem,
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl BufferActor {
-    /// Applies the update at once, so that later messages find the settings changed; only if another
-    /// thread is inside of an update, this one is applied later, and nothing waits for it.
+    /// Applies the update at once, so that later messages see it. If another thread is applying an
+    /// update, this one is applied later, without blocking.
     pub(super) fn update(
         &mut self,
         update: Update,
@@ -53,11 +53,11 @@ async fn update_later(
     Ok(())
 }
 
-/// A panic of the program's closure must not take what is pending with it.
+/// A panic of the program's closure must not affect pending measurements.
 fn apply(update: Update, shared: &Shared, turn: &Taken<'_>) -> Result<(), ConfigError> {
     let change = AssertUnwindSafe(|| shared.change(update.change, turn));
     catch_unwind(change).unwrap_or_else(|payload| {
-        // Its drop may panic too.
+        // Dropping it could panic too.
         mem::forget(payload);
         Err(ConfigError::new(
             "update",

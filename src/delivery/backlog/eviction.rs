@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Backlog, Disposition, MANY, Settled, queue::Job};
-use crate::{Database, Overflow, stats::reason::GivenUp};
+use super::{Backlog, Disposition, MANY_BATCHES, Settled, queue::Job};
+use crate::{Database, Overflow, stats::reason::LossReason};
 
 /// How many of the oldest batches are searched for one whose database exceeds its fair share.
 const OLDEST: usize = 64;
@@ -22,11 +22,11 @@ impl Backlog {
             }
             Overflow::DropNewest => self.largest(),
         }?;
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = self.queues.get_mut(&database)?;
-        queue.seal(many_wait);
+        queue.seal(many_pending);
         let job = queue.take(overflow)?;
-        Some(self.drop_job(database, job, GivenUp::Overflow))
+        Some(self.drop_job(database, job, LossReason::Overflow))
     }
 
     pub(super) fn oldest_above_share(&self) -> Option<Database> {
@@ -34,7 +34,7 @@ impl Backlog {
         let holds_much = |database: &&Database| {
             let queue = self.queues.get(*database);
             queue.is_some_and(|queue| {
-                queue.has_own_work() && queue.pending * self.queues.len() >= self.pending
+                queue.has_evictable() && queue.pending * self.queues.len() >= self.pending
             })
         };
         oldest
@@ -46,12 +46,12 @@ impl Backlog {
     pub(super) fn largest(&self) -> Option<Database> {
         let mut largest = self.by_pending.values().rev();
         largest
-            .find(|database| self.queues[*database].has_own_work())
+            .find(|database| self.queues[*database].has_evictable())
             .cloned()
     }
 
-    fn drop_job(&mut self, database: Database, job: Job, reason: GivenUp) -> Settled {
-        self.leave(&database, job.number, job.batch.lines.len());
+    fn drop_job(&mut self, database: Database, job: Job, reason: LossReason) -> Settled {
+        self.remove_lines(&database, job.number, job.batch.lines.len());
         Settled {
             database,
             batch: job.batch,
@@ -76,14 +76,14 @@ impl Backlog {
                 continue;
             };
             for job in queue.take_number(number, true) {
-                settled.push(self.drop_job(database.clone(), job, GivenUp::Expired));
+                settled.push(self.drop_job(database.clone(), job, LossReason::Expired));
             }
         }
         settled
     }
 
     /// When the oldest batch got its first line.
-    pub(crate) fn waits_since(&self) -> Option<Instant> {
+    pub(crate) fn oldest_began(&self) -> Option<Instant> {
         let (_, oldest) = self.unsettled.first_key_value()?;
         Some(oldest.began)
     }

@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, time::Instant};
 
-use super::{Origin, PartsPlace};
+use super::{Origin, PartPosition};
 use crate::{
     Overflow,
     batch::{Batch, BatchLimits, OpenBatch},
@@ -12,17 +12,17 @@ use crate::{
 pub(super) struct Job {
     /// Number of the batch that this is, or is a part of: see [`Backlog`](super::Backlog).
     pub(super) number: u64,
-    pub(super) source: Source,
+    pub(super) subqueue: SubQueue,
     pub(super) origin: Origin,
     /// Was it leased before, or had it passed sampling when it was written to disk?
-    pub(super) was_lent: bool,
+    pub(super) was_leased: bool,
     pub(super) history: RetryHistory,
     pub(super) batch: Batch,
 }
 
 /// The subqueue of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum SubQueue {
     /// Sealed batches, in order.
     Fresh,
     /// Parts of batches that are being isolated.
@@ -34,12 +34,17 @@ pub(super) enum Source {
 }
 
 impl Job {
-    pub(super) fn new(number: u64, source: Source, batch: Batch, history: RetryHistory) -> Self {
+    pub(super) fn new(
+        number: u64,
+        subqueue: SubQueue,
+        batch: Batch,
+        history: RetryHistory,
+    ) -> Self {
         Self {
             number,
-            source,
+            subqueue,
             origin: Origin::Recorded,
-            was_lent: source != Source::Fresh,
+            was_leased: subqueue != SubQueue::Fresh,
             history,
             batch,
         }
@@ -71,9 +76,9 @@ pub(super) struct Queue {
     suspects: VecDeque<Job>,
     loaded: VecDeque<Job>,
     is_suspect_out: bool,
-    last: Source,
+    last: SubQueue,
     /// Number of batches in flight.
-    lent: usize,
+    leased: usize,
     /// Number of unsettled lines, queued or in flight.
     pub(super) pending: usize,
 }
@@ -89,8 +94,8 @@ impl Queue {
             suspects: VecDeque::new(),
             loaded: VecDeque::new(),
             is_suspect_out: false,
-            last: Source::Loaded,
-            lent: 0,
+            last: SubQueue::Loaded,
+            leased: 0,
             pending: 0,
         }
     }
@@ -100,7 +105,7 @@ impl Queue {
     }
 
     /// Is anything queued that counts against the quota?
-    pub(super) fn has_own_work(&self) -> bool {
+    pub(super) fn has_evictable(&self) -> bool {
         !self.open.is_empty() || self.jobs().any(|job| !job.is_loaded())
     }
 
@@ -115,7 +120,7 @@ impl Queue {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        !self.has_work() && self.lent == 0
+        !self.has_work() && self.leased == 0
     }
 
     /// When there is something to send; `None` if nothing is queued.
@@ -136,15 +141,15 @@ impl Queue {
     }
 
     /// Seals the open batch. `many_pending` says that it won't be sent soon.
-    pub(super) fn seal(&mut self, many_wait: bool) {
+    pub(super) fn seal(&mut self, many_pending: bool) {
         if self.open.is_empty() {
             return;
         }
         // A batch that is sent soon frees its memory soon: only one that waits is worth compacting.
-        let waits = !self.fresh.is_empty() || many_wait;
+        let waits = !self.fresh.is_empty() || many_pending;
         let batch = std::mem::take(&mut self.open).seal(waits);
         let history = RetryHistory::default();
-        let job = Job::new(self.open_number, Source::Fresh, batch, history);
+        let job = Job::new(self.open_number, SubQueue::Fresh, batch, history);
         self.fresh.push_back(job);
     }
 
@@ -153,20 +158,20 @@ impl Queue {
     pub(super) fn next(
         &mut self,
         limits: BatchLimits,
-        many_wait: bool,
+        many_pending: bool,
         now: Instant,
     ) -> Option<Job> {
-        use Source::{Fresh, Loaded, Parts, Suspects};
+        use SubQueue::{Fresh, Loaded, Parts, Suspects};
         let order = match self.last {
-            Source::Fresh => [Parts, Suspects, Loaded, Fresh],
-            Source::Parts => [Suspects, Loaded, Fresh, Parts],
-            Source::Suspects => [Loaded, Fresh, Parts, Suspects],
-            Source::Loaded => [Fresh, Parts, Suspects, Loaded],
+            SubQueue::Fresh => [Parts, Suspects, Loaded, Fresh],
+            SubQueue::Parts => [Suspects, Loaded, Fresh, Parts],
+            SubQueue::Suspects => [Loaded, Fresh, Parts, Suspects],
+            SubQueue::Loaded => [Fresh, Parts, Suspects, Loaded],
         };
         let mut job = order
             .into_iter()
-            .find_map(|source| self.pop(source, many_wait, now))?;
-        self.last = job.source;
+            .find_map(|subqueue| self.pop(subqueue, many_pending, now))?;
+        self.last = job.subqueue;
         let fitting = job.batch.lines.fitting(limits);
         let lines = job.batch.lines.len();
         if fitting < lines {
@@ -178,61 +183,61 @@ impl Queue {
                 batch: rest,
                 ..job_like(&job)
             };
-            self.jobs_of(rest.source).push_front(rest);
+            self.jobs_of(rest.subqueue).push_front(rest);
         }
-        self.is_suspect_out |= job.source == Source::Suspects;
-        self.lent += 1;
+        self.is_suspect_out |= job.subqueue == SubQueue::Suspects;
+        self.leased += 1;
         Some(job)
     }
 
-    fn pop(&mut self, source: Source, many_wait: bool, now: Instant) -> Option<Job> {
-        match source {
-            Source::Fresh => {
+    fn pop(&mut self, subqueue: SubQueue, many_pending: bool, now: Instant) -> Option<Job> {
+        match subqueue {
+            SubQueue::Fresh => {
                 if self.fresh.is_empty() {
-                    self.seal(many_wait);
+                    self.seal(many_pending);
                 }
                 self.fresh.pop_front()
             }
-            Source::Parts => self.parts.pop_front(),
-            Source::Suspects => {
+            SubQueue::Parts => self.parts.pop_front(),
+            SubQueue::Suspects => {
                 let may_go = |job: &Job| job.history.not_before.is_none_or(|at| at <= now);
                 let may_go = !self.is_suspect_out && self.suspects.front().is_some_and(may_go);
                 may_go.then(|| self.suspects.pop_front()).flatten()
             }
-            Source::Loaded => self.loaded.pop_front(),
+            SubQueue::Loaded => self.loaded.pop_front(),
         }
     }
 
-    fn jobs_of(&mut self, source: Source) -> &mut VecDeque<Job> {
-        match source {
-            Source::Fresh => &mut self.fresh,
-            Source::Parts => &mut self.parts,
-            Source::Suspects => &mut self.suspects,
-            Source::Loaded => &mut self.loaded,
+    fn jobs_of(&mut self, subqueue: SubQueue) -> &mut VecDeque<Job> {
+        match subqueue {
+            SubQueue::Fresh => &mut self.fresh,
+            SubQueue::Parts => &mut self.parts,
+            SubQueue::Suspects => &mut self.suspects,
+            SubQueue::Loaded => &mut self.loaded,
         }
     }
 
     /// Appends a sealed batch to its subqueue.
     pub(super) fn push_sealed(&mut self, job: Job) {
-        self.jobs_of(job.source).push_back(job);
+        self.jobs_of(job.subqueue).push_back(job);
     }
 
     /// Notes that a batch is no longer in flight.
     pub(super) fn returned(&mut self, job: &Job) {
-        self.lent -= 1;
-        if job.source == Source::Suspects {
+        self.leased -= 1;
+        if job.subqueue == SubQueue::Suspects {
             self.is_suspect_out = false;
         }
     }
 
     /// Puts a batch back at the head of its subqueue.
     pub(super) fn push_front(&mut self, job: Job) {
-        self.jobs_of(job.source).push_front(job);
+        self.jobs_of(job.subqueue).push_front(job);
     }
 
     /// Adds a suspect, behind those that may be sent before it.
     pub(super) fn push_suspect(&mut self, mut job: Job) {
-        job.source = Source::Suspects;
+        job.subqueue = SubQueue::Suspects;
         let at = job.history.not_before;
         let place = self
             .suspects
@@ -241,10 +246,10 @@ impl Queue {
     }
 
     /// Adds parts that are to be sent again.
-    pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartsPlace) {
+    pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartPosition) {
         match place {
-            PartsPlace::Behind => self.parts.extend(parts),
-            PartsPlace::Before { last_first } => {
+            PartPosition::Behind => self.parts.extend(parts),
+            PartPosition::Before { last_first } => {
                 let parts: Vec<_> = parts.collect();
                 let mut push = |part| self.parts.push_front(part);
                 match last_first {
@@ -256,7 +261,7 @@ impl Queue {
     }
 
     /// Makes the oldest part the next one.
-    pub(super) fn turn_parts(&mut self) {
+    pub(super) fn rotate_parts(&mut self) {
         if let Some(part) = self.parts.pop_back() {
             self.parts.push_front(part);
         }
@@ -271,24 +276,24 @@ impl Queue {
 
     /// Removes the oldest or the newest queued batch that counts against the quota.
     pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
-        let sources = [Source::Suspects, Source::Parts, Source::Fresh];
-        let ends = sources.into_iter().filter_map(|source| {
-            let jobs = self.jobs_of(source);
+        let sources = [SubQueue::Suspects, SubQueue::Parts, SubQueue::Fresh];
+        let ends = sources.into_iter().filter_map(|subqueue| {
+            let jobs = self.jobs_of(subqueue);
             let is_own = |job: &Job| !job.is_loaded();
             let end = match overflow {
                 Overflow::DropOldest | Overflow::Spool => jobs.iter().position(is_own),
                 Overflow::DropNewest => jobs.iter().rposition(is_own),
             };
-            end.map(|at| (jobs[at].number, source, at))
+            end.map(|at| (jobs[at].number, subqueue, at))
         });
         let ends: Vec<_> = ends.collect();
-        let (_, source, at) = match overflow {
+        let (_, subqueue, at) = match overflow {
             Overflow::DropOldest | Overflow::Spool => {
                 ends.into_iter().min_by_key(|(number, ..)| *number)?
             }
             Overflow::DropNewest => ends.into_iter().max_by_key(|(number, ..)| *number)?,
         };
-        self.jobs_of(source).remove(at)
+        self.jobs_of(subqueue).remove(at)
     }
 
     /// Removes the queued batches that were loaded and whose numbers `is_wanted` accepts.
@@ -306,9 +311,9 @@ impl Queue {
     }
 
     /// Removes the queued parts of the batch `number`.
-    pub(super) fn take_number(&mut self, number: u64, many_wait: bool) -> Vec<Job> {
+    pub(super) fn take_number(&mut self, number: u64, many_pending: bool) -> Vec<Job> {
         if self.open_number == number {
-            self.seal(many_wait);
+            self.seal(many_pending);
         }
         let mut taken = Vec::new();
         // Batches that expire are usually the first.
@@ -348,9 +353,9 @@ impl Queue {
 fn job_like(job: &Job) -> Job {
     Job {
         number: job.number,
-        source: job.source,
+        subqueue: job.subqueue,
         origin: job.origin,
-        was_lent: job.was_lent,
+        was_leased: job.was_leased,
         history: job.history,
         batch: Batch::empty(),
     }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{
-    Backlog, LoanId, MANY, Unsettled,
-    queue::{Job, Source},
+    Backlog, LeaseId, MANY_BATCHES, Unsettled,
+    queue::{Job, SubQueue},
     queue_of,
 };
 use crate::{Database, Overflow, batch::Batch, delivery::retry_history::RetryHistory};
@@ -26,7 +26,7 @@ pub(crate) enum Origin {
 
 /// A sealed batch that is added to the backlog; it has passed sampling.
 #[derive(Debug)]
-pub(crate) struct Sealed {
+pub(crate) struct SealedBatch {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     pub(crate) origin: Origin,
@@ -47,7 +47,7 @@ pub(crate) struct Evicted {
     pub(crate) number: u64,
     pub(crate) origin: Origin,
     /// Has it passed sampling?
-    pub(crate) was_drawn: bool,
+    pub(crate) passed_sampling: bool,
     pub(crate) history: RetryHistory,
     /// Spool files that hold copies of its lines, needed until it is written to disk.
     pub(crate) files: Vec<FileId>,
@@ -56,11 +56,11 @@ pub(crate) struct Evicted {
 
 /// A batch that was removed at shutdown.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Leftover {
     pub(crate) database: Database,
     pub(crate) number: u64,
     pub(crate) origin: Origin,
-    pub(crate) was_drawn: bool,
+    pub(crate) passed_sampling: bool,
     pub(crate) batch: Batch,
 }
 
@@ -78,8 +78,8 @@ impl Backlog {
     }
 
     /// Adds a sealed batch.
-    pub(crate) fn add_sealed(&mut self, sealed: Sealed) {
-        let Sealed {
+    pub(crate) fn add_sealed(&mut self, sealed: SealedBatch) {
+        let SealedBatch {
             database,
             batch,
             origin,
@@ -89,19 +89,19 @@ impl Backlog {
             newest,
         } = sealed;
         let number = number.unwrap_or_else(|| self.take_old_number());
-        let source = source_of(origin);
-        let many_wait = self.unsettled.len() >= MANY;
+        let subqueue = subqueue_of(origin);
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         // Older lines are sent first.
-        if source == Source::Fresh {
-            queue.seal(many_wait);
+        if subqueue == SubQueue::Fresh {
+            queue.seal(many_pending);
         }
         let lines = self.note_unsettled(&database, number, &batch, newest, files);
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         queue.push_sealed(Job {
             origin,
-            was_lent: true,
-            ..Job::new(number, source, batch, history)
+            was_leased: true,
+            ..Job::new(number, subqueue, batch, history)
         });
         self.change_pending(&database, |pending| pending + lines);
     }
@@ -131,9 +131,9 @@ impl Backlog {
     /// share.
     pub(crate) fn evict_to_disk(&mut self) -> Option<Evicted> {
         let database = self.oldest_above_share().or_else(|| self.largest())?;
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = self.queues.get_mut(&database)?;
-        queue.seal(many_wait);
+        queue.seal(many_pending);
         let job = queue.take(Overflow::Spool)?;
         Some(self.evicted(database, job))
     }
@@ -158,13 +158,13 @@ impl Backlog {
             Some(about) => (about.files.clone(), Some(about.newest)),
             None => (Vec::new(), None),
         };
-        self.leave(&database, job.number, job.batch.lines.len());
+        self.remove_lines(&database, job.number, job.batch.lines.len());
         Evicted {
             database,
             batch: job.batch,
             number: job.number,
             origin: job.origin,
-            was_drawn: job.was_lent,
+            passed_sampling: job.was_leased,
             history: job.history,
             files,
             newest,
@@ -178,19 +178,19 @@ impl Backlog {
             batch,
             number,
             origin,
-            was_drawn,
+            passed_sampling,
             history,
             files,
             newest,
         } = evicted;
-        let source = source_of(origin);
+        let subqueue = subqueue_of(origin);
         let newest = newest.unwrap_or(now);
         let lines = self.note_unsettled(&database, number, &batch, newest, files);
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         queue.push_front(Job {
             origin,
-            was_lent: was_drawn,
-            ..Job::new(number, source, batch, history)
+            was_leased: passed_sampling,
+            ..Job::new(number, subqueue, batch, history)
         });
         self.change_pending(&database, |pending| pending + lines);
     }
@@ -201,16 +201,16 @@ impl Backlog {
     }
 
     /// The spool file that a batch in flight was loaded from, if any.
-    pub(crate) fn loaded_from(&self, id: LoanId) -> Option<FileId> {
-        let (_, job) = self.lent.get(&id)?;
+    pub(crate) fn loaded_from(&self, id: LeaseId) -> Option<FileId> {
+        let (_, job) = self.leased.get(&id)?;
         let unsettled = self.unsettled.get(&job.number)?;
         let file = unsettled.files.last().copied();
         file.filter(|_| job.origin == Origin::Loaded)
     }
 
     /// Removes all unsettled batches, also those in flight.
-    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
-        let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
+    pub(crate) fn take_all(&mut self) -> Vec<Leftover> {
+        let mut all: Vec<_> = self.leased.drain().map(|(_, leased)| leased).collect();
         for (database, queue) in self.queues.drain() {
             all.extend(queue.into_jobs().map(|job| (database.clone(), job)));
         }
@@ -218,21 +218,21 @@ impl Backlog {
         self.pending = 0;
         self.unsettled.clear();
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
-        let taken = |(database, job): (Database, Job)| Taken {
+        let taken = |(database, job): (Database, Job)| Leftover {
             database,
             number: job.number,
             origin: job.origin,
-            was_drawn: job.was_lent,
+            passed_sampling: job.was_leased,
             batch: job.batch,
         };
         all.into_iter().map(taken).collect()
     }
 }
 
-fn source_of(origin: Origin) -> Source {
+fn subqueue_of(origin: Origin) -> SubQueue {
     match origin {
-        Origin::Recorded | Origin::WrittenAhead => Source::Fresh,
-        Origin::Loaded => Source::Loaded,
+        Origin::Recorded | Origin::WrittenAhead => SubQueue::Fresh,
+        Origin::Loaded => SubQueue::Loaded,
     }
 }
 
@@ -254,8 +254,8 @@ mod tests {
         batch
     }
 
-    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> Sealed {
-        Sealed {
+    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> SealedBatch {
+        SealedBatch {
             database: database.into(),
             batch: open(lines).seal(true),
             origin: Origin::Loaded,
@@ -276,7 +276,9 @@ mod tests {
         let first = backlog.evict_to_disk().unwrap();
         let second = backlog.evict_to_disk().unwrap();
         assert!(first.number < second.number);
-        assert!(!first.was_drawn && first.origin == Origin::Recorded && first.files.is_empty());
+        assert!(
+            !first.passed_sampling && first.origin == Origin::Recorded && first.files.is_empty()
+        );
         assert!(backlog.evict_to_disk().is_none());
         assert_eq!(backlog.unsettled_below(mark), 3);
         // A batch that could not be stored is the first one again.
@@ -296,16 +298,20 @@ mod tests {
         backlog.add("db".into(), open(10), now);
         backlog.add("db".into(), open(10), now);
         let mut order = Vec::new();
-        while let Some(lent) = backlog.lend(&database, usize::MAX, (0, 0), now) {
+        while let Some(leased) = backlog.lease(&database, usize::MAX, (0, 0), now) {
             assert!(
                 backlog
-                    .loaded_from(lent.id)
+                    .loaded_from(leased.id)
                     .is_none_or(|file| file == FileId(7))
             );
-            order.push((lent.lines.len(), lent.is_first));
-            let written = super::super::Part::Ended(super::super::Disposition::Written);
-            let all = 0..lent.lines.len();
-            backlog.conclude(lent.id, [(all, written)], super::super::PartsPlace::Behind);
+            order.push((leased.lines.len(), leased.is_first));
+            let written = super::super::RunResult::Ended(super::super::Disposition::Written);
+            let all = 0..leased.lines.len();
+            backlog.settle(
+                leased.id,
+                [(all, written)],
+                super::super::PartPosition::Behind,
+            );
         }
         assert_eq!(order, [(10, true), (1, false), (10, true), (2, false)]);
         assert_eq!(backlog.take_released(), [FileId(7), FileId(7)]);
@@ -316,17 +322,19 @@ mod tests {
     fn a_copy_is_needed_until_the_last_line_of_its_batch_is_settled() {
         let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
         let number = Some(backlog.take_number());
-        backlog.add_sealed(Sealed {
+        backlog.add_sealed(SealedBatch {
             origin: Origin::WrittenAhead,
             number,
             files: vec![FileId(1), FileId(2)],
             ..loaded("db", 4, 0, now)
         });
-        let lent = backlog.lend(&"db".into(), usize::MAX, (0, 0), now).unwrap();
-        use super::super::{Disposition, Part, PartsPlace};
-        let written = Part::Ended(Disposition::Written);
-        let runs = [(0..2, written.clone()), (2..4, Part::Together)];
-        backlog.conclude(lent.id, runs, PartsPlace::Behind);
+        let leased = backlog
+            .lease(&"db".into(), usize::MAX, (0, 0), now)
+            .unwrap();
+        use super::super::{Disposition, PartPosition, RunResult};
+        let written = RunResult::Ended(Disposition::Written);
+        let runs = [(0..2, written.clone()), (2..4, RunResult::ResendTogether)];
+        backlog.settle(leased.id, runs, PartPosition::Behind);
         assert!(backlog.take_released().is_empty());
         let evicted = backlog.evict_to_disk().unwrap();
         assert_eq!(evicted.files, [FileId(1), FileId(2)]);
@@ -343,10 +351,10 @@ mod tests {
         for (database, file) in [("a", 1), ("b", 1), ("a", 2), ("a", 1)] {
             backlog.add_sealed(loaded(database, 1, file, now));
         }
-        let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now).unwrap();
+        let leased = backlog.lease(&"a".into(), usize::MAX, (0, 0), now).unwrap();
         let taken = backlog.take_loaded(&"a".into(), FileId(1));
         assert_eq!(taken.len(), 1);
-        backlog.give_back(lent.id);
+        backlog.requeue(leased.id);
         assert_eq!(backlog.take_loaded(&"a".into(), FileId(1)).len(), 1);
         assert_eq!(backlog.pending(&"a".into()), 1);
         assert_eq!(backlog.pending(&"b".into()), 1);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     batch::Lines,
-    delivery::verdict::is_own_trouble,
+    delivery::verdict::is_server_fault,
     printable::{LIMIT, printable},
 };
 
@@ -57,7 +57,7 @@ pub(super) fn numbered_lines(
 type Numbered = (u64, Option<String>);
 
 fn numbered(number: u64, reason: &str) -> Numbered {
-    let is_about_the_line = !is_own_trouble(reason);
+    let is_about_the_line = !is_server_fault(reason);
     (number, is_about_the_line.then(|| shown(reason)))
 }
 

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Answer, is_own_trouble,
+    Answer, is_server_fault,
+    normalize::unquoted,
     subject::{Subject, subject},
-    words::own_words,
 };
 use crate::printable::{LIMIT, html_title, printable};
 
@@ -85,12 +85,12 @@ impl<'a> Body<'a> {
     }
 
     /// The text without quoted parts.
-    pub(super) fn own_words(&self) -> String {
-        own_words(self.title.as_deref().unwrap_or(self.text))
+    pub(super) fn unquoted(&self) -> String {
+        unquoted(self.title.as_deref().unwrap_or(self.text))
     }
 
-    pub(super) fn subject(&self, words: &str) -> Option<Subject> {
-        match subject(words) {
+    pub(super) fn subject(&self, unquoted: &str) -> Option<Subject> {
+        match subject(unquoted) {
             // A page's title is no evidence against lines.
             Some(Subject::Lines) if self.is_web_page() => None,
             Some(Subject::Lines) if self.struck_lines_only() => Some(Subject::Server),
@@ -103,7 +103,7 @@ impl<'a> Body<'a> {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {
             let text = item.get("error_message").and_then(Value::as_str);
-            text.is_some_and(is_own_trouble)
+            text.is_some_and(is_server_fault)
         };
         items.is_some_and(|items| !items.is_empty() && items.iter().all(is_trouble))
     }

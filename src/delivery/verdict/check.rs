@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::{Answer, MAX_RETRY_AFTER, Outcome, Verdict, verdict};
 use crate::{
     batch::OpenBatch,
-    delivery::isolation::{Named, named},
+    delivery::isolation::{NamedLines, named_lines},
 };
 
 /// Parses bytes as a response: two for the status, one for flags, the body, then the headers,
@@ -51,15 +51,15 @@ pub(crate) fn check(answer: Answer) {
             let mut batch = OpenBatch::default();
             batch.push(b"bad\n");
             batch.push(b"m f=1 1\n");
-            match named(&batch.seal(true).lines, &refusal) {
-                Named::None => {}
-                Named::All { .. } => {
+            match named_lines(&batch.seal(true).lines, &refusal) {
+                NamedLines::None => {}
+                NamedLines::All { .. } => {
                     assert!(
                         refusal.is_about_lines && said.contains("dropped="),
                         "{said}"
                     );
                 }
-                Named::Some(bad) => {
+                NamedLines::Some(bad) => {
                     assert!(refusal.is_about_lines, "{said}");
                     assert!(
                         !bad.is_empty() && bad.keys().all(|line| *line < 2),

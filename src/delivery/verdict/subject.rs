@@ -30,9 +30,9 @@ use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};
 
 /// The subject of an error whose [unquoted text](super::normalize::unquoted) contains one of the
 /// phrases below; the first one wins.
-pub(super) fn subject(words: &str) -> Option<Subject> {
+pub(super) fn subject(unquoted: &str) -> Option<Subject> {
     // The subject is at the start, or at the end after a list.
-    let (head, tail) = (head(words, LOOKED_AT), tail(words, LOOKED_AT));
+    let (head, tail) = (head(unquoted, LOOKED_AT), tail(unquoted, LOOKED_AT));
     let stands = |(phrase, _): &&(&str, Subject)| head.contains(phrase) || tail.contains(phrase);
     PHRASES.iter().find(stands).map(|(_, subject)| *subject)
 }
@@ -246,10 +246,10 @@ const PHRASES: &[(&str, Subject)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::verdict::words::own_words;
+    use crate::delivery::verdict::normalize::unquoted;
 
     fn of(text: &str) -> Option<Subject> {
-        subject(&own_words(text))
+        subject(&unquoted(text))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Measurement, stats::ledger::Settlement};
+use crate::{Measurement, stats::ledger::DispositionKind};
 
 fn intake(config: Config) -> Arc<Intake> {
     let settings = Settings::new(&config.tag_hostname(false), Admission::Open);
@@ -75,7 +75,7 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
                     lines += batch.len();
                     bytes += batch.byte_len();
                 }
-                intake.ledger.settle(lines, Settlement::Written);
+                intake.ledger.settle(lines, DispositionKind::Written);
                 intake.release(&"a".into(), lines, bytes);
                 if is_last {
                     return;
@@ -264,7 +264,7 @@ fn a_drain_finds_the_measurements_of_any_number_of_databases_again_and_again() {
         assert_eq!(found.len(), 1_000);
         assert!(found.values().all(|lines| *lines == 1));
         for database in found.keys() {
-            intake.ledger.settle(1, Settlement::Written);
+            intake.ledger.settle(1, DispositionKind::Written);
             let bytes = "m f=1i 1700000000000000000\n".len();
             intake.release(&database.clone().into(), 1, bytes);
         }

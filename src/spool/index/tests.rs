@@ -138,20 +138,20 @@ fn what_came_before_the_limit_expires() {
 #[test]
 fn what_waits_is_told_by_the_numbers_of_its_batches() {
     let mut index = index(&[(1, "a")]);
-    let memo = |number| Memo {
+    let spooled = |number| SpooledBatch {
         database: "a".into(),
         number,
         lines: 5,
         history: RetryHistory::default(),
         tickets: Vec::new(),
     };
-    index.stored(name(2, "a"), 100, vec![memo(70), memo(60)]);
+    index.stored(name(2, "a"), 100, vec![spooled(70), spooled(60)]);
     assert_eq!((index.waiting_below(60), index.waiting_below(61)), (10, 20));
     next(&mut index);
     assert!(!index.is_waiting_below(60) && index.is_waiting_below(61));
     let (id, _) = index.next(usize::MAX).unwrap();
-    let memos = index.loaded(id, 2).unwrap();
-    assert_eq!((memos.len(), index.waiting_below(100)), (2, 0));
+    let spooled_batches = index.loaded(id, 2).unwrap();
+    assert_eq!((spooled_batches.len(), index.waiting_below(100)), (2, 0));
 }
 
 #[test]

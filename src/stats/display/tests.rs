@@ -44,14 +44,14 @@ fn down() -> Health {
 }
 
 fn line(health: &Health) -> String {
-    struct Line<'a>(Shown<'a>);
+    struct Line<'a>(HealthAt<'a>);
     impl fmt::Display for Line<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.line(f)
         }
     }
     let now = now();
-    Line(Shown { health, now }).to_string()
+    Line(HealthAt { health, now }).to_string()
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn statistics_print_as_an_aligned_block() {
         health: Health {
             pending_since: None,
             last_success: None,
-            databases_down: (0..LISTED as u64 + 2).map(database).collect(),
+            databases_down: (0..MAX_IN_BLOCK as u64 + 2).map(database).collect(),
             ..down()
         },
         ..Stats::default()
@@ -139,13 +139,13 @@ fn statistics_print_as_an_aligned_block() {
         "{block}"
     );
     assert!(lines[3].starts_with("down         database db0\\n (0 pending) for "));
-    assert_eq!(lines[3 + LISTED], "down         2 more databases");
-    assert_eq!(lines[4 + LISTED], "endpoint     http://h:8086 open");
+    assert_eq!(lines[3 + MAX_IN_BLOCK], "down         2 more databases");
+    assert_eq!(lines[4 + MAX_IN_BLOCK], "endpoint     http://h:8086 open");
     assert_eq!(
-        lines[5 + LISTED],
+        lines[5 + MAX_IN_BLOCK],
         "database     db closed written=1234000 rejected=1 dropped=0 pending=563"
     );
-    assert_eq!(lines.len(), 6 + LISTED);
+    assert_eq!(lines.len(), 6 + MAX_IN_BLOCK);
 }
 
 #[test]

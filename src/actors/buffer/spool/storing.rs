@@ -1,4 +1,4 @@
-//! Batches are written, and nothing waits for a disk that hangs.
+//! Writing batches to disk, without waiting for a disk that hangs.
 
 use std::{
     io,
@@ -11,12 +11,12 @@ use super::{Storing, Writing, size_of_section};
 use crate::{
     actors::{
         buffer::BufferActor,
-        messages::internal::{DiskResult, Task, Work},
+        messages::internal::{DiskResult, Task, TaskId},
     },
     spool::format::Section,
 };
 
-/// A disk that has not written a file for so long hangs: nothing waits for it any longer.
+/// A disk that takes longer than this for a file is considered hung.
 const HANGS: Duration = Duration::from_secs(10);
 
 impl BufferActor {
@@ -46,12 +46,12 @@ impl BufferActor {
             return number;
         }
         let task = Task::Store { sections, newest };
-        self.ask_disk(Work::Store(number), task, context);
+        self.ask_disk(TaskId::Store(number), task, context);
         self.watch_disk(context);
         number
     }
 
-    /// Sees to it that nothing waits for a disk that hangs.
+    /// Arms a timer that detects a hung disk.
     fn watch_disk(&mut self, context: &mut Context<Self>) {
         let Some(spool) = &mut self.spool else { return };
         let Some((first, _)) = spool.storing.first_key_value() else {
@@ -67,17 +67,17 @@ impl BufferActor {
             };
             spool.watchdog = None;
             if spool.storing.contains_key(&watched) && !buffer.is_saving() {
-                buffer.give_up_waiting(context);
+                buffer.abandon_stores(context);
             }
             buffer.watch_disk(context);
         }));
     }
 
-    /// Takes what is being written as not written.
-    fn give_up_waiting(&mut self, context: &mut Context<Self>) {
+    /// Treats files being written as failed.
+    fn abandon_stores(&mut self, context: &mut Context<Self>) {
         let Some(spool) = &mut self.spool else { return };
         let numbers: Vec<_> = spool.storing.keys().copied().collect();
-        spool.late.extend(&numbers);
+        spool.abandoned.extend(&numbers);
         for number in numbers {
             let result = DiskResult::Failed(io::Error::other("the disk does not answer"));
             self.stored(number, result, context);
@@ -85,24 +85,24 @@ impl BufferActor {
         self.pump(context);
     }
 
-    /// A file that nobody has waited for was written, or was not.
-    pub(super) fn stored_late(
+    /// Handles the result of a file that was given up: removes it if it was written.
+    pub(super) fn stored_abandoned(
         &mut self,
         number: u64,
         result: DiskResult,
         context: &mut Context<Self>,
     ) {
         if let Some(spool) = &mut self.spool {
-            spool.late.remove(&number);
+            spool.abandoned.remove(&number);
         }
         if let DiskResult::Stored(stored) = result {
             self.remove_files(vec![stored.name], context);
         }
     }
 
-    pub(super) fn is_late(&self, number: u64) -> bool {
+    pub(super) fn is_abandoned(&self, number: u64) -> bool {
         let spool = self.spool.as_ref();
-        spool.is_some_and(|spool| spool.late.contains(&number))
+        spool.is_some_and(|spool| spool.abandoned.contains(&number))
     }
 
     fn has_room_on_disk(&self, bytes: u64) -> bool {

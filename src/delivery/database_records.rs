@@ -10,52 +10,52 @@ const MAX_RECORDS: usize = 10_000;
 
 /// History of one database.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
+pub(crate) struct DatabaseRecord {
     /// Number of POSTs written.
     pub(crate) written: u64,
     /// Number of POSTs that failed for reasons that may have been their own.
     pub(crate) failed: u64,
-    /// The value of [`DatabaseHistories::written`] at its last success; 0 if there was none.
+    /// The value of [`DatabaseRecords::written`] at its last success; 0 if there was none.
     pub(crate) last_written: u64,
     pub(crate) pace: Pace,
     /// Refusals in a row that named no line and whose text is not known to be about lines.
     pub(crate) refusals: u32,
     /// Hash of the text for which halving has stopped.
-    pub(crate) stopped_at: Option<u64>,
+    pub(crate) halving_stopped_for: Option<u64>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Records {
-    all: HashMap<Database, Record>,
+pub(crate) struct DatabaseRecords {
+    all: HashMap<Database, DatabaseRecord>,
     /// Number of POSTs written, of all databases.
     written: u64,
 }
 
-impl Records {
+impl DatabaseRecords {
     /// The history of a database with pending lines.
-    pub(crate) fn of(&mut self, database: &Database) -> &mut Record {
+    pub(crate) fn of(&mut self, database: &Database) -> &mut DatabaseRecord {
         // Not `entry`, which would copy the name each time.
         if !self.all.contains_key(database) {
-            self.all.insert(database.clone(), Record::default());
+            self.all.insert(database.clone(), DatabaseRecord::default());
         }
         self.all
             .get_mut(database)
             .expect("it is there, or was just put there")
     }
 
-    pub(crate) fn get(&self, database: &Database) -> Option<&Record> {
+    pub(crate) fn get(&self, database: &Database) -> Option<&DatabaseRecord> {
         self.all.get(database)
     }
 
     /// Notes that a POST was written.
-    pub(crate) fn written(&mut self, database: &Database) -> &mut Record {
+    pub(crate) fn written(&mut self, database: &Database) -> &mut DatabaseRecord {
         self.written += 1;
         let count = self.written;
         let record = self.of(database);
         record.written += 1;
         record.last_written = count;
         record.refusals = 0;
-        record.stopped_at = None;
+        record.halving_stopped_for = None;
         record
     }
 
@@ -73,18 +73,18 @@ mod tests {
 
     #[test]
     fn what_was_written_ends_a_row_of_refusals_and_is_the_latest() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         let record = records.of(&"a".into());
-        (record.refusals, record.stopped_at) = (5, Some(7));
+        (record.refusals, record.halving_stopped_for) = (5, Some(7));
         records.written(&"b".into());
         let record = records.written(&"a".into());
-        assert_eq!((record.refusals, record.stopped_at), (0, None));
+        assert_eq!((record.refusals, record.halving_stopped_for), (0, None));
         assert_eq!((record.written, record.last_written), (1, 2));
     }
 
     #[test]
     fn records_of_databases_without_anything_pending_are_kept_up_to_a_number() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         for number in 0..MAX_RECORDS + 10 {
             let database = Database::new(number.to_string());
             records.written(&database);

@@ -26,8 +26,8 @@ const IN_LINE: &str = "error in line ";
 
 /// The text in lower case, without quoted lines, names and values: strangers may have chosen those,
 /// and they may contain any phrase.
-pub(crate) fn own_words(text: &str) -> String {
-    let mut words = String::new();
+pub(crate) fn unquoted(text: &str) -> String {
+    let mut unquoted = String::new();
     let text = match text.rfind(DATABASE) {
         Some(at) if text[..at].contains(AFTER_KEYS) => &text[..at],
         _ => text,
@@ -43,33 +43,33 @@ pub(crate) fn own_words(text: &str) -> String {
     if let Some(start) = keys
         && let Some(end) = text.rfind(AFTER_KEYS).filter(|end| *end >= start)
     {
-        push_unquoted(&text[..start], &mut words);
-        push_unquoted(&text[end..], &mut words);
-        return words;
+        push_unquoted(&text[..start], &mut unquoted);
+        push_unquoted(&text[end..], &mut unquoted);
+        return unquoted;
     }
     match text.find(BEFORE_LINE) {
         Some(start) => {
             // A line may contain the text that ends it: the last occurrence counts.
             let quoted = start + BEFORE_LINE.len() - 1;
-            push_unquoted(&text[..quoted], &mut words);
+            push_unquoted(&text[..quoted], &mut unquoted);
             if let Some(end) = text[quoted..].rfind(AFTER_LINE) {
-                push_unquoted(&text[quoted + end + 1..], &mut words);
+                push_unquoted(&text[quoted + end + 1..], &mut unquoted);
             }
         }
-        None => push_unquoted(text, &mut words),
+        None => push_unquoted(text, &mut unquoted),
     }
-    words
+    unquoted
 }
 
 /// The text before the first quote, in lower case.
-pub(super) fn first_words(text: &str) -> String {
+pub(super) fn text_before_quote(text: &str) -> String {
     let end = text.find(['"', '\'', '`']).unwrap_or(text.len());
     text[..end].to_lowercase()
 }
 
 /// The text without digits, to compare what is said of different lines.
-pub(super) fn skeleton(words: &str) -> String {
-    let letters = words.chars().filter(|char| !char.is_ascii_digit());
+pub(super) fn without_digits(unquoted: &str) -> String {
+    let letters = unquoted.chars().filter(|char| !char.is_ascii_digit());
     letters.collect()
 }
 
@@ -149,7 +149,7 @@ mod tests {
             ("cut inside \"of a quo", "cut inside "),
             ("", ""),
         ] {
-            assert_eq!(own_words(text), wanted, "{text}");
+            assert_eq!(unquoted(text), wanted, "{text}");
         }
     }
 
@@ -162,13 +162,13 @@ mod tests {
             "m f=\"unable to parse 'a': disk full\" x",
         ] {
             let text = format!("partial write: unable to parse '{line}': bad timestamp dropped=0");
-            let words = own_words(&text);
+            let unquoted = unquoted(&text);
             assert_eq!(
-                words,
+                unquoted,
                 "partial write: unable to parse : bad timestamp dropped=0"
             );
         }
-        assert_eq!(own_words("unable to parse 'cut he"), "unable to parse ");
+        assert_eq!(unquoted("unable to parse 'cut he"), "unable to parse ");
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
                 "retention policy not found: ",
             ),
         ] {
-            assert_eq!(own_words(text), wanted, "{text}");
+            assert_eq!(unquoted(text), wanted, "{text}");
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
             ("error from wal: full", "error from wal: full"),
             ("`timeout`", ""),
         ] {
-            assert_eq!(first_words(text), wanted);
+            assert_eq!(text_before_quote(text), wanted);
         }
     }
 
@@ -228,8 +228,8 @@ mod tests {
             "line 17: input field \"a\" is too long, 1100000 > 1048576",
             "line 2: input field \"b\" is too long, 2200000 > 1048576",
         ]
-        .map(|text| skeleton(&own_words(text)));
+        .map(|text| without_digits(&unquoted(text)));
         assert_eq!(a, b);
-        assert_ne!(a, skeleton(&own_words("line 2: bad timestamp")));
+        assert_ne!(a, without_digits(&unquoted("line 2: bad timestamp")));
     }
 }
