@@ -25,7 +25,7 @@ use actix::{Message, Recipient};
 use crate::{
     Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, ServerInfo,
     ShutdownReport, Stats,
-    influx::turn::{self, TurnId},
+    influx::update_lock::{self, LockId},
 };
 
 /// Records a measurement. Answered when it has ended: see
@@ -115,7 +115,7 @@ pub struct Ping;
 pub struct Update {
     pub(crate) change: Box<dyn FnOnce(Config) -> Config + Send>,
     /// The updates in whose closures this one was made: they may be waiting for its answer.
-    pub(crate) inside: Vec<TurnId>,
+    pub(crate) held_locks: Vec<LockId>,
 }
 
 impl Update {
@@ -124,7 +124,7 @@ impl Update {
     pub fn new(change: impl FnOnce(Config) -> Config + Send + 'static) -> Self {
         Self {
             change: Box::new(change),
-            inside: turn::taken_here(),
+            held_locks: update_lock::held_here(),
         }
     }
 }

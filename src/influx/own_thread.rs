@@ -11,9 +11,9 @@ pub(crate) fn mark() {
     IS_OWN.set(true);
 }
 
-/// Whether this thread delivers. Code of the program may run on it: its logger, the closure of an
+/// Does this thread deliver? The program's code may run on it: its logger, the closure of an
 /// [`Update`](crate::Update).
 pub(crate) fn is_here() -> bool {
-    // A thread that has dropped this is at its end, and delivers nothing.
+    // A thread that has dropped this is ending, and delivers nothing.
     IS_OWN.try_with(Cell::get).unwrap_or(false)
 }

@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
                 .shared
                 .change(|state| imitate::answer(server, request, state));
         }
-        if service::is_elsewhere(request) {
+        if service::is_forked(request) {
             return service::not_found();
         }
         let write = Write::read(request);

@@ -118,7 +118,7 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
 }
 
 /// Is this a path for writes on other servers only?
-pub(super) fn is_elsewhere(request: &Request) -> bool {
+pub(super) fn is_forked(request: &Request) -> bool {
     !matches!(
         request.path.as_str(),
         "/write" | "/api/v2/write" | "/api/v3/write_lp"

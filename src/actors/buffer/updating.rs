@@ -13,7 +13,7 @@ use crate::{
     ConfigError,
     actors::messages::{Update, internal::Reconfigure},
     influx::shared::Shared,
-    influx::turn::{Refused, Taken},
+    influx::update_lock::{LockError, UpdateGuard},
 };
 
 impl BufferActor {
@@ -25,13 +25,13 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) -> ResponseFuture<Result<(), ConfigError>> {
         let shared = Arc::clone(&self.shared);
-        if update.inside.contains(&shared.turn.id()) {
-            return Box::pin(async { Err(Refused::Inside.into()) });
+        if update.held_locks.contains(&shared.update_lock.id()) {
+            return Box::pin(async { Err(LockError::Reentrant.into()) });
         }
-        let updated = match shared.turn.try_take() {
-            Ok(turn) => apply(update, &shared, &turn),
-            Err(Refused::Inside) => Err(Refused::Inside.into()),
-            Err(Refused::Busy) => {
+        let updated = match shared.update_lock.try_take() {
+            Ok(update_lock) => apply(update, &shared, &update_lock),
+            Err(LockError::Reentrant) => Err(LockError::Reentrant.into()),
+            Err(LockError::Busy) => {
                 return Box::pin(update_later(update, Arc::clone(&shared), context.address()));
             }
         };
@@ -47,15 +47,19 @@ async fn update_later(
     shared: Arc<Shared>,
     buffer: Addr<BufferActor>,
 ) -> Result<(), ConfigError> {
-    let turn = shared.turn.taken_later().await;
-    apply(update, &shared, &turn)?;
+    let update_lock = shared.update_lock.lock_async().await;
+    apply(update, &shared, &update_lock)?;
     buffer.do_send(Reconfigure);
     Ok(())
 }
 
 /// A panic of the program's closure must not affect pending measurements.
-fn apply(update: Update, shared: &Shared, turn: &Taken<'_>) -> Result<(), ConfigError> {
-    let change = AssertUnwindSafe(|| shared.change(update.change, turn));
+fn apply(
+    update: Update,
+    shared: &Shared,
+    update_lock: &UpdateGuard<'_>,
+) -> Result<(), ConfigError> {
+    let change = AssertUnwindSafe(|| shared.change(update.change, update_lock));
     catch_unwind(change).unwrap_or_else(|payload| {
         // Dropping it could panic too.
         mem::forget(payload);

@@ -234,7 +234,7 @@ impl BufferActor {
             undelivered: lines.iter().map(|(_, lines)| lines.len() as u64).sum(),
             spooled: stats.places.spooled,
             elapsed: self.now().saturating_duration_since(progress.began),
-            stats: self.shared.stats_of_the_end(),
+            stats: self.shared.final_stats(),
             lines,
         };
         let stats = &report.stats;
