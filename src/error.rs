@@ -211,8 +211,8 @@ pub enum StartError {
     /// stays installed.
     #[from(skip)]
     #[display(
-        "an Influx is installed already: it stays, and Influx::installed() returns it \
-         (use Influx::start for a second one)"
+        "an Influx is installed already: Influx::installed() returns it (use Influx::start for \
+         a second one)"
     )]
     AlreadyInstalled,
 }
@@ -271,8 +271,8 @@ mod tests {
         );
         assert_eq!(
             StartError::AlreadyInstalled.to_string(),
-            "an Influx is installed already: it stays, and Influx::installed() returns it (use \
-             Influx::start for a second one)"
+            "an Influx is installed already: Influx::installed() returns it (use Influx::start for a \
+             second one)"
         );
     }
 

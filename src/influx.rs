@@ -202,7 +202,7 @@ impl Influx {
     /// ```
     /// # fn show(influx: &actix_influxdb::Influx) {
     /// let health = influx.health();
-    /// println!("{health}"); // down: 12 pending for 3s, nothing was ever stored; http://…
+    /// println!("{health}"); // down: 12 pending for 3s, nothing was stored yet; http://…
     /// for database in &health.databases_down {
     ///     println!("{}: {}", database.database, database.outage.reason);
     /// }

@@ -128,7 +128,7 @@ async fn a_server_that_asks_for_a_certificate_gets_it_or_its_refusal_is_told() {
     record(&influx, "db", 1);
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("asks for a client's certificate (set tls_cert and tls_key)"),
+        text.contains("requires a client certificate (set tls_cert and tls_key)"),
         "{text}"
     );
     let stranger = Authority::new("a stranger").sign("client");
@@ -140,7 +140,7 @@ async fn a_server_that_asks_for_a_certificate_gets_it_or_its_refusal_is_told() {
     influx.update(with("stranger", &stranger)).unwrap();
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("refuses the client's certificate (tls_cert)"),
+        text.contains("refuses the client certificate (tls_cert)"),
         "{text}"
     );
     influx
@@ -220,7 +220,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
             // As secrets from variables are: and what is in the file is not repeated.
             https().tls_cert(&cert).tls_key(file("flat.key", &other.key.replace('\n', "\\n"))),
             "tls_key",
-            "are its line breaks gone?)",
+            "are line breaks missing?)",
         ),
         (
             https().tls_cert(&cert).tls_key(file(
@@ -233,7 +233,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
         (
             https().tls_cert(&cert).tls_key(file("other.key", &other.key)),
             "tls_key",
-            "a key that goes with tls_cert",
+            "the key of tls_cert",
         ),
         (Config::v1("http://127.0.0.1:1").tls_ca(&cert), "tls_ca", "only with an https:// URL"),
         (

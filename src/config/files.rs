@@ -65,7 +65,7 @@ fn text(setting: &'static str, path: &Path) -> Result<Secret, ConfigError> {
     // Reading a pipe or a device might never end.
     let meta = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
     if !meta.is_file() {
-        return Err(refused("it is no regular file".to_owned()));
+        return Err(refused("it is not a regular file".to_owned()));
     }
     if meta.len() > MAX_FILE_BYTES {
         return Err(refused(format!(
@@ -74,7 +74,7 @@ fn text(setting: &'static str, path: &Path) -> Result<Secret, ConfigError> {
         )));
     }
     let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => refused("it is no text".to_owned()),
+        io::ErrorKind::InvalidData => refused("it is not text".to_owned()),
         _ => refused(error.to_string()),
     })?;
     Ok(Secret::new(text))
@@ -129,11 +129,11 @@ mod tests {
         let folder = folder.path().to_owned();
         for (path, reason) in [
             (folder.join("absent"), "No such file"),
-            (folder.clone(), "no regular file"),
+            (folder.clone(), "not a regular file"),
             (write("empty", b"\n"), "not empty"),
             (write("two", b"hunter2\nhunter2\n"), "one line"),
             (write("blank", b" hunter2"), "blanks"),
-            (write("binary", b"hunter2\xff"), "no text"),
+            (write("binary", b"hunter2\xff"), "not text"),
         ] {
             let error = Files::read(&Config::default().password_file(&path)).unwrap_err();
             let error = error.to_string();

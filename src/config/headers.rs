@@ -64,7 +64,7 @@ impl Headers {
                 .map_err(|_| refused("names of headers, like X-Scope-OrgID".to_owned()))?;
             if RESERVED.contains(&header.as_str()) {
                 return Err(refused(format!(
-                    "others than {header}, which the library sets itself"
+                    "headers other than {header}, which the library sets itself"
                 )));
             }
             let value = HeaderValue::from_str(value.expose());
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn the_librarys_own_headers_and_bad_ones_are_refused_without_their_values() {
         for (name, value, reason) in [
-            ("Host", "hunter2", "others than host"),
-            ("Content-Length", "hunter2", "others than content-length"),
+            ("Host", "hunter2", "headers other than host"),
+            ("Content-Length", "hunter2", "headers other than content-length"),
             ("a b", "hunter2", "names of headers"),
             ("", "hunter2", "names of headers"),
             ("x", "hunter2\n", "printable"),

@@ -45,7 +45,7 @@ impl Config {
     /// before anything starts a thread; `#[tokio::main]` has started some before its body runs.
     #[allow(
         unsafe_code,
-        reason = "changing the environment is unsafe, and is all this does"
+        reason = "the function changes the environment, which is unsafe"
     )]
     pub unsafe fn mask_env_secrets() {
         for variable in SECRETS.into_iter().chain(URLS) {

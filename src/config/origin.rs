@@ -66,7 +66,7 @@ impl Origin {
     pub(crate) fn address(&self) -> Cow<'static, str> {
         match self.name("url") {
             name if name == "INFLUXDB_SCHEME" => {
-                "what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say".into()
+                "the URL from INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT".into()
             }
             name => name,
         }

@@ -67,7 +67,7 @@ const SCHEME: Format<&str> = Format {
             .find(|scheme| text.eq_ignore_ascii_case(scheme))
     },
     show: |text| shown::word(text, &["http", "https"]),
-    allowed: "http or https, the word alone",
+    allowed: "http or https",
 };
 
 const PORT: Format<u16> = Format {
@@ -202,7 +202,7 @@ mod tests {
             ("http://user:secret@h", "[redacted]"),
         ] {
             let error = url(scheme, "", "").unwrap_err();
-            let expected = format!("INFLUXDB_SCHEME is {shown}: http or https, the word alone");
+            let expected = format!("INFLUXDB_SCHEME is {shown}: http or https");
             assert_eq!(error, expected);
         }
     }

@@ -45,9 +45,7 @@ fn proxy(text: &str) -> Result<Proxy, ConfigError> {
     match url.scheme() {
         "http" => {}
         "https" | "socks4" | "socks5" | "socks5h" => {
-            return Err(refused(
-                " (one that is spoken to in TLS or SOCKS is not supported)",
-            ));
+            return Err(refused(" (TLS or SOCKS to the proxy is not supported)"));
         }
         _ => return Err(refused("")),
     }

@@ -90,7 +90,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
             return Err(ConfigError::new(
                 variable,
                 REDACTED,
-                "read before Config::mask_env_secrets() overwrites it, and it has been masked",
+                "a value that Config::mask_env_secrets() has not overwritten yet",
             ));
         }
         Ok(text.map(Secret::new))

@@ -60,7 +60,7 @@ impl Connector {
         let host = self
             .hosts
             .get(authority)
-            .ok_or_else(|| not_connected(format!("nothing is known of {authority}"), false))?;
+            .ok_or_else(|| not_connected(format!("{authority} is unknown"), false))?;
         // Less than the request's limit, so that an unreachable host is told from a slow server.
         let limit = (host.limit() / 2).min(MAX_TIME);
         let phase = Cell::new("connection to");

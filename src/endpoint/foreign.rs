@@ -33,13 +33,13 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         [0x15 | 0x16, 3, ..] => "in TLS: use https://".to_owned(),
         // The first HTTP/2 frame, SETTINGS (RFC 9113 §3.4), or GOAWAY.
         [0, 0, _, 4 | 7, ..] | [b'P', b'R', b'I', b' ', b'*', ..] => {
-            "in HTTP/2: a server or proxy that also takes HTTP/1.1 is needed".to_owned()
+            "in HTTP/2: use a server or proxy with HTTP/1.1".to_owned()
         }
         // The first packet of MySQL: length, number 0, protocol 10.
         [_, _, 0, 0, 10, ..] => format!("\"{shown}{dots}\", as a MySQL server does"),
         // PostgreSQL's ErrorResponse: length and first field.
         [b'E', 0, 0, _, _, b'S', ..] => format!("\"{shown}{dots}\", as a PostgreSQL server does"),
-        [b'<', ..] => format!("\"{shown}{dots}\", a page without a head (HTTP/0.9)"),
+        [b'<', ..] => format!("\"{shown}{dots}\", a page without headers (HTTP/0.9)"),
         _ => match KNOWN.iter().find(|(start, _)| bytes.starts_with(start)) {
             Some((_, who)) => format!("\"{shown}{dots}\", as {who} does"),
             None => format!("\"{shown}{dots}\""),

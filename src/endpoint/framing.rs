@@ -87,7 +87,7 @@ impl Chunks {
                 return match at {
                     0 => Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        "its chunks are no chunks",
+                        "its chunked encoding is invalid",
                     )),
                     _ => Ok(at),
                 };

@@ -81,7 +81,7 @@ pub(super) fn status_line(line: &[u8]) -> Result<(u16, u8), String> {
     status.ok_or_else(|| {
         let line = line[..line.len().min(100)].trim_ascii_end();
         format!(
-            "its status line is no HTTP/1.1: \"{}\"",
+            "its status line is not HTTP/1.1: \"{}\"",
             line.escape_ascii()
         )
     })

@@ -88,7 +88,7 @@ impl Http {
                 .await;
             if gzip.learn(&answered.0, &plain.0) {
                 logging::warning!(
-                    "{endpoint} refuses bodies that are compressed with gzip ({}): it gets plain ones",
+                    "{endpoint} refuses bodies compressed with gzip ({}): plain ones are sent",
                     answered.0
                 );
             }

@@ -89,7 +89,7 @@ pub enum PingError {
         reason: String,
     },
     /// A response that is not HTTP/1.1: the port may speak another protocol, or TLS.
-    #[display("{url} gives no HTTP response: {reason}")]
+    #[display("{url} does not answer in HTTP: {reason}")]
     #[non_exhaustive]
     NotHttp {
         /// The server's base URL.
@@ -108,8 +108,8 @@ pub enum PingError {
     },
     /// A redirect, which is not followed, so that credentials go to no other server.
     #[display(
-        "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
-         configure the server's own base URL"
+        "{url} answers GET /ping with status {status} and redirects to \"{location}\": redirects are not followed, \
+         set the server's own base URL"
     )]
     #[non_exhaustive]
     Redirected {
@@ -123,8 +123,8 @@ pub enum PingError {
     /// A success, but not from a server for line protocol: a web page, a list of routes. Writes
     /// might succeed there and store nothing.
     #[display(
-        "{url} answers GET /ping with status {status}, but not as a server that takes line protocol \
-         does: {answer}; is the URL that of InfluxDB, and without the path of an API?"
+        "{url} answers GET /ping with status {status}, but not like a server for line protocol: {answer}; \
+         is it the base URL of InfluxDB, without the path of an API?"
     )]
     #[non_exhaustive]
     Foreign {
@@ -144,8 +144,8 @@ pub enum PingError {
 fn advice(status: u16) -> &'static str {
     match status {
         401 | 403 => ": check the user and password, or the token",
-        404 | 405 => ": is it the base URL of InfluxDB, and without the path of an API?",
-        500..=599 => ": the server, or a proxy before it, has a fault of its own",
+        404 | 405 => ": is it the base URL of InfluxDB, without the path of an API?",
+        500..=599 => ": the server, or a proxy in front of it, has a fault",
         _ => "",
     }
 }
@@ -307,6 +307,6 @@ mod tests {
             ..PingResponse::default()
         };
         let text = moved.judge("http://h".to_owned()).unwrap_err().to_string();
-        assert!(text.contains("refers to \"https://h/\\u{1}\""), "{text}");
+        assert!(text.contains("redirects to \"https://h/\\u{1}\""), "{text}");
     }
 }

@@ -103,7 +103,7 @@ impl HeadReader {
             let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
             match head::status_line(line).map_err(faulty)? {
                 (101, _) => {
-                    let reason = "it has status 101, as if another protocol had been asked for";
+                    let reason = "it has status 101, which was not requested";
                     return Err(faulty(reason.to_owned()));
                 }
                 (100..=199, _) => {

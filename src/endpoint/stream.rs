@@ -113,11 +113,11 @@ impl<T: Transport> Stream<T> {
             // From the system's limits: keep-alive probes, or unacknowledged data.
             Some(error) if is_late(&error) => (
                 FaultKind::TimedOut,
-                "the server does not acknowledge what is sent to it".to_owned(),
+                "the server does not acknowledge sent data".to_owned(),
             ),
             Some(error) => (
                 FaultKind::CutOff,
-                format!("the connection was cut before the response: {error}"),
+                format!("the connection was lost before the response: {error}"),
             ),
             None => (
                 FaultKind::CutOff,

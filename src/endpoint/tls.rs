@@ -61,12 +61,7 @@ impl Tls {
                 let chain = certificates("tls_cert", certificate.expose())?;
                 let key = private_key(key.expose())?;
                 let made = builder.with_client_auth_cert(chain, key);
-                made.map_err(|error| {
-                    refused(
-                        "tls_key",
-                        format!("a key that goes with tls_cert ({error})"),
-                    )
-                })?
+                made.map_err(|error| refused("tls_key", format!("the key of tls_cert ({error})")))?
             }
             _ => builder.with_no_client_auth(),
         };
@@ -85,14 +80,14 @@ impl Tls {
         // Certificates have no trailing dot in names.
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned());
         let name = name.map_err(|_| {
-            let reason = format!("{host} is no name that a certificate can be for");
+            let reason = format!("{host} is not a name that a certificate can have");
             Fault::new(FaultKind::Misconfigured, reason)
         })?;
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.0));
         let connected = connector.connect(name, stream).await;
         connected.map_err(|error| {
             fault(&error).unwrap_or_else(|| {
-                let reason = format!("the TLS handshake was cut: {error}");
+                let reason = format!("the TLS handshake was interrupted: {error}");
                 Fault::new(FaultKind::NotConnected { is_refused: false }, reason)
             })
         })
@@ -103,11 +98,7 @@ fn custom_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("tls_ca", pem)? {
         roots.add(certificate).map_err(|error| {
-            ConfigError::new(
-                "tls_ca",
-                "set",
-                format!("certificates of authorities ({error})"),
-            )
+            ConfigError::new("tls_ca", "set", format!("CA certificates ({error})"))
         })?;
     }
     Ok(roots)
@@ -123,7 +114,7 @@ fn system_authorities() -> Result<RootCertStore, ConfigError> {
             "tls_ca",
             "not set",
             format!(
-                "the file of an authority, as this system has none{}: install ca-certificates, or set it",
+                "a file with CA certificates, as this system has none{}: install ca-certificates, or set it",
                 why.unwrap_or_default()
             ),
         ));
@@ -153,9 +144,9 @@ fn certificates(
 /// The error's own text repeats the file's content, which may be a key.
 fn why(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has no end: are its line breaks gone?",
+        pem::Error::MissingSectionEnd { .. } => "a section has no end: are line breaks missing?",
         pem::Error::IllegalSectionStart { .. } => {
-            "the line that begins a section holds more than that: are its line breaks gone?"
+            "the first line of a section is too long: are line breaks missing?"
         }
         pem::Error::Base64Decode(_) => "a section is not base64",
         _ => "it can't be read",
@@ -185,10 +176,10 @@ pub(super) fn fault(error: &io::Error) -> Option<Fault> {
         rustls::Error::InvalidCertificate(reason) => invalid(reason),
         rustls::Error::AlertReceived(alert) => refused_with(*alert)?,
         rustls::Error::InvalidMessage(_) => {
-            "the server does not speak TLS: is its URL one with http://?".to_owned()
+            "the server does not use TLS: should its URL begin with http://?".to_owned()
         }
         rustls::Error::PeerIncompatible(why) => {
-            format!("server and client have no version or cipher of TLS in common: {why:?}")
+            format!("server and client share no TLS version or cipher: {why:?}")
         }
         rustls::Error::NoCertificatesPresented => "the server has no certificate".to_owned(),
         error => format!("TLS failed: {error}"),
@@ -202,23 +193,23 @@ fn invalid(reason: &CertificateError) -> String {
     let text = text.split_once(": ").map_or(&*text, |(_, reason)| reason);
     let advice = match reason {
         CertificateError::UnknownIssuer => {
-            return "the server's certificate is not trusted: it was made by an authority that is not \
-                    known here (set tls_ca to the file of the authority's certificate)"
+            return "the server's certificate is not trusted: it was issued by an unknown CA (set tls_ca \
+                    to the file with the CA's certificate)"
                 .to_owned();
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the server's certificate has expired"
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet (is the clock right?)"
+            "the server's certificate is not valid yet (is this clock right?)"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the server's certificate is for another host"
         }
         CertificateError::Revoked => "the server's certificate was revoked",
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is one of an authority: a server needs one of its own, which \
-             that authority has signed"
+            "the server's certificate is a CA certificate: the server needs one that is signed by that \
+             CA"
         }
         _ => "the server's certificate can't be used",
     };
@@ -231,12 +222,12 @@ fn refused_with(alert: AlertDescription) -> Option<String> {
     let reason = match alert {
         A::CloseNotify | A::UserCanceled | A::InternalError => return None,
         A::CertificateRequired => {
-            "the server asks for a client's certificate (set tls_cert and tls_key)"
+            "the server requires a client certificate (set tls_cert and tls_key)"
         }
         // Sent in TLS 1.2 if the client has no certificate.
         A::HandshakeFailure => {
-            "the server refuses the handshake: it may ask for a client's certificate (tls_cert, tls_key), or \
-             speak no common version or cipher of TLS"
+            "the server refuses the handshake: it may require a client certificate (tls_cert, tls_key), or share \
+             no TLS version or cipher"
         }
         A::BadCertificate
         | A::UnsupportedCertificate
@@ -244,9 +235,9 @@ fn refused_with(alert: AlertDescription) -> Option<String> {
         | A::CertificateExpired
         | A::CertificateUnknown
         | A::UnknownCA
-        | A::AccessDenied => "the server refuses the client's certificate (tls_cert)",
+        | A::AccessDenied => "the server refuses the client certificate (tls_cert)",
         A::UnrecognisedName => "the server has no certificate for this host",
-        A::ProtocolVersion => "the server speaks no version of TLS from 1.2 on",
+        A::ProtocolVersion => "the server supports no TLS version from 1.2 on",
         _ => "the server refuses the connection",
     };
     Some(format!("{reason}: TLS alert {alert:?}"))

@@ -69,7 +69,7 @@ fn judge(answer: &[u8], proxy: &Proxy, authority: &str) -> Result<(), Fault> {
         ),
         Ok((407, _)) => (
             FaultKind::Misconfigured,
-            "asks for a user and password: status 407 (set them in the URL of the proxy)"
+            "requires a user and password: status 407 (set them in the URL of the proxy)"
                 .to_owned(),
         ),
         Ok((status, _)) => (
@@ -81,7 +81,7 @@ fn judge(answer: &[u8], proxy: &Proxy, authority: &str) -> Result<(), Fault> {
         Err(_) => (
             FaultKind::Misconfigured,
             format!(
-                "is no HTTP proxy: it answered {}",
+                "is not an HTTP proxy: it answered {}",
                 super::foreign::describe(answer)
             ),
         ),
@@ -141,7 +141,7 @@ mod tests {
             (
                 "SSH-2.0-x\r\n",
                 misconfigured,
-                "is no HTTP proxy: it answered \"SSH-2.0-x\", as an SSH server does",
+                "is not an HTTP proxy: it answered \"SSH-2.0-x\", as an SSH server does",
             ),
         ] {
             let fault = judge(answer.as_bytes(), &proxy("http://p:3128"), "h:1").unwrap_err();

@@ -35,8 +35,8 @@ impl OwnerProcess {
         if is_forked && !self.is_logged.swap(true, Ordering::Relaxed) {
             logging::error!(
                 "nothing is delivered from this process ({here}): it was forked from the process \
-                 that started delivery ({owner_process}), and has none of its threads. Call Influx::start \
-                 after the fork"
+                 that started delivery ({owner_process}), and lacks its threads. Call Influx::start after the \
+                 fork"
             );
         }
         is_forked

@@ -181,7 +181,7 @@ impl Shared {
             return Err(ConfigError::new(
                 "enabled",
                 "true",
-                "a pipeline that was started disabled can't be enabled, start another one",
+                "a pipeline that was started disabled can't be enabled, start a new one",
             ));
         }
         // Faults of files are only found by reading them.

@@ -127,11 +127,11 @@ impl From<LockError> for ConfigError {
     fn from(error: LockError) -> Self {
         let (value, allowed) = match error {
             LockError::Reentrant => (
-                "called inside of an update",
+                "called inside an update",
                 "nothing was changed, make all changes in one closure",
             ),
             LockError::Busy => (
-                "called on the thread that delivers, while another update runs",
+                "called on the delivery thread, while another update runs",
                 "nothing was changed, call it from another thread",
             ),
         };

@@ -26,8 +26,8 @@ use super::{open, request_measurement::RequestMeasurement};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[display(
-    "the handler asks for a RequestMeasurement, but no InfluxMetrics wraps its route: \
-     add .wrap(InfluxMetrics::new(..)), or ask for an Option<RequestMeasurement>"
+    "the handler extracts a RequestMeasurement, but no InfluxMetrics wraps its route: add \
+     .wrap(InfluxMetrics::new(..)), or extract an Option<RequestMeasurement>"
 )]
 #[non_exhaustive]
 pub struct NotMeasured;

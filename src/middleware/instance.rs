@@ -57,8 +57,8 @@ impl Instance {
             std::mem::forget(payload);
             if !self.has_logged_panic.replace(true) {
                 logging::error!(
-                    "the closure given to InfluxMetrics::customize panicked: the measurement lacks \
-                     what it had yet to add (told once for each worker)"
+                    "the closure given to InfluxMetrics::customize panicked: the measurement may \
+                     be incomplete (logged once per worker)"
                 );
             }
         }
@@ -79,7 +79,9 @@ impl Instance {
         {
             let error = error.to_string();
             let error = printable(&error, LIMIT);
-            logging::error!("requests are not recorded because of what was added to them: {error}");
+            logging::error!(
+                "requests are not recorded because of their added tags or fields: {error}"
+            );
         }
     }
 }

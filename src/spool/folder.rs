@@ -101,7 +101,7 @@ impl SpoolFile {
     pub fn read(&self) -> Result<Vec<SpoolBatch>, SpoolError> {
         if self.name.is_compressed && !compression::IS_AVAILABLE {
             return Err(SpoolError::NotForThisBuild {
-                reason: "it is compressed, and this build has not the feature gzip".to_owned(),
+                reason: "it is compressed, and this build lacks the feature gzip".to_owned(),
             });
         }
         let contents = fs::read(&self.path)?;

@@ -53,7 +53,7 @@ impl Section {
 pub(crate) enum Unreadable {
     #[display("{_0}")]
     Damaged(&'static str),
-    #[display("its format {_0} is newer than this version of actix-influxdb reads")]
+    #[display("its format {_0} is newer than this version of actix-influxdb supports")]
     Newer(u32),
 }
 
@@ -172,12 +172,12 @@ impl Header {
         let line = line_at(file, start).ok_or(damaged("it has no first line"))?;
         let text = str::from_utf8(line).map_err(|_| damaged("its first line is not text"))?;
         let rest = text.strip_prefix(MAGIC);
-        let rest = rest.ok_or(damaged("it does not begin as the files of a spool do"))?;
+        let rest = rest.ok_or(damaged("it does not begin like a spool file"))?;
         let (version, rest) = rest.split_once(' ').ok_or(damaged("it has no version"))?;
         match version.parse() {
             Ok(VERSION) if version.len() == 1 => {}
             Ok(newer) if newer > VERSION => return Err(Unreadable::Newer(newer)),
-            _ => return Err(damaged("its version is none")),
+            _ => return Err(damaged("its version is invalid")),
         }
         let checksum = rest
             .strip_prefix("crc32=")
@@ -198,7 +198,7 @@ impl Header {
         let end = header.body.checked_add(header.bytes);
         let end = end
             .filter(|end| *end <= file.len())
-            .ok_or(damaged("it is cut short"))?;
+            .ok_or(damaged("it is truncated"))?;
         match format!("{:08x}", crc32fast::hash(&file[covered..end])) == checksum {
             true => Ok(header),
             false => Err(damaged("its checksum is wrong")),
@@ -352,9 +352,9 @@ pub(super) mod tests {
         for (version, expected) in [
             ("2", Unreadable::Newer(2)),
             ("17", Unreadable::Newer(17)),
-            ("0", Unreadable::Damaged("its version is none")),
-            ("01", Unreadable::Damaged("its version is none")),
-            ("x", Unreadable::Damaged("its version is none")),
+            ("0", Unreadable::Damaged("its version is invalid")),
+            ("01", Unreadable::Damaged("its version is invalid")),
+            ("x", Unreadable::Damaged("its version is invalid")),
         ] {
             let file = format!("{MAGIC}{version} something else\n");
             assert_eq!(decode(&file.into()).unwrap_err(), expected, "{version}");

@@ -95,7 +95,7 @@ impl Store {
             .filter(|entry| is_foreign(entry.name.as_deref()));
         if !is_ours && foreign.count() > MAX_FOREIGN {
             return Err(io::Error::other(
-                "the folder is full of other files: a spool needs a folder of its own",
+                "the folder contains too many other files: a spool needs its own folder",
             ));
         }
         let Some(lock) = disk.lock(&lock_path)? else {
@@ -195,7 +195,7 @@ impl Store {
         let path = self.folder.join(name.to_string());
         if name.is_compressed && !compression::IS_AVAILABLE {
             return Err(LoadError::NotForThisBuild(
-                "it is compressed, and this build has not the feature gzip".to_owned(),
+                "it is compressed, and this build lacks the feature gzip".to_owned(),
             ));
         }
         let contents = self.disk.read(&path).map_err(|error| match error.kind() {
@@ -227,7 +227,7 @@ impl Store {
 pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, Unreadable> {
     let contents = match name.is_compressed {
         true => compression::decompress(&contents)
-            .map_err(|_| Unreadable::Damaged("it is no whole gzip file"))?,
+            .map_err(|_| Unreadable::Damaged("it is not a complete gzip file"))?,
         false => Bytes::from(contents),
     };
     let sections = format::decode(&contents)?;
@@ -235,7 +235,7 @@ pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, U
     match lines == name.lines {
         true => Ok(sections),
         false => Err(Unreadable::Damaged(
-            "the number of lines is another than its name says",
+            "the number of lines differs from its name",
         )),
     }
 }

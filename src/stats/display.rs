@@ -174,7 +174,7 @@ impl HealthAt<'_> {
             (Some(at), _) => write!(f, ", last success {} ago", self.ago(at))?,
             (None, HealthStatus::Untried) => f.write_str(", nothing was sent yet")?,
             (None, HealthStatus::Disabled) => {}
-            (None, _) => f.write_str(", nothing was ever stored")?,
+            (None, _) => f.write_str(", nothing was stored yet")?,
         }
         for down in endpoints_down.iter().take(MAX_IN_LINE) {
             write!(f, "; {}", self.endpoint(down))?;

@@ -24,9 +24,7 @@ pub(super) fn advice(
     let sentence = match is_tls(retry) {
         true => {
             let url = config.origin.name("url");
-            Some(format!(
-                "the port speaks TLS, set {url} to one with https://"
-            ))
+            Some(format!("the port uses TLS, set {url} to an https:// URL"))
         }
         false => known
             .filter(|_| is_any)
@@ -99,7 +97,7 @@ pub(super) fn advice(
     }
 }
 
-/// Does the port speak TLS, according to Go, nginx or the description of what came instead of HTTP?
+/// Whether the port uses TLS, according to Go, nginx or the description of a response that is not HTTP.
 fn is_tls(retry: &Retry) -> bool {
     let normalized = retry.normalized.as_str();
     ["https server", "https port", "in tls: use https"]

@@ -74,7 +74,7 @@ impl BufferActor {
                 self.set_files(files);
                 self.use_endpoints(endpoints);
                 logging::info!(
-                    "files with secrets or certificates have changed, the new contents are in use"
+                    "files with secrets or certificates have changed and are used from now on"
                 );
                 self.pump(context);
             }

@@ -60,7 +60,7 @@ impl BufferActor {
             let url = self.endpoints[endpoint].to_string();
             if end.is_logged {
                 logging::info!(
-                    "{url} takes measurements again, after {:.1?} and {attempts} failed attempts",
+                    "{url} accepts measurements again, after {:.1?} and {attempts} failed attempts",
                     end.after
                 );
             }
@@ -79,7 +79,7 @@ impl BufferActor {
             let url = self.endpoints[endpoint].to_string();
             if end.is_logged {
                 logging::info!(
-                    "{url} takes measurements of database {} again, after {:.1?} and {attempts} \
+                    "{url} accepts measurements of database {} again, after {:.1?} and {attempts} \
                      failed attempts",
                     shown(database),
                     end.after
@@ -155,7 +155,7 @@ impl BufferActor {
             };
             logging::log_at!(
                 level,
-                "{there} does not take measurements{what}, they are kept: {reason}{advice}{held_back}"
+                "{there} does not accept measurements{what}, they are kept: {reason}{advice}{held_back}"
             );
         }
         let url = there.to_string();
@@ -211,7 +211,7 @@ impl BufferActor {
         for (endpoint, outage) in self.outages.endpoints() {
             logging::log_at!(
                 level_of(outage.is_misconfigured),
-                "{} has not taken measurements for {:.0?}; {pending} are pending: {}",
+                "{} has not accepted measurements for {:.0?}; {pending} are pending: {}",
                 self.endpoints[endpoint],
                 for_long(outage.since),
                 outage.reason

@@ -97,7 +97,7 @@ impl<T: Transport> Stream<T> {
             || self.early == Some(self.reader.interim_count());
         if is_early && (200..=299).contains(&head.status) {
             let status = head.status;
-            let reason = format!("status {status} came before the server had all of the request");
+            let reason = format!("status {status} came before all of the request was sent");
             return Err(Fault::new(FaultKind::NotAnswered, reason));
         }
         // With an error, a server may leave the rest of the request unread.

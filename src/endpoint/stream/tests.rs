@@ -214,7 +214,7 @@ fn a_success_that_has_begun_before_the_request_is_written_is_a_fault_too() {
     assert!(
         fault
             .to_string()
-            .contains("before the server had all of the request"),
+            .contains("before all of the request was sent"),
         "{fault}"
     );
     // But not if what had begun was an interim response.

@@ -68,10 +68,7 @@ fn health_on_one_line_says_what_is_pending_since_when_and_why() {
         ..down()
     };
     let line = line(&first_start);
-    assert!(
-        line.contains(", nothing was ever stored; http://"),
-        "{line}"
-    );
+    assert!(line.contains(", nothing was stored yet; http://"), "{line}");
     assert!(line.ends_with("; and 16 more"), "{line}");
     assert_eq!(
         Health::default().to_string(),

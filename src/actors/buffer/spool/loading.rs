@@ -144,8 +144,8 @@ impl BufferActor {
         if spool.index.not_loaded(file, for_good) && !spool.unreadable_logged {
             spool.unreadable_logged = true;
             logging::error!(
-                "file {name} of the spool {} can't be read, it is left in place with its {} \
-                 measurements (and so are others like it): {}",
+                "file {name} of the spool {} can't be read, it stays in place with its {} measurements \
+                 (like others of its kind): {}",
                 spool.shown(),
                 name.lines,
                 printable(reason, LIMIT)

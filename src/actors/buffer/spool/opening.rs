@@ -49,7 +49,7 @@ impl BufferActor {
                     let by = by.map(|id| format!(" ({})", printable(&id, MAX_NAME_LEN)));
                     logging::warning!(
                         "the spool {} is in use by another process{}: measurements stay in memory, \
-                         and the spool is taken when it is free",
+                         and the spool is used once it is free",
                         spool.shown(),
                         by.unwrap_or_default()
                     );
@@ -92,7 +92,7 @@ impl BufferActor {
         let since = spool.fails.map_or(now, |(since, _)| since);
         if spool.fails.is_none() {
             logging::error!(
-                "the spool {} can't be used, it is tried again, and measurements stay in memory: {}",
+                "the spool {} can't be used, measurements stay in memory until a retry succeeds: {}",
                 spool.shown(),
                 printable(error, LIMIT)
             );
@@ -136,13 +136,13 @@ impl BufferActor {
         }
         if !listing.moved_aside.is_empty() {
             logging::warning!(
-                "files in the spool {shown} are none of a spool, they were renamed to end with .bad: {}",
+                "files in the spool {shown} are not spool files, they were renamed to end with .bad: {}",
                 list_names(&listing.moved_aside)
             );
         }
         if !listing.left.is_empty() {
             logging::warning!(
-                "files in the spool {shown} are none of a spool, and could not be renamed: {}",
+                "files in the spool {shown} are not spool files, and could not be renamed: {}",
                 list_names(&listing.left)
             );
         }

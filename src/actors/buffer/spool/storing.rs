@@ -40,7 +40,7 @@ impl BufferActor {
         self.make_room_on_disk(reserved, context);
         if !self.has_room_on_disk(reserved) {
             let used_up =
-                "spool_max_bytes is used up by files of measurements that are in memory too";
+                "spool_max_bytes is used up by files whose measurements are in memory too";
             let result = DiskResult::Failed(io::Error::other(used_up));
             self.stored(number, result, context);
             return number;
