@@ -107,7 +107,7 @@ impl OpenBatch {
         self.tickets.push((self.ends.len() as u32 - 1, ticket));
     }
 
-    /// Do `lines` more lines of `bytes` bytes fit into the same POST?
+    /// Whether `lines` more lines of `bytes` bytes fit into the same POST.
     #[inline]
     pub(crate) fn has_room(&self, lines: usize, bytes: usize, limits: BatchLimits) -> bool {
         self.is_empty()
@@ -237,7 +237,7 @@ impl Lines {
         &self.bytes[self.start_of(at)..self.start_of(at + 1)]
     }
 
-    /// How many of these lines fit into one POST, from the first; at least one.
+    /// Number of these lines that fit into one POST, from the first; at least one.
     pub(crate) fn fitting(&self, limits: BatchLimits) -> usize {
         let start = self.start_of(self.range.start);
         let ends = &self.ends[self.range.clone()];

@@ -104,7 +104,7 @@ pub enum RecordError {
     )]
     #[non_exhaustive]
     InvalidName {
-        /// What has this name.
+        /// The kind of the name.
         kind: NameKind,
         /// The name.
         name: String,

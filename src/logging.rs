@@ -11,7 +11,7 @@ use log::Level;
 /// Target of this crate's log records.
 const TARGET: &str = "actix_influxdb";
 
-/// Is this level enabled? Calls no logger, so it can't panic.
+/// Whether this level is enabled. Calls no logger, so it can't panic.
 #[inline]
 pub(crate) fn is_enabled(level: Level) -> bool {
     level <= log::STATIC_MAX_LEVEL && level <= log::max_level()

@@ -70,7 +70,7 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", printable(name, MAX_NAME))
 }
 
-/// Does it move the cursor, end the line, change the writing direction, or show nothing?
+/// Whether the character moves the cursor, ends the line, changes the writing direction, or is invisible.
 fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(

@@ -97,7 +97,7 @@ pub(crate) struct BufferActor {
     /// The endpoints that are identified.
     identities: BTreeMap<usize, Identity>,
     contacts: Contacts,
-    /// Was it logged that measurements arrive?
+    /// Whether it was logged that measurements arrive.
     has_arrived: bool,
     budget: Budget,
     self_measuring: SelfMeasuring,

@@ -45,7 +45,7 @@ impl LogLimit {
         })
     }
 
-    /// Were lines held back since their number was last taken?
+    /// Whether lines were held back since their number was last taken.
     pub(crate) fn holds_back(&self) -> bool {
         self.held_back > 0
     }

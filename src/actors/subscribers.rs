@@ -88,7 +88,7 @@ impl Subscribers {
         }
     }
 
-    /// Is any event not handled yet?
+    /// Whether any event is not handled yet.
     pub(crate) fn are_waiting(&self) -> bool {
         let waits = |subscriber: &Subscriber| {
             subscriber.is_busy || !subscriber.waiting.is_empty() || subscriber.missed > 0

@@ -112,7 +112,11 @@ mod tests {
     fn the_librarys_own_headers_and_bad_ones_are_refused_without_their_values() {
         for (name, value, reason) in [
             ("Host", "hunter2", "headers other than host"),
-            ("Content-Length", "hunter2", "headers other than content-length"),
+            (
+                "Content-Length",
+                "hunter2",
+                "headers other than content-length",
+            ),
             ("a b", "hunter2", "names of headers"),
             ("", "hunter2", "names of headers"),
             ("x", "hunter2\n", "printable"),

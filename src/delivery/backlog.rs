@@ -172,7 +172,7 @@ impl Backlog {
         self.queues.get(database)?.due(now)
     }
 
-    /// Does the database have parts of batches that were not sent yet?
+    /// Whether the database has parts of batches that were not sent yet.
     pub(crate) fn has_parts(&self, database: &Database) -> bool {
         self.queues.get(database).is_some_and(Queue::has_parts)
     }
@@ -225,12 +225,12 @@ impl Backlog {
             .sum()
     }
 
-    /// Are all batches below the mark settled?
+    /// Whether all batches below the mark are settled.
     pub(crate) fn is_settled_below(&self, mark: u64) -> bool {
         self.unsettled.range(..mark).next().is_none()
     }
 
-    /// Does the database have unsettled lines?
+    /// Whether the database has unsettled lines.
     pub(crate) fn has_unsettled(&self, database: &Database) -> bool {
         self.queues.contains_key(database)
     }

@@ -38,14 +38,14 @@ struct Outage {
     delays: ExponentialBackoff,
 }
 
-/// How often the breaker had opened when a request was sent.
+/// Number of times that the breaker had opened when a request was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenCount(u64);
 
 /// The end of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recovery {
-    /// How long the breaker was open.
+    /// Time that the breaker was open.
     pub(crate) after: Duration,
     /// Number of failed attempts.
     pub(crate) attempts: u32,
@@ -75,7 +75,7 @@ impl Breaker {
         matches!(self.state, State::Closed)
     }
 
-    /// May a request be sent?
+    /// Whether a request may be sent.
     pub(crate) fn allows(&self, now: Instant) -> bool {
         match &self.state {
             State::Closed => true,

@@ -35,7 +35,7 @@ pub(crate) struct Breakers {
 #[derive(Debug, Default)]
 struct EndpointBreaker {
     breaker: Breaker,
-    /// Does it still get databases that have not failed, though its breaker is open?
+    /// Whether the endpoint still gets databases that have not failed, though its breaker is open.
     admits_healthy: bool,
     /// Databases that failed since the last success, with faults that may be theirs or the
     /// endpoint's.
@@ -56,26 +56,26 @@ struct DatabaseBreaker {
     failed_at: u64,
 }
 
-/// What a batch in flight was sent under.
+/// The state of the breakers when a batch in flight was sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
     pub(crate) endpoint: usize,
     endpoint_open_count: OpenCount,
-    /// Was the endpoint's breaker closed, or is this its probe?
+    /// Whether the endpoint's breaker was closed, or this is its probe.
     tells_of_endpoint: bool,
     database_open_count: OpenCount,
-    /// Had the database failed before?
+    /// Whether the database had failed before.
     pub(crate) is_probe: bool,
 }
 
 /// Whether a database may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has not failed.
+    /// The database has not failed.
     Ready,
-    /// It has failed, and may be tried again at `until`.
+    /// The database has failed, and may be tried again at `until`.
     Waits { until: Instant },
-    /// Its probe is in flight.
+    /// A probe of the database is in flight.
     Probed,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Closed {
 }
 
 impl Breakers {
-    /// All closed, for `endpoints` endpoints.
+    /// Closed breakers for `endpoints` endpoints.
     pub(crate) fn new(endpoints: usize) -> Self {
         let endpoint = |_| EndpointBreaker::default();
         Self {
@@ -137,7 +137,7 @@ impl Breakers {
         })
     }
 
-    /// Does any database fail? Then proven databases are told from new ones.
+    /// Whether any database fails. Then proven databases are told from new ones.
     pub(crate) fn any_fails(&self) -> bool {
         self.failing > 0
     }
@@ -148,14 +148,14 @@ impl Breakers {
         self.endpoints.iter().filter_map(until).min()
     }
 
-    /// Does any endpoint accept databases that have not failed?
+    /// Whether any endpoint accepts databases that have not failed.
     pub(crate) fn admits_any(&self, now: Instant) -> bool {
         let passes =
             |endpoint: &EndpointBreaker| endpoint.admits_healthy || endpoint.breaker.allows(now);
         self.endpoints.iter().any(passes)
     }
 
-    /// Is any endpoint in service for databases that have not failed?
+    /// Whether any endpoint is in service for databases that have not failed.
     pub(crate) fn any_in_service(&self) -> bool {
         let is_in_service =
             |there: &EndpointBreaker| there.admits_healthy || there.breaker.is_closed();

@@ -9,7 +9,7 @@ pub(crate) struct Contacts {
     answered: bool,
     /// Number of POSTs, including those in flight.
     attempts: u64,
-    /// How many of them had their connection refused.
+    /// Number of POSTs whose connection was refused.
     refused: u64,
     shutdown: Option<SinceShutdown>,
 }
@@ -21,7 +21,7 @@ struct SinceShutdown {
     refused: BTreeSet<usize>,
 }
 
-/// One attempt.
+/// One attempt to reach a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contact {
     /// Index in the order of the URLs.
@@ -63,7 +63,7 @@ impl Contacts {
         });
     }
 
-    /// May shutdown end without waiting longer?
+    /// Whether shutdown may end without waiting longer.
     pub(crate) fn end_early(&self) -> bool {
         let refused_since_call = self
             .shutdown
@@ -83,8 +83,8 @@ impl Contacts {
     }
 }
 
-/// Nothing was ever delivered, and every connection was refused, also after the call. A server that
-/// is restarting has answered before, or drops packets, or doesn't refuse each time.
+/// Whether nothing was ever delivered, and every connection was refused, also after the call. A
+/// server that is restarting has answered before, or drops packets, or doesn't refuse each time.
 fn ends_early(delivered_ever: bool, attempts: u64, refused: u64, refused_since_call: bool) -> bool {
     !delivered_ever && refused_since_call && attempts > 0 && attempts == refused
 }
@@ -101,11 +101,11 @@ mod tests {
             // Nothing is known yet.
             (false, 0, 0, false, false),
             (false, 0, 0, true, false),
-            // It may have come since.
+            // A server may have started since.
             (false, 50, 50, false, false),
-            // One is under way, or timed out, or was reset.
+            // One attempt is in progress, or timed out, or was reset.
             (false, 50, 49, true, false),
-            // It was there, and will be again.
+            // A server was reachable before.
             (true, 50, 50, true, false),
             (true, 50, 49, true, false),
         ] {

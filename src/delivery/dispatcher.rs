@@ -32,7 +32,7 @@ pub(crate) struct Dispatcher {
     breakers: Breakers,
     records: DatabaseRecords,
     turns: RoundRobin,
-    /// What each batch in flight was sent under.
+    /// The state of the breakers when each batch in flight was sent.
     flights: HashMap<LeaseId, Flight>,
     /// Number of batches in flight that are probes, or of unproven databases while others fail.
     on_probation: usize,
@@ -51,7 +51,7 @@ struct Flight {
     generation: u32,
     began: Instant,
     bytes: usize,
-    /// Is it still with a writer? `false` once the server has answered, while bad lines are
+    /// Whether the batch is still with a writer. `false` once the server has answered, while bad lines are
     /// isolated.
     is_with_writer: bool,
     lines: usize,
@@ -99,12 +99,12 @@ impl Dispatcher {
         &self.breakers
     }
 
-    /// Is nothing in flight?
+    /// Whether nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.flights.is_empty()
     }
 
-    /// Is nothing in flight but probes of databases that have failed before?
+    /// Whether nothing is in flight but probes of databases that have failed before.
     pub(crate) fn only_probes(&self) -> bool {
         let mut flights = self.flights.values();
         flights.all(|flight| flight.attempt.is_probe && flight.is_with_writer)

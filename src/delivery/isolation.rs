@@ -17,11 +17,11 @@ use crate::batch::Lines;
 /// The lines that a refusal names as bad.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NamedLines {
-    /// These, by index, with their reasons.
+    /// Some lines, by index, with their reasons.
     Some(BTreeMap<usize, String>),
-    /// All of them.
+    /// All lines.
     All { reason: String },
-    /// None is named.
+    /// No line.
     None,
 }
 

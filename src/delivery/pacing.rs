@@ -20,7 +20,7 @@ pub(crate) struct Pace {
     successes: u32,
     /// Time of the quickest of the successes.
     quickest: Duration,
-    /// Was it lowered after a timeout? Then concurrent POSTs only slow each other down.
+    /// Whether the limit was lowered after a timeout. Then concurrent POSTs only slow each other down.
     is_slow: bool,
 }
 

@@ -24,7 +24,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 pub(crate) struct RetryHistory {
     /// Failures in a row that the batch may have caused.
     failures: u32,
-    /// How many of these came while more POSTs of its database were written than failed.
+    /// Number of these failures that came while more POSTs of its database were written than failed.
     while_others_passed: u32,
     /// POSTs of its database written when this batch was last sent or failed.
     written_then: u64,
@@ -53,7 +53,7 @@ pub(crate) enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) next: Next,
-    /// Does the failure count against the database? Not if others of it pass.
+    /// Whether the failure counts against the database. Not if others of it pass.
     pub(crate) counts: bool,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Refusals {
     pub(crate) in_a_row: u32,
     /// Hash of the text for which halving has stopped.
     pub(crate) halving_stopped_for: Option<u64>,
-    /// Are other parts still to be sent, which may tell more?
+    /// Whether other parts are still to be sent, which may tell more.
     pub(crate) others_wait: bool,
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Answer {
     pub(crate) location: Option<String>,
     /// The header `Content-Type`.
     pub(crate) content_type: Option<String>,
-    /// Was the body complete, or as much of it as is ever read?
+    /// Whether the body was complete, or read as far as it is ever read.
     pub(crate) is_whole: bool,
 }
 
@@ -147,7 +147,7 @@ pub(crate) struct Refusal {
     pub(crate) text: String,
     /// The body, if it is JSON.
     pub(crate) json: Option<serde_json::Value>,
-    /// Is the text known to be about lines?
+    /// Whether the text is known to be about lines.
     pub(crate) is_about_lines: bool,
     /// The text without quoted parts and digits.
     pub(crate) normalized: String,
@@ -205,13 +205,13 @@ impl Retry {
         }
     }
 
-    /// Does a person have to change something first?
+    /// Whether a person has to change something first.
     pub(crate) fn is_misconfigured(&self) -> bool {
         self.cause == Cause::Configuration
     }
 }
 
-/// Is this reason, given for one line, really about a fault of the server?
+/// Whether this reason, given for one line, is really about a fault of the server.
 pub(crate) fn is_server_fault(reason: &str) -> bool {
     subject::subject(&normalize::text_before_quote(reason)) == Some(Subject::Server)
 }

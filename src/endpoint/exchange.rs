@@ -33,7 +33,7 @@ pub(super) struct Response {
     headers: HeaderMap,
     /// At most [`MAX_BODY`] bytes.
     body: Bytes,
-    /// Was the body complete, or as much of it as is ever read?
+    /// Whether the body was complete, or read as far as it is ever read.
     pub(super) is_whole: bool,
 }
 

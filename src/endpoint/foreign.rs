@@ -19,7 +19,7 @@ const KNOWN: [(&[u8], &str); 15] = [
     (b"AMQP", "an AMQP broker"),
 ];
 
-/// How many bytes are shown.
+/// Number of bytes that are shown.
 const SHOWN: usize = 60;
 
 /// Describes what came instead of an HTTP/1 response, to follow "it answered".

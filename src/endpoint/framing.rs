@@ -34,7 +34,7 @@ impl Framing {
         }
     }
 
-    /// Is the body complete?
+    /// Whether the body is complete.
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Nothing | Self::Length(0) => true,
@@ -48,7 +48,7 @@ impl Framing {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chunks(Chunk);
 
-/// What comes next.
+/// The expected part of the chunked encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Chunk {
     #[default]

@@ -17,7 +17,7 @@ use crate::delivery::verdict::Outcome;
 /// In bytes: below this, compression saves no packet.
 const MIN_SIZE: usize = 1 << 10;
 
-/// Of 9: `docs/performance.md` has the sizes and times of each.
+/// Compression level, of 9: `docs/performance.md` has sizes and times of each.
 const LEVEL: u32 = 2;
 
 /// Whether an endpoint accepts gzip.
@@ -46,7 +46,7 @@ impl Gzip {
         Some(compressed)
     }
 
-    /// Must the body be sent again uncompressed before the response is judged? Then an error about
+    /// Whether the body must be sent again uncompressed before the response is judged. Then an error about
     /// gzip counts against no line.
     pub(super) fn needs_plain_retry(&self, outcome: &Outcome) -> bool {
         let Outcome::Answered(answer) = outcome else {
@@ -157,7 +157,7 @@ mod tests {
                 (400, "unable to parse 'bad'"),
                 false,
             ),
-            // Of a bad line.
+            // The refusal of a bad line.
             (
                 (400, "unable to parse 'bad'"),
                 (400, "unable to parse 'bad'"),

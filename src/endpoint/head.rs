@@ -39,7 +39,7 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) framing: Framing,
-    /// Can the connection be used again after this response?
+    /// Whether the connection can be used again after this response.
     pub(super) is_reusable: bool,
 }
 
@@ -143,7 +143,7 @@ pub(super) fn finish(head: &Head, out: &mut Vec<u8>) {
 #[derive(Debug, Default)]
 struct Fields {
     length: Option<u64>,
-    /// Is there a `Transfer-Encoding`, and is `chunked` its last coding?
+    /// Whether there is a `Transfer-Encoding`, and `chunked` is its last coding.
     chunked: Option<bool>,
     /// Why the length can't be determined.
     fault: Option<String>,

@@ -85,7 +85,7 @@ pub enum PingError {
     Unreachable {
         /// The server's base URL.
         url: String,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
     /// A response that is not HTTP/1.1: the port may speak another protocol, or TLS.
@@ -94,7 +94,7 @@ pub enum PingError {
     NotHttp {
         /// The server's base URL.
         url: String,
-        /// What came instead.
+        /// The beginning of the answer.
         reason: String,
     },
     /// A status other than 2xx.
@@ -285,7 +285,7 @@ mod tests {
             assert!(matches!(error, PingError::Foreign { .. }), "{error:?}");
             let text = error.to_string();
             assert!(
-                text.contains(wanted) && text.contains("is the URL that of"),
+                text.contains(wanted) && text.contains("is it the base URL of"),
                 "{text}"
             );
         }
@@ -296,7 +296,7 @@ mod tests {
         for (status, wanted) in [
             (401, "check the user and password"),
             (404, "without the path of an API"),
-            (502, "a proxy before it"),
+            (502, "a proxy in front of it"),
         ] {
             let text = judge(status, "").unwrap_err().to_string();
             assert!(text.contains(wanted), "{text}");

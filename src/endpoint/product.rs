@@ -59,17 +59,17 @@ pub(crate) struct Identity {
 pub(crate) enum Identification {
     /// The server identified itself.
     Server(Identity),
-    /// It did not, but a ping may.
+    /// The response doesn't identify the server, but a ping may.
     Nothing,
-    /// It did not, and a ping is not worthwhile: a response without `Date` comes from a stand-in in
-    /// a test, not from a full server (RFC 9110 §6.6.1).
-    StandIn,
+    /// The response doesn't identify the server, and a ping is not worthwhile: without `Date`, it
+    /// comes from a mock in a test, not from a full server (RFC 9110 §6.6.1).
+    Mock,
 }
 
 /// Headers that identify a server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerHeaders {
-    /// Is this the response to a successful write?
+    /// Whether this is the response to a successful write.
     pub(super) is_written: bool,
     /// `X-Influxdb-Version`.
     pub(super) version: Option<String>,
@@ -113,7 +113,7 @@ impl ServerHeaders {
         match self.identity() {
             Some(identity) => Identification::Server(identity),
             None if has_date => Identification::Nothing,
-            None => Identification::StandIn,
+            None => Identification::Mock,
         }
     }
 
@@ -194,13 +194,13 @@ impl Identity {
         }
     }
 
-    /// Is it InfluxDB 3, which sends its version only with a ping?
+    /// Whether the server is InfluxDB 3, which sends its version only with a ping.
     pub(crate) fn wants_token(&self) -> bool {
         let is_old = self.is_influxdb(1) || self.is_influxdb(2);
         self.product == Product::InfluxDb && !is_old
     }
 
-    /// Is it InfluxDB of this major version?
+    /// Whether the server is InfluxDB of this major version.
     pub(crate) fn is_influxdb(&self, major: u32) -> bool {
         let version = self.major_and_minor();
         self.product == Product::InfluxDb && version.is_some_and(|(found, _)| found == major)

@@ -11,10 +11,10 @@ const MAX_HEADS: usize = 64 << 10;
 /// Maximum number of interim heads.
 const MAX_INTERIM: usize = 100;
 
-/// How many bytes are awaited to recognize another protocol.
+/// Number of bytes that are awaited to recognize another protocol.
 const MIN_FOREIGN: usize = 64;
 
-/// How many bytes are enough if they are not text: the head of a TLS record.
+/// Number of bytes that suffice if they are not text: the head of a TLS record.
 const TLS_RECORD_HEAD: usize = 5;
 
 const HTTP: &[u8] = b"HTTP/1.";
@@ -60,7 +60,7 @@ impl HeadReader {
         self.at += count;
     }
 
-    /// Has any of the response arrived, interim heads included?
+    /// Whether any of the response has arrived, interim heads included.
     pub(super) fn has_begun(&self) -> bool {
         self.interim > 0 || !self.rest().is_empty()
     }
@@ -70,7 +70,7 @@ impl HeadReader {
         self.interim
     }
 
-    /// Has something arrived that is not HTTP/1?
+    /// Whether something has arrived that is not HTTP/1.
     pub(super) fn is_foreign(&self) -> bool {
         let (start, _) = self.rest().split_at(self.rest().len().min(HTTP.len()));
         !HTTP.starts_with(start)
@@ -128,7 +128,7 @@ impl HeadReader {
         Unreadable::Foreign(foreign::describe(self.rest()))
     }
 
-    /// Can it be described now: is there a line, enough bytes, or bytes that are not text?
+    /// Whether it can be described now: there is a line, enough bytes, or bytes that are not text.
     fn is_recognizable(&self) -> bool {
         let rest = self.rest();
         let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();

@@ -32,10 +32,10 @@ use super::{
     transport::{Socket, Transport},
 };
 
-/// How long to wait for the rest of a response that is not HTTP, to describe it.
+/// Time to wait for the rest of a response that is not HTTP, to describe it.
 const FOREIGN_PAUSE: Duration = Duration::from_millis(200);
 
-/// What every live server's receive buffer takes, even if it doesn't read, in bytes.
+/// Bytes that every live server's receive buffer accepts, even if the server doesn't read.
 const RECEIVE_BUFFER: usize = 48 << 10;
 
 /// A connection to a server, for sequential requests.
@@ -45,7 +45,7 @@ pub(super) struct Stream<T> {
     /// The host's generation when the connection was last known to be good.
     generation: u64,
     state: State,
-    /// Has there been a response before?
+    /// Whether there has been a response before.
     is_reused: bool,
     reader: HeadReader,
     /// The head for awc, and how much of it awc has read.
@@ -55,13 +55,13 @@ pub(super) struct Stream<T> {
     discards_request: bool,
     /// Why the connection is broken.
     broken: Option<io::Error>,
-    /// Is part of the request unwritten?
+    /// Whether part of the request is unwritten.
     is_writing: bool,
     /// Number of interim heads at the last write, if another head had begun by then.
     early: Option<usize>,
     /// Number of request bytes written.
     written: usize,
-    /// Is there a timeout for unacknowledged data?
+    /// Whether there is a timeout for unacknowledged data.
     has_ack_timeout: bool,
     foreign: Option<Pin<Box<Sleep>>>,
 }

@@ -24,7 +24,7 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// buffer full, the time runs although the server is alive.
     fn fail_unacknowledged_after(&self, time: Option<Duration>);
 
-    /// Is there nothing to read, neither bytes nor an end? Asks the system, as the runtime may not
+    /// Whether there is nothing to read, neither bytes nor an end. Asks the system, as the runtime may not
     /// know yet.
     fn is_quiet(&mut self) -> bool;
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Influx, Inner, own_thread};
 use crate::{actors::messages::Shutdown, logging};
 
-/// How much longer than its timeout a shutdown may take.
+/// Time that a shutdown may exceed its timeout by.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A guard that shuts down its pipeline when it is dropped, and waits for that. Returned by

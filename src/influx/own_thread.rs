@@ -11,7 +11,7 @@ pub(crate) fn mark() {
     IS_OWN.set(true);
 }
 
-/// Does this thread deliver? The program's code may run on it: its logger, the closure of an
+/// Whether this thread delivers. The program's code may run on it: its logger, the closure of an
 /// [`Update`](crate::Update).
 pub(crate) fn is_here() -> bool {
     // A thread that has dropped this is ending, and delivers nothing.

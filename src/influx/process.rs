@@ -27,7 +27,7 @@ impl OwnerProcess {
         }
     }
 
-    /// Is this another process, a fork? Costs a system call, so it is not called for each
+    /// Whether this is another process, a fork. Costs a system call, so it is not called for each
     /// measurement. Logged once.
     pub(crate) fn is_forked(&self) -> bool {
         let (owner_process, here) = (self.id, process::id());

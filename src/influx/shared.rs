@@ -39,9 +39,9 @@ pub(crate) struct Shared {
     pub(crate) update_lock: UpdateLock,
     pub(crate) spool: SpoolSnapshot,
     pub(crate) owner_process: OwnerProcess,
-    /// Was a measurement logged that was recorded after the shutdown?
+    /// Whether a measurement was logged that was recorded after the shutdown.
     late_logged: AtomicBool,
-    /// Was delivery enabled at the start? Otherwise there are no actors, and never will be.
+    /// Whether delivery was enabled at the start. Otherwise there are no actors, and never will be.
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
     ended: Condvar,

@@ -73,7 +73,7 @@ enum Value<'a> {
 }
 
 impl FinishedRequest {
-    /// Is the request recorded?
+    /// Whether the request is recorded.
     pub(super) fn is_included(&self, options: &Options) -> bool {
         options.includes_status(self.ending.status)
             && !self.additions.as_ref().is_some_and(|it| it.is_skipped())

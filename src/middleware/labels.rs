@@ -53,7 +53,7 @@ pub(super) fn method_tag(method: &Method) -> &'static str {
     }
 }
 
-/// Has the response no content, whatever its body (RFC 9110 §6.4.1)?
+/// Whether the response has no content, whatever its body (RFC 9110 §6.4.1).
 pub(super) fn is_bodiless(method: &str, status: StatusCode) -> bool {
     method == "HEAD"
         || status.is_informational()

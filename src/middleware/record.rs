@@ -27,9 +27,9 @@ pub(super) struct Record {
     remote_ip: Option<Address>,
     correlation_id: Option<CorrelationId>,
     stage: Stage,
-    /// Is the service or its body running? Then a drop means a panic.
+    /// Whether the service or its body is running. Then a drop means a panic.
     working: bool,
-    /// How and when it ended.
+    /// How and when the request ended.
     over: Option<(Outcome, Duration)>,
     /// Counts the request as open until it is recorded.
     #[cfg(feature = "testing")]
@@ -188,7 +188,7 @@ impl Record {
         self.finish(Outcome::Error);
     }
 
-    /// Has the request ended?
+    /// Whether the request has ended.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()

@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn normalized_paths_are_expected_until_one_came_back_as_it_was() {
         assert_eq!(candidates(&[], "//a/"), ["//a/", "/a/", "/a", "/a/"]);
-        // It merges, and may append: but it does not trim.
+        // The slashes were merged, and one may be appended, but none is trimmed.
         let slash = ("/b/", "/b/");
         assert_eq!(candidates(&[slash], "//a/"), ["//a/", "/a/", "/a/"]);
         assert_eq!(candidates(&[("/b", "/b")], "//a/"), ["//a/", "/a/", "/a"]);

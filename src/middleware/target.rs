@@ -12,7 +12,7 @@ impl Target {
         Self(uri.path_and_query().cloned())
     }
 
-    /// Is this the target of `uri`?
+    /// Whether this is the target of `uri`.
     pub(super) fn is_of(&self, uri: &Uri) -> bool {
         match (&self.0, uri.path_and_query()) {
             (Some(one), Some(other)) => {

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-/// Can this build read and write compressed files?
+/// Whether this build can read and write compressed files.
 pub(crate) const IS_AVAILABLE: bool = cfg!(feature = "gzip");
 
 /// In bytes; no undamaged file is larger.

@@ -160,7 +160,7 @@ pub enum SpoolError {
     #[display("the file is damaged: {reason}")]
     #[non_exhaustive]
     Damaged {
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: &'static str,
     },
     /// The file is for another build: with the feature `gzip`, or of a later version.

@@ -27,7 +27,7 @@ const MAX_LOADED_BYTES: u64 = 16 << 20;
 /// Failures after which an unreadable file is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
 
-/// What this process knows of a batch on disk, beyond the file.
+/// Data about a batch on disk that is not in the file.
 #[derive(Debug)]
 pub(crate) struct SpooledBatch {
     pub(crate) database: Database,
@@ -73,7 +73,7 @@ struct DatabaseFiles {
     waiting: BTreeSet<FileId>,
     /// Number of files loading or loaded.
     loaded: usize,
-    /// Did its last write fail?
+    /// Whether the last write failed.
     fails: bool,
 }
 
@@ -334,7 +334,7 @@ impl Index {
         out
     }
 
-    /// Do `bytes` more fit?
+    /// Whether `bytes` more fit.
     pub(crate) fn has_room(&self, bytes: u64, max_bytes: u64) -> bool {
         self.bytes + bytes <= max_bytes
     }
@@ -363,12 +363,12 @@ impl Index {
         self.waiting.range(..(mark, FileId(0))).next().is_some()
     }
 
-    /// Is there a file to read?
+    /// Whether there is a file to read.
     pub(crate) fn has_next(&self) -> bool {
         !self.next_files.is_empty()
     }
 
-    /// Is a file being read?
+    /// Whether a file is being read.
     pub(crate) fn is_loading(&self) -> bool {
         self.loading > 0
     }
@@ -403,7 +403,7 @@ impl Index {
     }
 }
 
-/// Are a file's lines nowhere else?
+/// Whether a file's lines are nowhere else.
 pub(crate) fn is_on_disk_only(state: State) -> bool {
     matches!(state, State::Waiting | State::Loading | State::Unreadable)
 }

@@ -63,13 +63,13 @@ pub(crate) struct Stored {
 /// Why a file can't be loaded.
 #[derive(Debug, derive_more::Display)]
 pub(crate) enum LoadError {
-    /// It was removed by someone else.
+    /// Another process removed the file.
     #[display("it is gone")]
     Gone,
-    /// It was moved aside, if possible.
+    /// The file was renamed, if possible.
     #[display("{_0}")]
     Damaged(&'static str),
-    /// It is left in place for a build that can read it.
+    /// The file stays in place for a build that can read it.
     #[display("{_0}")]
     NotForThisBuild(String),
     #[display("{_0}")]
@@ -247,13 +247,13 @@ fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
     names.find(|aside| !is_taken(aside)).unwrap_or_default()
 }
 
-/// Is this the name of a spool's temporary file?
+/// Whether this is the name of a spool's temporary file.
 fn is_temporary(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY);
     name.is_some_and(|name| FileName::parse(name).is_some())
 }
 
-/// Is this a name that a spool or a file system creates?
+/// Whether this is a name that a spool or a file system creates.
 fn belongs_here(name: &str) -> bool {
     name == LOCK
         || name == "lost+found"

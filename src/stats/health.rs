@@ -159,7 +159,7 @@ pub(crate) struct ServersSummary {
     /// Number of endpoints.
     pub(crate) endpoints: usize,
     pub(crate) endpoints_down: Vec<EndpointOutage>,
-    /// Is a database up that was written before?
+    /// Whether a database is up that was written before.
     pub(crate) any_database_works: bool,
     /// Number of databases that are down.
     pub(crate) databases_down: usize,

@@ -36,7 +36,7 @@ pub(crate) struct Load {
 }
 
 impl Thinning {
-    /// Is a sample due at this tick of the interval?
+    /// Whether a sample is due at this tick of the interval.
     pub(crate) fn is_due(&mut self, load: Load) -> bool {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;

@@ -18,7 +18,7 @@ enum Shown {
 }
 
 impl Credentials {
-    /// Is everyone accepted?
+    /// Whether everyone is accepted.
     pub(super) fn are_none(&self) -> bool {
         self.user.is_none() && self.token.is_none()
     }

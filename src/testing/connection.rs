@@ -54,7 +54,7 @@ pub(super) fn serve(shared: &Shared, number: u64, stream: &TcpStream) {
     match end {
         End::Close => {}
         End::Drain => {
-            // No longer idle or answering.
+            // The connection is neither idle nor answering any more.
             shared.change(|state| state.connections.enter(number, Phase::Busy));
             drain(stream);
         }

@@ -88,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// Are all connections found by [`close_idle`](Self::close_idle) closed?
+    /// Whether all connections found by [`close_idle`](Self::close_idle) are closed.
     pub(super) fn idle_are_closed(&self) -> bool {
         self.open
             .values()

@@ -15,7 +15,7 @@ use super::{
     view::View,
 };
 
-/// How long [`FakeInflux::close_idle`] waits for responses being sent.
+/// Time that [`FakeInflux::close_idle`] waits for responses being sent.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An InfluxDB server within the test's process. The [module](super) describes its responses.

@@ -30,7 +30,7 @@ pub(super) struct ReadLine {
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) precision: Precision,
-    /// Is `7u` valid? Not on 1.6.7.
+    /// Whether `7u` is valid. Not on 1.6.7.
     pub(super) unsigned: bool,
     pub(super) retention_policy: Option<String>,
 }

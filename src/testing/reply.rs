@@ -83,7 +83,7 @@ impl Reply {
         self
     }
 
-    /// Does this response end the connection?
+    /// Whether this response ends the connection.
     pub(super) fn ends_connection(&self) -> bool {
         self.framing == Framing::UntilClose
     }

@@ -32,7 +32,7 @@ fn key_too_long(length: usize) -> Refusal {
     format!("max key length exceeded: {length} > {MAX_KEY_LENGTH}").into()
 }
 
-/// Is there a backslash before the byte at `i`? The scanner of names looks no further back.
+/// Whether there is a backslash before the byte at `i`. The scanner of names looks no further back.
 fn escaped(line: &[u8], i: usize) -> bool {
     i > 0 && line[i - 1] == b'\\'
 }
@@ -179,7 +179,7 @@ fn whole_digits(text: &str) -> Option<()> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
 }
 
-/// Does `text` only contain the characters of a float? Parsing it decides the rest.
+/// Whether `text` only contains the characters of a float. Parsing it decides the rest.
 fn float_shape(text: &str) -> Option<()> {
     let bytes = text.strip_prefix('-').unwrap_or(text).as_bytes();
     let sign_follows_exponent = |i: usize| i > 0 && matches!(bytes[i - 1], b'e' | b'E');

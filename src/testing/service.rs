@@ -117,7 +117,7 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
     }
 }
 
-/// Is this a path for writes on other servers only?
+/// Whether this is a path for writes on other servers only.
 pub(super) fn is_forked(request: &Request) -> bool {
     !matches!(
         request.path.as_str(),

@@ -44,7 +44,7 @@ pub(super) struct State {
     pub(super) max_body_size: usize,
     /// The imitated server; `None` for the default.
     pub(super) server: Option<Server>,
-    /// Does the storage accept no writes?
+    /// Whether the storage accepts no writes.
     pub(super) is_read_only: bool,
     /// The tables of InfluxDB 3.
     pub(super) catalog: Catalog,

@@ -257,7 +257,7 @@ mod tests {
                 ..misconfigured(Scope::Path)
             };
             let advice = advised(Config::v1("http://h"), retry);
-            assert!(advice.contains("set url to one with https://"), "{advice}");
+            assert!(advice.contains("set url to an https:// URL"), "{advice}");
         }
     }
 

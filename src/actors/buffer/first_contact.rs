@@ -34,7 +34,7 @@ impl BufferActor {
             }
             // Identified if writes succeed, or to explain why they don't.
             Some(Identification::Nothing) => is_written || is_faulty(verdict),
-            Some(Identification::StandIn) | None => false,
+            Some(Identification::Mock) | None => false,
         };
         if was_unusual || is_open {
             self.ping_once(endpoint, was_unusual, context);
@@ -134,7 +134,7 @@ impl BufferActor {
     }
 }
 
-/// Does a person have to change a setting, maybe because it is not the expected server?
+/// Whether a person has to change a setting, maybe because it is not the expected server.
 fn is_faulty(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Retry(retry) => {

@@ -47,14 +47,14 @@ struct Ongoing {
     since: Instant,
     reason: String,
     is_misconfigured: bool,
-    /// Was its beginning logged?
+    /// Whether the beginning was logged.
     is_logged: bool,
 }
 
 /// What to log about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// Nothing: logged already, or the limit is reached.
+    /// Log nothing: the failure was logged already, or the limit is reached.
     None,
     /// An outage began; `held_back` others were not logged since the last line.
     Began { held_back: u64 },

@@ -144,12 +144,12 @@ impl BufferActor {
         }
     }
 
-    /// Has a shutdown begun?
+    /// Whether a shutdown has begun.
     pub(super) fn is_ending(&self) -> bool {
         self.reports.shutdown.is_some() || self.shared.end().is_some()
     }
 
-    /// Are undelivered batches being written to disk?
+    /// Whether undelivered batches are being written to disk.
     pub(super) fn is_saving(&self) -> bool {
         let shutdown = self.reports.shutdown.as_ref();
         shutdown.is_some_and(|shutdown| shutdown.saving.is_some())

@@ -50,7 +50,7 @@ pub(super) struct Spool {
     start_disk: StartDisk,
     folder: PathBuf,
     state: SpoolState,
-    /// Does the disk actor have the folder open?
+    /// Whether the disk actor has the folder open.
     is_open: bool,
     /// While it fails: since when, and until when it is not used.
     fails: Option<(Instant, Instant)>,
@@ -63,12 +63,12 @@ pub(super) struct Spool {
     watchdog: Option<SpawnHandle>,
     /// Lines and bytes that will be released under the quota once they are written.
     leaving: (usize, usize),
-    /// Written ahead, and not in the backlog yet.
+    /// Pieces that are written ahead, and not in the backlog yet.
     staged: Vec<Piece>,
     release: Option<SpawnHandle>,
     /// Timer for the next file to load.
     load: Option<(Instant, SpawnHandle)>,
-    /// No file is loaded before.
+    /// Earliest time of the next load.
     load_from: Option<Instant>,
     full_logged_at: Option<Instant>,
     unreadable_logged: bool,
@@ -80,15 +80,15 @@ pub(super) struct Spool {
 /// A file being written.
 struct Writing {
     storing: Storing,
-    /// Upper bound.
+    /// Upper bound of the file's size.
     bytes: u64,
 }
 
 /// Batches being written.
 enum Storing {
-    /// They leave memory.
+    /// Batches that leave memory.
     Overflow(Vec<Evicted>),
-    /// They stay in memory.
+    /// Batches that stay in memory.
     Ahead {
         batches: Vec<(Database, Batch)>,
         began: Instant,
@@ -125,7 +125,7 @@ impl Spool {
         }
     }
 
-    /// Can it accept batches now?
+    /// Whether the spool can accept batches now.
     pub(super) fn takes(&self, now: Instant) -> bool {
         match self.state {
             _ if !self.abandoned.is_empty() => false,
@@ -136,7 +136,7 @@ impl Spool {
         }
     }
 
-    /// Does it hold unsettled lines of batches numbered below a mark?
+    /// Whether the spool holds unsettled lines of batches numbered below a mark.
     pub(super) fn has_below(&self, mark: u64) -> bool {
         let is_below = |own: &Writing| match &own.storing {
             // Awaited by its number.
@@ -245,7 +245,7 @@ impl BufferActor {
         }
     }
 
-    /// Is anything being written, loaded or opened?
+    /// Whether anything is being written, loaded or opened.
     pub(super) fn is_spool_busy(&self) -> bool {
         self.spool.as_ref().is_some_and(|spool| {
             spool.state == SpoolState::Opening

@@ -49,7 +49,7 @@ pub(crate) struct Returned {
     pub(crate) lease: LeaseId,
     pub(crate) writer: usize,
     pub(crate) contact: Contact,
-    /// Was the status other than 204, the response of all known servers to a write?
+    /// Whether the status was not 204, the response of all known servers to a write.
     pub(crate) is_unusual: bool,
     /// Bytes of the lines that were sent.
     pub(crate) bytes: usize,
@@ -74,7 +74,7 @@ pub(crate) struct Isolated {
 pub(crate) struct Created {
     pub(crate) database: Database,
     pub(crate) result: Result<(), String>,
-    /// Is this the first attempt since the database was found missing?
+    /// Whether this is the first attempt since the database was found missing.
     pub(crate) is_first: bool,
 }
 

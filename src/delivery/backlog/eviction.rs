@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Backlog, Disposition, MANY_BATCHES, Settled, queue::Job};
 use crate::{Database, Overflow, stats::reason::LossReason};
 
-/// How many of the oldest batches are searched for one whose database exceeds its fair share.
+/// Number of the oldest batches that are searched for one whose database exceeds its fair share.
 const OLDEST: usize = 64;
 
 impl Backlog {

@@ -21,7 +21,7 @@ pub(crate) struct LeaseId(pub(super) u64);
 pub(crate) struct Lease {
     pub(crate) id: LeaseId,
     pub(crate) lines: Lines,
-    /// Is this the first time that it is sent?
+    /// Whether the batch is sent for the first time.
     pub(crate) is_first: bool,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Job {
     pub(super) number: u64,
     pub(super) subqueue: SubQueue,
     pub(super) origin: Origin,
-    /// Was it leased before, or had it passed sampling when it was written to disk?
+    /// Whether the part was leased before, or had passed sampling when it was written to disk.
     pub(super) was_leased: bool,
     pub(super) history: RetryHistory,
     pub(super) batch: Batch,
@@ -104,12 +104,12 @@ impl Queue {
         !self.open.is_empty() || self.jobs().next().is_some()
     }
 
-    /// Is anything queued that counts against the quota?
+    /// Whether anything is queued that counts against the quota.
     pub(super) fn has_evictable(&self) -> bool {
         !self.open.is_empty() || self.jobs().any(|job| !job.is_loaded())
     }
 
-    /// Are there parts that were not sent yet?
+    /// Whether there are parts that were not sent yet.
     pub(super) fn has_parts(&self) -> bool {
         !self.parts.is_empty()
     }
@@ -176,7 +176,7 @@ impl Queue {
         let lines = job.batch.lines.len();
         if fitting < lines {
             let mut parts = job.batch.split(&[0..fitting, fitting..lines]).into_iter();
-            // There are two.
+            // `split` returns one part per range.
             let (first, rest) = (parts.next()?, parts.next()?);
             job.batch = first;
             let rest = Job {

@@ -46,7 +46,7 @@ pub(crate) struct Evicted {
     pub(crate) batch: Batch,
     pub(crate) number: u64,
     pub(crate) origin: Origin,
-    /// Has it passed sampling?
+    /// Whether the batch has passed sampling.
     pub(crate) passed_sampling: bool,
     pub(crate) history: RetryHistory,
     /// Spool files that hold copies of its lines, needed until it is written to disk.

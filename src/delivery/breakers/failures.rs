@@ -18,7 +18,7 @@ pub(crate) struct Opened {
     pub(crate) endpoint: bool,
     /// The database's breaker opened.
     pub(crate) database: bool,
-    /// Does the failure count against the database? Not if it was sent before the breaker opened.
+    /// Whether the failure counts against the database. Not if it was sent before the breaker opened.
     pub(crate) counts: bool,
     /// The fault is probably the endpoint's.
     pub(crate) is_endpoints: bool,

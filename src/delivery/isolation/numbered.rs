@@ -14,7 +14,7 @@ const OF_QUESTDB: &str = "error in line ";
 
 /// The lines that the response numbers as bad, by index, with their reasons: InfluxDB 3 in a list
 /// (all of them) or an object (the first), Cloud in its text, QuestDB in its text and in `line`.
-/// All count from 1.
+/// All of them count from 1.
 ///
 /// Numbers are used only if each names a line of this batch, and no line contains a newline, which
 /// some servers count.

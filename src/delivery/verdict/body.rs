@@ -9,7 +9,7 @@ use super::{
 };
 use crate::printable::{LIMIT, html_title, printable};
 
-/// How many closing braces are tried as the end of a truncated list's last complete item.
+/// Number of closing braces that are tried as the end of a truncated list's last complete item.
 const TRIED: usize = 20;
 
 pub(super) struct Body<'a> {
@@ -98,7 +98,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Does InfluxDB 3 list lines, but each with a fault of the server?
+    /// Whether InfluxDB 3 lists lines, but each with a fault of the server.
     fn struck_lines_only(&self) -> bool {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {

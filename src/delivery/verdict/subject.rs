@@ -23,7 +23,7 @@ pub(super) enum Subject {
     Lines,
 }
 
-/// How much of a long text is searched, in bytes at its start and at its end.
+/// Number of bytes that are searched at the start and at the end of a long text.
 const LOOKED_AT: usize = 2 << 10;
 
 use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};

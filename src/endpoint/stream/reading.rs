@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::{FOREIGN_PAUSE, Fault, FaultKind, Framing, RECEIVE_BUFFER, State, Stream, Transport};
 use crate::endpoint::head::{self, Head};
 
-/// How many bytes are read at once while a head is awaited.
+/// Number of bytes that are read at once while a head is awaited.
 const PIECE: usize = 4 << 10;
 
 impl<T: Transport> AsyncRead for Stream<T> {

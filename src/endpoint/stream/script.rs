@@ -31,7 +31,7 @@ pub(in crate::endpoint) struct Script {
     /// Number of request bytes that are accepted.
     pub(in crate::endpoint) takes: usize,
     pub(in crate::endpoint) taken: usize,
-    /// Does a write fail once no more is accepted? Otherwise it waits.
+    /// Whether a write fails once no more is accepted. Otherwise it waits.
     pub(in crate::endpoint) breaks: bool,
     pub(in crate::endpoint) unacknowledged: Option<Duration>,
 }

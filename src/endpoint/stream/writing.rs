@@ -85,7 +85,7 @@ impl<T: Transport> Stream<T> {
         Ok(())
     }
 
-    /// Has a response arrived before the request is written? An error means that the server wants
+    /// Whether a response has arrived before the request is written. An error means that the server wants
     /// no more of it; a success is a fault.
     fn poll_early_response(&mut self, context: &mut Context<'_>) -> Result<bool, Fault> {
         self.is_writing = true;

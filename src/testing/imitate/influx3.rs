@@ -18,7 +18,7 @@ const MAX_TABLES: usize = 2_000;
 const MAX_COLUMNS: usize = 500;
 const MAX_STRING: usize = 64 << 10;
 
-/// How much of a line is repeated, in bytes.
+/// Number of bytes of a line that are repeated.
 const REPEATED: usize = 20;
 
 /// Tables of all databases, with the types of their columns.

@@ -119,7 +119,7 @@ fn write_v2(request: &Request, state: &mut State) -> Reply {
     if !credentials.are_none() && !is_allowed {
         return go_error(401, "Unauthorized\n");
     }
-    // As many metrics as `max_undelivered_metrics` are waiting.
+    // The limit `max_undelivered_metrics` is reached.
     if state.is_read_only {
         return Reply::new(429);
     }

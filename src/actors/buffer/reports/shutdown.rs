@@ -97,7 +97,7 @@ impl BufferActor {
         report
     }
 
-    /// Can a shutdown end now, because pending lines can go to disk and nowhere else?
+    /// Whether a shutdown can end now, because pending lines can go to disk and nowhere else.
     pub(super) fn goes_to_disk(&self) -> bool {
         let began = self.reports.shutdown.as_ref().map(|own| own.progress.began);
         self.can_save() && began.is_some_and(|began| self.is_stuck(began, self.now()))

@@ -33,14 +33,14 @@ pub(in crate::actors::buffer) fn disk_time(timeout: Duration) -> Duration {
 }
 
 impl BufferActor {
-    /// Can undelivered measurements go to disk?
+    /// Whether undelivered measurements can go to disk.
     pub(in crate::actors::buffer) fn can_save(&self) -> bool {
         let now = self.now();
         let spool = self.spool.as_ref();
         spool.is_some_and(|spool| spool.is_open || spool.takes(now))
     }
 
-    /// Can nothing more be delivered soon, in a shutdown that began at `began`? Then it need not
+    /// Whether nothing more can be delivered soon, in a shutdown that began at `began`. Then it need not
     /// wait for the timeout.
     pub(in crate::actors::buffer) fn is_stuck(&self, began: Instant, now: Instant) -> bool {
         if self.is_spool_busy() {
