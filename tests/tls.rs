@@ -96,10 +96,7 @@ async fn who_cannot_be_trusted_gets_nothing_and_the_reason_is_told() {
     for (identity, reason) in [
         (rig.authority.sign_expired("127.0.0.1"), "has expired"),
         (rig.authority.sign("elsewhere.test"), "is for another host"),
-        (
-            stranger.sign("127.0.0.1"),
-            "an authority that is not known here (set tls_ca",
-        ),
+        (stranger.sign("127.0.0.1"), "an unknown CA (set tls_ca"),
     ] {
         let front = rig.front(&identity, None);
         let influx = Influx::start(rig.config(front.url())).unwrap();
@@ -170,7 +167,7 @@ async fn a_server_without_tls_is_told_from_one_with_it() {
     record(&influx, "db", 1);
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("does not speak TLS: is its URL one with http://"),
+        text.contains("does not use TLS: should its URL begin with http://"),
         "{text}"
     );
     influx.shutdown(Duration::ZERO).await;
@@ -211,7 +208,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
         (
             https().tls_ca(file("broken", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
             "tls_ca",
-            "certificates of authorities",
+            "CA certificates",
         ),
         (https().tls_cert(&cert), "tls_cert", "only together with tls_key"),
         (https().tls_key(&key), "tls_key", "only together with tls_cert"),

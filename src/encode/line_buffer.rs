@@ -332,7 +332,9 @@ impl LineBuffer {
         if words.are_suspect(Part::Key) {
             return None;
         }
-        let room = self.room(PART + SHORT).first_chunk_mut::<{ PART + SHORT }>()?;
+        let room = self
+            .room(PART + SHORT)
+            .first_chunk_mut::<{ PART + SHORT }>()?;
         room[..PART].copy_from_slice(prefix);
         words.write(value.len(), room.get_mut(len..)?.first_chunk_mut()?);
         self.end += len + value.len();

@@ -132,7 +132,12 @@ impl Schema {
     /// A tag whose value is empty or long, or may have something to be escaped or replaced.
     #[cold]
     fn push_odd_tag(&self, tag: &SchemaTag, value: &str, hash: u64, line: &mut LineBuffer) -> u64 {
-        let Piece { start, last_start, end, .. } = tag.before;
+        let Piece {
+            start,
+            last_start,
+            end,
+            ..
+        } = tag.before;
         line.truncate(line.line_len() - (last_start - start));
         line.push_part(&self.text, start, tag.key_start);
         let without = line.line_len();

@@ -95,7 +95,9 @@ pub(crate) fn replaced(text: &str) -> Cow<'_, str> {
 #[cold]
 fn replaced_slowly(text: &str) -> Cow<'_, str> {
     let mut found = 0;
-    each_word(text.as_bytes(), |word| found |= less(word, b'\r' + 1) | equal(word, b'\\'));
+    each_word(text.as_bytes(), |word| {
+        found |= less(word, b'\r' + 1) | equal(word, b'\\')
+    });
     if found & repeat(0x80) == 0 {
         return Cow::Borrowed(text);
     }

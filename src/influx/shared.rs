@@ -212,10 +212,7 @@ impl Shared {
     }
 
     /// Records a measurement with a ticket, and waits for its result.
-    pub(crate) async fn deliver(
-        &self,
-        record: impl FnOnce(Ticket) -> Recorded,
-    ) -> Delivery {
+    pub(crate) async fn deliver(&self, record: impl FnOnce(Ticket) -> Recorded) -> Delivery {
         if self.owner_process.is_forked() {
             return Delivery::Dropped {
                 reason: DropReason::Forked,

@@ -98,11 +98,7 @@ impl Intake {
 
     /// Records a measurement; its memory is used again.
     #[inline]
-    pub(crate) fn take(
-        &self,
-        mut measurement: Measurement,
-        ticket: Option<Ticket>,
-    ) -> Recorded {
+    pub(crate) fn take(&self, mut measurement: Measurement, ticket: Option<Ticket>) -> Recorded {
         let result = self.record(&mut measurement, ticket);
         measurement.recycle();
         result
@@ -110,11 +106,7 @@ impl Intake {
 
     /// Writes a line into this thread's thread buffer.
     #[inline]
-    pub(crate) fn record(
-        &self,
-        line: &mut impl Line,
-        mut ticket: Option<Ticket>,
-    ) -> Recorded {
+    pub(crate) fn record(&self, line: &mut impl Line, mut ticket: Option<Ticket>) -> Recorded {
         let mut put = |thread_buffer: &ThreadBuffer| thread_buffer.put(line, &mut ticket, self);
         let put_in_own = THREAD_BUFFERS.try_with(|thread_buffers| {
             let mut thread_buffers = thread_buffers.borrow_mut();

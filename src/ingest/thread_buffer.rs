@@ -58,7 +58,9 @@ impl ThreadBuffer {
         self.0.put(wake, |contents, allowance| {
             contents.tally.recorded += 1;
             match contents.settings.admission {
-                Admission::Open => contents.put(line, ticket, intake, allowance).map_err(Box::new),
+                Admission::Open => contents
+                    .put(line, ticket, intake, allowance)
+                    .map_err(Box::new),
                 Admission::Disabled => {
                     contents.tally.dropped.disabled += 1;
                     Ok(())
@@ -201,7 +203,15 @@ fn push_line(
             let series = schemas.push(point, encoder, to)?;
             match settings.tag_values {
                 Some(budget) if !series.is_some_and(|series| known.contain_series(series)) => {
-                    guard(point, series, budget, to, settings, (known, schemas), cardinality)?
+                    guard(
+                        point,
+                        series,
+                        budget,
+                        to,
+                        settings,
+                        (known, schemas),
+                        cardinality,
+                    )?
                 }
                 _ => Capped::default(),
             }

@@ -127,13 +127,25 @@ mod tests {
         ] {
             assert!(!precision.stored(first).is_some(), "{precision}");
             assert!(
-                precision.stored(Timestamp(i64::MIN + 1_000_000_000)).is_some(),
+                precision
+                    .stored(Timestamp(i64::MIN + 1_000_000_000))
+                    .is_some(),
                 "{precision}"
             );
-            assert!(precision.stored(Timestamp(i64::MAX - 1)).is_some(), "{precision}");
-            assert!(!precision.stored(Timestamp(i64::MAX)).is_some(), "{precision}");
+            assert!(
+                precision.stored(Timestamp(i64::MAX - 1)).is_some(),
+                "{precision}"
+            );
+            assert!(
+                !precision.stored(Timestamp(i64::MAX)).is_some(),
+                "{precision}"
+            );
         }
-        assert!(!Precision::Nanoseconds.stored(Timestamp(i64::MIN + 1)).is_some());
+        assert!(
+            !Precision::Nanoseconds
+                .stored(Timestamp(i64::MIN + 1))
+                .is_some()
+        );
     }
 
     #[test]

@@ -32,8 +32,7 @@ thread_local! {
 /// If the measurement is invalid; then `out` is unchanged.
 pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
     let mut line = LineBuffer::default();
-    let push_series =
-        |schemas: &mut SchemaCache| schemas.push(&measurement.0, &ENCODER, &mut line);
+    let push_series = |schemas: &mut SchemaCache| schemas.push(&measurement.0, &ENCODER, &mut line);
     SCHEMAS.with_borrow_mut(push_series)?;
     ENCODER.push_rest(&measurement.0, &mut line)?;
     out.extend_from_slice(line.line());

@@ -62,7 +62,9 @@ impl Words {
         match self {
             Self::One(word) => part.suspects(*word),
             Self::Two(first, last) => part.suspects(*first) | part.suspects(*last),
-            Self::Four(words) => words.iter().fold(false, |found, word| found | part.suspects(*word)),
+            Self::Four(words) => words
+                .iter()
+                .fold(false, |found, word| found | part.suspects(*word)),
         }
     }
 

@@ -160,5 +160,7 @@ impl Known {
 #[inline]
 fn hash_of(point: &Contents) -> u64 {
     let keys = point.tags.iter().map(|(key, _)| key.rank());
-    keys.fold(words::mix_text(0, point.name.as_bytes()), |hash, rank| words::mix(hash, rank))
+    keys.fold(words::mix_text(0, point.name.as_bytes()), |hash, rank| {
+        words::mix(hash, rank)
+    })
 }

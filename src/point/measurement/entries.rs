@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn keys_are_compared_in_the_order_in_which_they_were_set() {
-        let keys = |fields: &Fields| -> Vec<Key> { fields.iter().map(|(key, _)| key.clone()).collect() };
+        let keys =
+            |fields: &Fields| -> Vec<Key> { fields.iter().map(|(key, _)| key.clone()).collect() };
         for count in [0, 1, 3, PLACES, PLACES + 1, PLACES + 5] {
             let fields = fields(count);
             let same = keys(&fields);
