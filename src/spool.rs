@@ -18,10 +18,10 @@
 //! and decides. A batch is in one of three places, and counted in one:
 //!
 //! - *in memory*, under the quota. With `write_ahead` a copy is on disk, removed when the last line
-//! is settled;
+//!   is settled;
 //! - *on disk only*: counted as `spooled`;
 //! - *loaded*: read back to be sent. The file stays until all its lines are settled: if the process
-//! ends before, they are sent again, with the same timestamps.
+//!   ends before, they are sent again, with the same timestamps.
 //!
 //! A loaded batch doesn't count against the quota (a full buffer must not prevent that it is sent),
 //! but few are loaded at a time.

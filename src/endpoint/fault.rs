@@ -18,7 +18,7 @@ pub(super) struct Fault {
     pub(super) is_stale: bool,
 }
 
-/// Like the [`PostResult`]s of the same names.
+/// Like the [`Outcome`]s of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaultKind {
     NotConnected { is_refused: bool },
