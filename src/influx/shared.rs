@@ -21,7 +21,7 @@ use crate::{
     influx::update_lock::{UpdateGuard, UpdateLock},
     ingest::{
         intake::{Intake, Recorded},
-        settings::{Admission, Settings},
+        settings::{Admission, IngestSettings},
     },
     logging,
     stats::{
@@ -55,7 +55,7 @@ impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let has_actors = config.enabled;
         Self {
-            intake: Intake::new(Settings::new(&config, admission(&config))),
+            intake: Intake::new(IngestSettings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
             health: ServerStates::default(),
             update_lock: UpdateLock::default(),

@@ -7,7 +7,7 @@ use crate::{
     encode::{FieldFormat, LineBuffer},
     ingest::{
         cardinality::{Capped, Cardinality},
-        settings::Settings,
+        settings::IngestSettings,
     },
     point::measurement::Contents,
 };
@@ -41,7 +41,7 @@ impl PreparedSeries {
     /// Encodes the series part. Says too whether a budget was used up by that.
     pub(crate) fn new(
         definition: Box<Contents>,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
     ) -> Result<(Self, bool), RecordError> {
         let (part, capped) = SeriesPart::new(&definition, settings, cardinality)?;
@@ -69,7 +69,7 @@ impl PreparedSeries {
     #[inline]
     pub(crate) fn push(
         &self,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
@@ -87,7 +87,7 @@ impl PreparedSeries {
     fn push_anew(
         &self,
         known: Option<&SeriesPart>,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
@@ -115,7 +115,7 @@ impl SeriesPart {
 
     fn new(
         definition: &Contents,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
     ) -> Result<(Self, Capped), RecordError> {
         let mut text = LineBuffer::default();

@@ -8,7 +8,7 @@ use super::*;
 use crate::{Measurement, stats::ledger::DispositionKind};
 
 fn intake(config: Config) -> Arc<Intake> {
-    let settings = Settings::new(&config.tag_hostname(false), Admission::Open);
+    let settings = IngestSettings::new(&config.tag_hostname(false), Admission::Open);
     Arc::new(Intake::new(settings))
 }
 
@@ -222,7 +222,10 @@ fn a_thread_that_is_ending_can_still_record() {
 #[test]
 fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     let config = Config::default().tag_hostname(false);
-    let intake = Arc::new(Intake::new(Settings::new(&config, Admission::Disabled)));
+    let intake = Arc::new(Intake::new(IngestSettings::new(
+        &config,
+        Admission::Disabled,
+    )));
     for _ in 0..500 {
         let other = Arc::clone(&intake);
         thread::spawn(move || record(&other, "a").unwrap())
