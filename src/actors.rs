@@ -43,7 +43,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// Addresses without actors: messages to them are dropped.
-    pub(crate) fn of_no_actors() -> Self {
+    pub(crate) fn without_actors() -> Self {
         Self {
             ingest: Context::new().address(),
             buffer: Context::new().address(),

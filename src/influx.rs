@@ -100,7 +100,7 @@ impl Influx {
         registry::add(&shared);
         let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
-            false => Addresses::of_no_actors(),
+            false => Addresses::without_actors(),
         };
         logging::info!("{summary}");
         if accepts_anybody {

@@ -1,4 +1,4 @@
-//! Makes text of strangers printable in logs and errors: bounded, on one line, and without
+//! Makes untrusted text printable in logs and errors: bounded, on one line, and without
 //! characters that a terminal or a viewer would act on.
 //!
 //! Strangers can choose the names of databases and the responses of a server. CWE-117 (forged log

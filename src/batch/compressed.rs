@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// again.
 const MAX_BYTES: usize = 16 << 20;
 
-static KEPT: AtomicUsize = AtomicUsize::new(0);
+static KEPT_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 /// The compressed form of a run of lines, if any. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl Compressed {
     pub(crate) fn keep(&self, body: &Bytes) {
         let count = body.len();
         let add = |kept: usize| Some(kept + count).filter(|kept| *kept <= MAX_BYTES);
-        let has_room = KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let has_room = KEPT_BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         if has_room.is_ok() {
             // If another thread was first, dropping this one releases its room.
             _ = self.0.set(Kept(body.clone()));
@@ -39,7 +39,7 @@ impl Compressed {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        KEPT.fetch_sub(self.0.len(), Ordering::Relaxed);
+        KEPT_BYTES.fetch_sub(self.0.len(), Ordering::Relaxed);
     }
 }
 

@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 
 /// Minimum delay, whatever the jitter.
-const LEAST_DELAY: Duration = Duration::from_millis(25);
+const MIN_DELAY: Duration = Duration::from_millis(25);
 
 /// Closed, open until a time, or half-open with a single batch in flight as the probe.
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ impl Breaker {
         // Full jitter, so that clients that lost a server together don't return together.
         let delay = outage.delays.next().unwrap_or(max_delay);
         let delay = delay.min(max_delay).mul_f64(random);
-        let delay = delay.max(LEAST_DELAY).max(not_before.unwrap_or_default());
+        let delay = delay.max(MIN_DELAY).max(not_before.unwrap_or_default());
         self.state = State::Open {
             until: now + delay,
             outage,
@@ -245,7 +245,7 @@ mod tests {
     fn nothing_is_tried_again_in_a_hot_loop_however_the_jitter_falls() {
         assert_eq!(
             delay_after(&mut Breaker::default(), Instant::now(), 0.0),
-            LEAST_DELAY
+            MIN_DELAY
         );
     }
 

@@ -137,7 +137,7 @@ impl Breakers {
         })
     }
 
-    /// Whether any database fails. Then proven databases are told from new ones.
+    /// Whether any database fails. Then proven databases are distinguished from new ones.
     pub(crate) fn any_fails(&self) -> bool {
         self.failing > 0
     }

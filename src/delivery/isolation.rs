@@ -7,7 +7,7 @@ mod rest;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use self::{numbered::numbered_lines, quoted::quoted_lines, rest::line_of_the_rest};
+use self::{numbered::numbered_lines, quoted::quoted_lines, rest::first_of_rest};
 use super::{
     backlog::{Disposition, RunResult},
     verdict::{Refusal, unquoted},
@@ -35,7 +35,7 @@ pub(crate) fn named_lines(lines: &Lines, refusal: &Refusal) -> NamedLines {
     let some = [
         quoted_lines(lines, text),
         numbered_lines(lines, text, json.as_ref()),
-        line_of_the_rest(lines, text),
+        first_of_rest(lines, text),
     ];
     if let Some(bad) = some.into_iter().find(|bad| !bad.is_empty()) {
         return NamedLines::Some(bad);

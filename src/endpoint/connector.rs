@@ -35,7 +35,7 @@ const KEEP_ALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
 
 /// Maximum number of unsent bytes in the socket's buffer. By default, Linux buffers whole batches
 /// (4 MiB) for a server that reads nothing: then the request seems to be written, and an early
-/// response can't be told from one to the whole request.
+/// response can't be distinguished from one to the whole request.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const MAX_UNSENT: u32 = 128 << 10;
 
@@ -61,7 +61,7 @@ impl Connector {
             .hosts
             .get(authority)
             .ok_or_else(|| not_connected(format!("{authority} is unknown"), false))?;
-        // Less than the request's limit, so that an unreachable host is told from a slow server.
+        // Less than the request's limit, so that an unreachable host is distinguished from a slow server.
         let limit = (host.limit() / 2).min(MAX_TIME);
         let phase = Cell::new("connection to");
         let opened = timeout(limit, self.open(uri, &host.route(), &phase)).await;

@@ -195,7 +195,7 @@ impl Identity {
     }
 
     /// Whether the server is InfluxDB 3, which sends its version only with a ping.
-    pub(crate) fn wants_token(&self) -> bool {
+    pub(crate) fn requires_token(&self) -> bool {
         let is_old = self.is_influxdb(1) || self.is_influxdb(2);
         self.product == Product::InfluxDb && !is_old
     }

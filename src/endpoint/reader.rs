@@ -35,7 +35,7 @@ pub(super) struct HeadReader {
 pub(super) enum Unreadable {
     /// Not HTTP/1; a description to follow "it answered".
     Foreign(String),
-    /// HTTP/1, but invalid; what is wrong, as a clause of its own.
+    /// HTTP/1, but invalid; what is wrong, as a clause.
     Faulty(String),
 }
 

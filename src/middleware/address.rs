@@ -17,7 +17,7 @@ pub(super) fn of<T: ?Sized>(value: &T) -> NonZeroUsize {
     NonNull::from_ref(value).addr()
 }
 
-/// Hash function for addresses, which no stranger chooses: about 110 instructions per request less
+/// Hash function for addresses, which clients can't choose: about 110 instructions per request less
 /// than foldhash.
 #[derive(Debug, Default)]
 pub(super) struct AddressHasher(u64);

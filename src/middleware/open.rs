@@ -1,4 +1,4 @@
-//! The open requests of this thread, so that a handler finds the measurement of its own.
+//! The open requests of this thread, so that a handler finds the measurement of its request.
 //!
 //! A request is found by the address of its head, which the
 //! [`HttpRequest`](actix_web::HttpRequest), the `ServiceRequest` and a guard's context of one
@@ -8,7 +8,7 @@
 //! request. Nothing of the request is borrowed to find it, so that a handler may ask while it holds
 //! the extensions.
 //!
-//! Additions to a measurement are allocated when they are first asked for.
+//! Additions to a measurement are allocated when they are first requested.
 
 use std::{
     cell::{Cell, RefCell},
@@ -84,7 +84,7 @@ impl OpenRequest {
         Self { position }
     }
 
-    /// Closes the request. Returns its additions, if anyone asked for them.
+    /// Closes the request. Returns its additions, if there are any.
     pub(super) fn close(&self) -> Option<RequestMeasurement> {
         let position = self.position.take()?;
         let closed = OPEN.try_with(|open| open.borrow_mut().close(position));

@@ -46,7 +46,7 @@ struct Additions {
     seen: Option<LastSeen>,
 }
 
-/// State of a request when its measurement was last asked for.
+/// State of a request when its measurement was last requested.
 #[derive(Debug)]
 pub(super) struct LastSeen {
     pub(super) target: Target,

@@ -28,14 +28,14 @@ enum Evidence {
     None,
     /// A path was changed this way.
     For,
-    /// A path that would have changed stayed as it was.
+    /// A path that would have changed was unchanged.
     Against,
 }
 
 /// The effect of actix-web's `NormalizePath` with one `TrailingSlash`.
 struct Normalization {
     apply: fn(&str) -> String,
-    /// Would this path stay as it is?
+    /// Whether this path stays unchanged.
     keeps: fn(&str) -> bool,
 }
 

@@ -102,7 +102,7 @@ pub(super) struct Routes {
     unmatched: Rc<Route>,
 }
 
-/// Resources with a common pattern, told apart by guards.
+/// Resources with a common pattern, distinguished by guards.
 #[derive(Debug, Default)]
 struct SamePattern {
     named: Vec<Rc<Route>>,

@@ -116,7 +116,7 @@ impl Routing {
     /// returned an `Err`. (A clone of the request can't be kept: actix-web's router requires that
     /// it is the only owner.)
     ///
-    /// The route of the handler, if that asked for the measurement; else the one that matches the
+    /// The route of the handler, if that requested the measurement; else the one that matches the
     /// path, regardless of guards.
     pub(super) fn of_unanswered(&self, target: &Target, seen: Option<LastSeen>) -> Rc<Route> {
         let Some(Resources { map, .. }) = self.resources.get() else {

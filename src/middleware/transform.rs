@@ -58,10 +58,10 @@ use crate::{Database, Influx};
 /// | `aborted` | The request or the body was dropped before its end: the client went away, or the server was stopped. |
 /// | `panicked` | The service or its body panicked. Before the head, `status_code` is 500. |
 ///
-/// Resources that share a pattern and a method, told apart by guards, should all have names or
+/// Resources that share a pattern and a method, distinguished by guards, should all have names or
 /// none: after a request to one without a name, the `handler` of the others is left out too.
 ///
-/// Errors of clients (4xx) are `ok`: the service did its work, and `status_code` tells them apart.
+/// Errors of clients (4xx) are `ok`: the service did its work, and `status_code` distinguishes them.
 /// So a 401 is the same whether a handler returns it as a response or an `Err`, or a middleware
 /// does.
 ///
@@ -103,7 +103,7 @@ use crate::{Database, Influx};
 /// exists when it is recorded. Its endpoint is
 ///
 /// 1. the handler's, if that has taken a [`RequestMeasurement`](crate::RequestMeasurement);
-/// 2. else that of the request's path when its measurement was last asked for
+/// 2. else that of the request's path when its measurement was last requested
 ///    ([`MeasuredRequest`](crate::MeasuredRequest)), or at its arrival. If guards choose between
 ///    resources with that path, the first one counts.
 ///

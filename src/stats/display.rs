@@ -248,15 +248,15 @@ impl HealthAt<'_> {
         format!("for {}: {}", self.ago(outage.since), outage.reason)
     }
 
-    fn ago(&self, then: SystemTime) -> Rough {
-        Rough(self.now.duration_since(then).unwrap_or_default())
+    fn ago(&self, then: SystemTime) -> Rounded {
+        Rounded(self.now.duration_since(then).unwrap_or_default())
     }
 }
 
 /// A rounded duration: `40ms`, `3s`, `5min`, `7h`, `2d`.
-struct Rough(Duration);
+struct Rounded(Duration);
 
-impl fmt::Display for Rough {
+impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
             0 => write!(f, "{}ms", self.0.as_millis()),

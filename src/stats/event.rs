@@ -61,7 +61,7 @@ pub enum Event {
         reason: DropReason,
     },
     /// An endpoint accepts no measurements for now: it can't be reached, refuses the credentials,
-    /// asks for a pause, or fails for more than one database. (A failure for one database is
+    /// requests a pause, or fails for more than one database. (A failure for one database is
     /// [`Retrying`](Self::Retrying).)
     #[non_exhaustive]
     EndpointDown {

@@ -136,13 +136,13 @@ impl From<LossReason> for DropReason {
 /// ```
 /// use actix_influxdb::{Event, FailureKind};
 ///
-/// fn needs_a_person(event: &Event) -> bool {
+/// fn needs_action(event: &Event) -> bool {
 ///     match event {
 ///         Event::EndpointDown { reason, .. } => reason.kind == FailureKind::Unauthorized,
 ///         _ => false,
 ///     }
 /// }
-/// # let _ = needs_a_person;
+/// # let _ = needs_action;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -175,7 +175,7 @@ pub enum FailureKind {
     /// The connection was closed before the response was complete, or the response is not HTTP/1.1.
     #[display("interrupted")]
     Interrupted,
-    /// The server can't store anything at the moment: status 429 or 5xx, or a fault of its own.
+    /// The server can't store anything at the moment: status 429 or 5xx, or an internal error.
     #[display("unavailable")]
     Unavailable,
     /// The server refuses the credentials (status 401).

@@ -13,7 +13,7 @@ use crate::{Database, Failure, FailureKind, Rejection, ServerInfo};
 /// for endpoint in &health.endpoints_down {
 ///     println!("{} is down: {}", endpoint.url, endpoint.outage.reason);
 ///     if endpoint.outage.needs_action() {
-///         println!("somebody has to change a setting");
+///         println!("a setting has to be changed");
 ///     }
 /// }
 /// # }

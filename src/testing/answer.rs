@@ -228,7 +228,7 @@ impl Answer {
     /// If the status is not 1xx, or is 101, which is final.
     pub fn interim(mut self, status: u16) -> Self {
         let is_interim = (100..200).contains(&status) && status != 101;
-        assert!(is_interim, "{status} is no status of an interim response");
+        assert!(is_interim, "{status} is not an interim status");
         self.interim.push(status);
         self
     }

@@ -96,7 +96,7 @@ impl Pipeline {
             reasons.push(format!("measurements were dropped: {}", stats.dropped));
         }
         if reasons.is_empty() {
-            reasons.push(format!("all that was recorded has arrived ({stats})"));
+            reasons.push(format!("all recorded measurements have arrived ({stats})"));
         }
         reasons
     }

@@ -77,7 +77,7 @@ fn bind(address: SocketAddr) -> Socket {
         socket.bind(&address.into())?;
         std::io::Result::Ok(socket)
     };
-    bind().unwrap_or_else(|error| panic!("FakeInflux can't have {address}: {error}"))
+    bind().unwrap_or_else(|error| panic!("FakeInflux can't listen on {address}: {error}"))
 }
 
 impl Listener {

@@ -44,7 +44,7 @@ pub(super) fn advice(
             )
         }
         Scope::Endpoint
-            if !config.settings().has_token() && known.is_some_and(Identity::wants_token) =>
+            if !config.settings().has_token() && known.is_some_and(Identity::requires_token) =>
         {
             format!(
                 " (InfluxDB 3 requires a token: set {})",

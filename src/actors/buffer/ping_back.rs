@@ -23,7 +23,7 @@ impl BufferActor {
             (false, None) => {
                 let timer = context.run_later(PING_EVERY, |buffer, context| {
                     buffer.ping_back = None;
-                    buffer.ping_those_before(context);
+                    buffer.ping_preferred(context);
                     buffer.arm_ping_back(context);
                 });
                 self.ping_back = Some(timer);
@@ -32,7 +32,7 @@ impl BufferActor {
         }
     }
 
-    fn ping_those_before(&mut self, context: &mut Context<Self>) {
+    fn ping_preferred(&mut self, context: &mut Context<Self>) {
         let current = self.dispatcher.breakers().current();
         for (number, endpoint) in self.endpoints.iter().take(current).cloned().enumerate() {
             let (http, timeout) = (self.http.clone(), self.config.request_timeout);

@@ -68,7 +68,7 @@ fn log_held_back(held_back: u64) {
     }
 }
 
-/// Reason and line as one log line. Both may contain text of strangers (servers quote lines as they
+/// Reason and line as one log line. Both may contain untrusted text (servers quote lines as they
 /// are), which must not forge log lines.
 fn describe(line: &[u8], reason: &str) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);

@@ -57,7 +57,7 @@ impl BufferActor {
         }
         self.stop_self_measuring(context);
         self.self_measuring.timer = interval.map(|interval| {
-            let timer = context.run_interval(interval, Self::measure_itself);
+            let timer = context.run_interval(interval, Self::self_measure);
             (interval, timer)
         });
     }
@@ -69,7 +69,7 @@ impl BufferActor {
         }
     }
 
-    fn measure_itself(&mut self, context: &mut Context<Self>) {
+    fn self_measure(&mut self, context: &mut Context<Self>) {
         let Some(database) = self.config.self_measurement.clone() else {
             return;
         };
@@ -108,14 +108,14 @@ impl BufferActor {
         let client = figures.client(&mut self.self_measuring.posts);
         let endpoints = self.shared.health.endpoints();
         let endpoints: Vec<_> = endpoints.iter().map(|it| figures.endpoint(it)).collect();
-        self.record_own(client, context);
+        self.record_self_measurement(client, context);
         for endpoint in endpoints {
             // Counted as dropped on failure.
             _ = self.shared.intake.take(endpoint, None);
         }
     }
 
-    fn record_own(&mut self, client: Measurement, context: &mut Context<Self>) {
+    fn record_self_measurement(&mut self, client: Measurement, context: &mut Context<Self>) {
         let (ticket, delivery) = Ticket::new();
         if self.shared.intake.take(client, Some(ticket)).is_ok() {
             self.self_measuring.unsettled += 1;

@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// Text before the number of a line, at the start of a line of the response.
-const OF_CLOUD: [&str; 2] = ["error parsing line ", "error writing line "];
-const OF_QUESTDB: &str = "error in line ";
+const CLOUD_PREFIXES: [&str; 2] = ["error parsing line ", "error writing line "];
+const QUESTDB_PREFIX: &str = "error in line ";
 
 /// The lines that the response numbers as bad, by index, with their reasons: InfluxDB 3 in a list
 /// (all of them) or an object (the first), Cloud in its text, QuestDB in its text and in `line`.
@@ -31,7 +31,7 @@ pub(super) fn numbered_lines(
         None => {}
     }
     if numbers.is_empty() {
-        numbers.extend(text.lines().filter_map(told_in_text));
+        numbers.extend(text.lines().filter_map(numbered_in_text));
     }
     if numbers.is_empty() {
         let first = json.and_then(|json| json.get("line")?.as_u64());
@@ -67,10 +67,12 @@ fn item(item: &Value) -> Option<Numbered> {
 }
 
 /// Parses `error parsing line 2 (1-based): why` and `error in line 2: why`.
-fn told_in_text(line: &str) -> Option<Numbered> {
+fn numbered_in_text(line: &str) -> Option<Numbered> {
     let line = line.trim_start();
-    let is_cloud = OF_CLOUD.iter().find_map(|before| line.strip_prefix(before));
-    let (rest, is_questdb) = match (is_cloud, line.strip_prefix(OF_QUESTDB)) {
+    let is_cloud = CLOUD_PREFIXES
+        .iter()
+        .find_map(|before| line.strip_prefix(before));
+    let (rest, is_questdb) = match (is_cloud, line.strip_prefix(QUESTDB_PREFIX)) {
         (Some(rest), _) => (rest, false),
         (None, rest) => (rest?, true),
     };

@@ -11,7 +11,7 @@ const AFTER: &str = "; see ";
 
 /// The first bad line, by index, with the reason: VictoriaMetrics since 1.112 repeats the rest of
 /// the body from there, as Go's `%q` writes it. Includes all lines with the same text.
-pub(super) fn line_of_the_rest(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
+pub(super) fn first_of_rest(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
     let Some((_, quoted)) = text.split_once(BEFORE) else {
         return BTreeMap::new();
     };

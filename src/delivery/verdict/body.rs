@@ -10,7 +10,7 @@ use super::{
 use crate::printable::{LIMIT, html_title, printable};
 
 /// Number of closing braces that are tried as the end of a truncated list's last complete item.
-const TRIED: usize = 20;
+const MAX_TRIED: usize = 20;
 
 pub(super) struct Body<'a> {
     /// Text of the error, or the whole body.
@@ -35,7 +35,7 @@ pub(super) fn json(body: &str) -> Option<Value> {
     };
     // Truncated in a list: its complete items count. The last brace may be part of a quoted line.
     let in_list = || {
-        let ends = body.rmatch_indices('}').take(TRIED);
+        let ends = body.rmatch_indices('}').take(MAX_TRIED);
         let mut lists = ends.filter_map(|(at, _)| read(&body[..=at], "]}"));
         lists.next()
     };
@@ -93,13 +93,13 @@ impl<'a> Body<'a> {
         match subject(unquoted) {
             // A page's title is no evidence against lines.
             Some(Subject::Lines) if self.is_web_page() => None,
-            Some(Subject::Lines) if self.struck_lines_only() => Some(Subject::Server),
+            Some(Subject::Lines) if self.lists_server_faults() => Some(Subject::Server),
             subject => subject,
         }
     }
 
     /// Whether InfluxDB 3 lists lines, but each with a fault of the server.
-    fn struck_lines_only(&self) -> bool {
+    fn lists_server_faults(&self) -> bool {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {
             let text = item.get("error_message").and_then(Value::as_str);

@@ -24,7 +24,7 @@ const NAMED: [(&str, &[char]); 5] = [
 /// QuestDB repeats names and values unquoted after the number of the line.
 const IN_LINE: &str = "error in line ";
 
-/// The text in lower case, without quoted lines, names and values: strangers may have chosen those,
+/// The text in lower case, without quoted lines, names and values: clients may have chosen those,
 /// and they may contain any phrase.
 pub(crate) fn unquoted(text: &str) -> String {
     let mut unquoted = String::new();

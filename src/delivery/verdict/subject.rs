@@ -24,7 +24,7 @@ pub(super) enum Subject {
 }
 
 /// Number of bytes that are searched at the start and at the end of a long text.
-const LOOKED_AT: usize = 2 << 10;
+const MAX_SEARCHED: usize = 2 << 10;
 
 use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};
 
@@ -32,7 +32,7 @@ use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};
 /// phrases below; the first one wins.
 pub(super) fn subject(unquoted: &str) -> Option<Subject> {
     // The subject is at the start, or at the end after a list.
-    let (head, tail) = (head(unquoted, LOOKED_AT), tail(unquoted, LOOKED_AT));
+    let (head, tail) = (head(unquoted, MAX_SEARCHED), tail(unquoted, MAX_SEARCHED));
     let stands = |(phrase, _): &&(&str, Subject)| head.contains(phrase) || tail.contains(phrase);
     PHRASES.iter().find(stands).map(|(_, subject)| *subject)
 }

@@ -155,6 +155,6 @@ fn durations_print_in_the_unit_that_a_person_would_use() {
         (7_200_000, "2h"),
         (172_800_000, "2d"),
     ] {
-        assert_eq!(Rough(Duration::from_millis(millis)).to_string(), text);
+        assert_eq!(Rounded(Duration::from_millis(millis)).to_string(), text);
     }
 }

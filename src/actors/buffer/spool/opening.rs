@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Time between attempts to open a folder that another process uses.
-const RETRY_TAKEN: Duration = Duration::from_millis(500);
+const RETRY_IN_USE: Duration = Duration::from_millis(500);
 
 impl BufferActor {
     pub(in crate::actors::buffer) fn open_spool(&mut self, context: &mut Context<Self>) {
@@ -54,7 +54,7 @@ impl BufferActor {
                         by.unwrap_or_default()
                     );
                 }
-                self.open_later(RETRY_TAKEN, context);
+                self.open_later(RETRY_IN_USE, context);
             }
             DiskResult::Failed(error) => {
                 self.spool_fails(&error.to_string(), now);

@@ -31,7 +31,7 @@ const SMALL: usize = 64 << 10;
 const SHARED: usize = 1 << 20;
 
 /// Minimum time between log lines about losses.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 impl BufferActor {
     /// Writes what exceeds the limits to disk. Returns whether that is possible.
@@ -205,7 +205,7 @@ impl BufferActor {
         let now = self.now();
         self.drop_files(gone, LossReason::SpoolFull, context);
         let Some(spool) = &mut self.spool else { return };
-        let is_logged = |told: Instant| now.saturating_duration_since(told) < TELL_EVERY;
+        let is_logged = |told: Instant| now.saturating_duration_since(told) < LOG_EVERY;
         if !spool.full_logged_at.is_some_and(is_logged) {
             spool.full_logged_at = Some(now);
             let lost = self.shared.stats().dropped.spool_full;

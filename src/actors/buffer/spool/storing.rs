@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A disk that takes longer than this for a file is considered hung.
-const HANGS: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl BufferActor {
     /// Writes batches into one file.
@@ -61,7 +61,7 @@ impl BufferActor {
             return;
         }
         let watched = *first;
-        spool.watchdog = Some(context.run_later(HANGS, move |buffer, context| {
+        spool.watchdog = Some(context.run_later(WRITE_TIMEOUT, move |buffer, context| {
             let Some(spool) = &mut buffer.spool else {
                 return;
             };
@@ -85,7 +85,7 @@ impl BufferActor {
         self.pump(context);
     }
 
-    /// Handles the result of a file that was given up: removes it if it was written.
+    /// Handles the result of an abandoned file: removes it if it was written.
     pub(super) fn stored_abandoned(
         &mut self,
         number: u64,
