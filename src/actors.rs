@@ -14,7 +14,7 @@ mod writer;
 
 use std::{io, sync::Arc, thread};
 
-use actix::{Actor, Addr, AsyncContext as _, Context, SyncArbiter, System};
+use actix::{Actor, Addr, AsyncContext as _, Context, System};
 
 pub(crate) use self::buffer::has_another_server;
 pub use self::ingest::IngestActor;
@@ -90,8 +90,7 @@ fn wire(shared: Arc<Shared>, endpoints: Vec<Endpoint>, files: Files) -> Addresse
     let mut buffer = BufferActor::new(Arc::clone(&shared), endpoints, http, pool, start_replay);
     buffer.set_files(files);
     if let Some(folder) = shared.config().spool_dir.clone() {
-        let start =
-            || SyncArbiter::start(1, || DiskActor::new(|| Box::new(FileSystem))).recipient();
+        let start = || DiskActor::start(|| Box::new(FileSystem));
         buffer.set_spool(Box::new(start), folder);
     }
     join(shared, buffer)

@@ -94,6 +94,7 @@ mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 
 pub use actors::{IngestActor, messages};
 #[doc(no_inline)]

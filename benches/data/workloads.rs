@@ -14,6 +14,7 @@ pub struct Series {
 pub const OF_560: [usize; 6] = [2, 7, 5, 4, 2, 1];
 pub const OF_13440: [usize; 6] = [4, 14, 10, 6, 2, 2];
 pub const OF_1000000: [usize; 6] = [5, 200, 100, 5, 2, 1];
+pub const OF_10000_ENDPOINTS: [usize; 6] = [2, 10_000, 5, 5, 2, 1];
 
 /// Steps through all series in an order that looks like none.
 const STEP: usize = 7_919;

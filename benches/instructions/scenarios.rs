@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use actix_influxdb::{InfluxMetrics, Measurement, testing};
+use actix_influxdb::{Config, InfluxMetrics, Measurement, testing};
 
 use crate::data::{
     self, service,
-    workloads::{self, OF_560, OF_13440, OF_1000000},
+    workloads::{self, OF_560, OF_10000_ENDPOINTS, OF_13440, OF_1000000},
 };
 
 pub struct Scenario {
@@ -16,7 +16,7 @@ pub struct Scenario {
     pub over: Option<&'static str>,
 }
 
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 17] = [
     Scenario::new("measurement", |times| make(times, data::typical)),
     Scenario::new("encode", |times| encode(times, data::typical)),
     Scenario::new("encode_escapes", |times| encode(times, data::with_escapes)),
@@ -28,6 +28,7 @@ pub const SCENARIOS: [Scenario; 16] = [
     Scenario::new("series_560", |times| record_series(times, OF_560)),
     Scenario::new("series_13440", |times| record_series(times, OF_13440)),
     Scenario::new("series_1000000", |times| record_series(times, OF_1000000)),
+    Scenario::new("series_capped", record_capped),
     Scenario::new("strings_13440", record_strings),
     Scenario::new("20_tags", |times| record(times, workloads::with_20_tags)),
     Scenario::new("10_fields", |times| {
@@ -105,24 +106,30 @@ fn points(times: u32) {
 }
 
 fn record_series(times: u32, counts: [usize; 6]) {
-    record_all(times, workloads::Series::new(counts), |series| {
-        series.literals()
-    });
+    let series = workloads::Series::new(counts);
+    record_all(times, data::idle(), series, |series| series.literals());
+}
+
+/// Most measurements have a value that there is no budget for.
+fn record_capped(times: u32) {
+    let series = workloads::Series::new(OF_10000_ENDPOINTS);
+    let config = data::idle().max_tag_values(1_000);
+    record_all(times, config, series, |series| series.literals());
 }
 
 fn record_strings(times: u32) {
-    record_all(times, workloads::Series::new(OF_13440), |series| {
-        series.strings()
-    });
+    let series = workloads::Series::new(OF_13440);
+    record_all(times, data::idle(), series, |series| series.strings());
 }
 
 /// The cardinality guard knows all values by then, and the series if they are not too many.
 fn record_all(
     times: u32,
+    config: Config,
     mut series: workloads::Series,
     measurement: fn(&mut workloads::Series) -> Measurement,
 ) {
-    let (influx, _guard) = data::start(data::idle());
+    let (influx, _guard) = data::start(config);
     let record = |measurement| influx.record(measurement).expect("there is room");
     series.each_value().for_each(record);
     if series.count() <= MOST_WARM {

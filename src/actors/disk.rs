@@ -3,18 +3,24 @@
 //!
 //! | message | from | answer |
 //! |---|---|---|
-//! | [`DiskWork`] | the buffer actor | [`DiskDone`], also if this actor dies |
+//! | [`DiskWork`] | the buffer actor | [`DiskDone`], also if this actor or its thread dies |
+//! | [`Ended`] | the thread, when it dies | none |
 
-use actix::{Actor, Handler, SyncContext};
+use std::sync::mpsc;
 
-use super::messages::internal::{DiskDone, DiskResult, DiskWork, Task};
-use crate::spool::{
-    disk::Disk,
-    store::{Opened, Store},
+use actix::{
+    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, Message, Recipient,
+    WeakAddr,
 };
 
-/// Creates the file system of a store.
-pub(crate) type MakeDisk = fn() -> Box<dyn Disk>;
+use super::messages::internal::{DiskDone, DiskResult, DiskWork, Task};
+use crate::{
+    spool::{
+        disk::Disk,
+        store::{Opened, Store, StoreError},
+    },
+    threads,
+};
 
 /// Holds the store while the folder is open.
 pub(crate) struct Worker {
@@ -53,9 +59,14 @@ impl Worker {
             return DiskResult::NotOpen;
         };
         match task {
-            Task::Store { sections, newest } => match store.store(&sections, newest) {
+            Task::Store {
+                sections,
+                newest,
+                room,
+            } => match store.store(&sections, newest, room) {
                 Ok(stored) => DiskResult::Stored(stored),
-                Err(error) => DiskResult::Failed(error),
+                Err(StoreError::NoRoom { needs }) => DiskResult::NoRoom { needs },
+                Err(StoreError::Io(error)) => DiskResult::Failed(error),
             },
             Task::Load(name) => match store.load(&name) {
                 Ok(sections) => DiskResult::Loaded(sections),
@@ -78,22 +89,67 @@ impl Worker {
     }
 }
 
-pub(crate) struct DiskActor(Worker);
+/// Hands work on to the thread that does it.
+pub(crate) struct DiskActor {
+    thread: mpsc::Sender<DiskWork>,
+}
 
 impl DiskActor {
-    pub(crate) fn new(make_disk: MakeDisk) -> Self {
-        Self(Worker::new(make_disk))
+    /// Starts the thread. Without one, what is returned is the address of an actor that has ended.
+    pub(crate) fn start(
+        make_disk: impl Fn() -> Box<dyn Disk> + Send + 'static,
+    ) -> Recipient<DiskWork> {
+        let context = Context::new();
+        let address: Addr<Self> = context.address();
+        let (thread, work) = mpsc::channel();
+        let end = End(address.downgrade());
+        let started = threads::start("influx-disk", move || {
+            // Whatever ends the thread ends the actor too.
+            let _end = end;
+            let mut worker = Worker::new(make_disk);
+            work.into_iter().for_each(|work| worker.work(work));
+        });
+        if started.is_ok() {
+            context.run(Self { thread });
+        }
+        address.recipient()
     }
 }
 
 impl Actor for DiskActor {
-    type Context = SyncContext<Self>;
+    type Context = Context<Self>;
 }
 
 impl Handler<DiskWork> for DiskActor {
     type Result = ();
 
-    fn handle(&mut self, work: DiskWork, _: &mut Self::Context) {
-        self.0.work(work);
+    fn handle(&mut self, work: DiskWork, context: &mut Self::Context) {
+        // The reply goes with what can't be sent, and so it is answered.
+        if self.thread.send(work).is_err() {
+            context.stop();
+        }
+    }
+}
+
+/// Ends the actor when dropped.
+struct End(WeakAddr<DiskActor>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(actor) = self.0.upgrade() {
+            actor.do_send(Ended);
+        }
+    }
+}
+
+impl Handler<Ended> for DiskActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ended, context: &mut Self::Context) {
+        context.stop();
     }
 }

@@ -88,7 +88,7 @@ const MANY_BATCHES: usize = 16;
 
 /// Fraction of `max_age` that the lines of one batch may be apart: a batch expires as a whole, with
 /// its newest line.
-const MAX_AGE_DIVISOR: u32 = 8;
+pub(crate) const MAX_AGE_DIVISOR: u32 = 8;
 
 impl Backlog {
     pub(crate) fn new(limits: BatchLimits) -> Self {

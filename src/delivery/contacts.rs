@@ -135,6 +135,20 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_has_answered_anything_is_waited_for_though_it_refuses_every_post() {
+        for has_answered in [false, true] {
+            let mut contacts = Contacts::default();
+            if has_answered {
+                contacts.answered();
+            }
+            contacts.shut_down(1);
+            let contact = contacts.attempt(0);
+            contacts.refused(contact);
+            assert_eq!(contacts.end_early(), !has_answered);
+        }
+    }
+
+    #[test]
     fn each_server_has_to_refuse_after_the_call() {
         let mut contacts = Contacts::default();
         contacts.shut_down(2);

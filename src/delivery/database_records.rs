@@ -1,5 +1,7 @@
 //! History of each database, beyond its pending lines. Pure, and bounded.
 
+use std::collections::BTreeMap;
+
 use foldhash::HashMap;
 
 use super::pacing::Pace;
@@ -22,11 +24,16 @@ pub(crate) struct DatabaseRecord {
     pub(crate) refusals: u32,
     /// Hash of the text for which halving has stopped.
     pub(crate) halving_stopped_for: Option<u64>,
+    /// Position in [`DatabaseRecords::idle`], without pending lines.
+    idle: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct DatabaseRecords {
     all: HashMap<Database, DatabaseRecord>,
+    /// Databases without pending lines, the longest idle first.
+    idle: BTreeMap<u64, Database>,
+    next_idle: u64,
     /// Number of POSTs written, of all databases.
     written: u64,
 }
@@ -38,9 +45,14 @@ impl DatabaseRecords {
         if !self.all.contains_key(database) {
             self.all.insert(database.clone(), DatabaseRecord::default());
         }
-        self.all
+        let record = self
+            .all
             .get_mut(database)
-            .expect("it is there, or was just put there")
+            .expect("it is there, or was just put there");
+        if let Some(place) = record.idle.take() {
+            self.idle.remove(&place);
+        }
+        record
     }
 
     pub(crate) fn get(&self, database: &Database) -> Option<&DatabaseRecord> {
@@ -59,10 +71,20 @@ impl DatabaseRecords {
         record
     }
 
-    /// Notes that the database has nothing pending.
+    /// Notes that the database has nothing pending. Beyond the limit, the longest idle databases
+    /// are forgotten.
     pub(crate) fn is_idle(&mut self, database: &Database) {
-        if self.all.len() > MAX_RECORDS {
-            self.all.remove(database);
+        if let Some(record) = self.all.get_mut(database)
+            && record.idle.is_none()
+        {
+            record.idle = Some(self.next_idle);
+            self.idle.insert(self.next_idle, database.clone());
+            self.next_idle += 1;
+        }
+        while self.all.len() > MAX_RECORDS
+            && let Some((_, oldest)) = self.idle.pop_first()
+        {
+            self.all.remove(&oldest);
         }
     }
 }
@@ -91,6 +113,43 @@ mod tests {
             records.is_idle(&database);
         }
         assert_eq!(records.all.len(), MAX_RECORDS);
-        assert!(records.get(&"0".into()).is_some());
+        assert!(records.get(&"0".into()).is_none());
+        assert!(records.get(&"10".into()).is_some());
+    }
+
+    #[test]
+    fn those_that_have_been_idle_for_longest_are_forgotten_and_none_that_has_something_pending() {
+        let mut records = DatabaseRecords::default();
+        records.written(&"pending".into());
+        for number in 0..MAX_RECORDS {
+            let database = Database::new(number.to_string());
+            records.written(&database);
+            records.is_idle(&database);
+            // It is used all the time, with pauses.
+            records.written(&"used".into());
+            records.is_idle(&"used".into());
+        }
+        assert_eq!(records.all.len(), MAX_RECORDS);
+        assert_eq!(records.idle.len(), MAX_RECORDS - 1);
+        let written = |name: &'static str| records.get(&name.into()).map(|record| record.written);
+        assert_eq!(written("used"), Some(MAX_RECORDS as u64));
+        assert_eq!(written("pending"), Some(1));
+        assert_eq!(
+            (written("0"), written("1"), written("2")),
+            (None, None, Some(1))
+        );
+    }
+
+    #[test]
+    fn more_databases_than_are_kept_are_remembered_while_they_have_something_pending() {
+        let mut records = DatabaseRecords::default();
+        let names = || (0..MAX_RECORDS + 10).map(|number| Database::new(number.to_string()));
+        names().for_each(|database| _ = records.written(&database));
+        assert_eq!(records.all.len(), MAX_RECORDS + 10);
+        names().for_each(|database| records.is_idle(&database));
+        assert_eq!(
+            (records.all.len(), records.idle.len()),
+            (MAX_RECORDS, MAX_RECORDS)
+        );
     }
 }

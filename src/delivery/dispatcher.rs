@@ -338,14 +338,15 @@ impl Dispatcher {
         Some(evicted)
     }
 
-    /// Removes the queued batches of a database that were loaded from `file`.
+    /// Removes the queued batches of a database that were loaded from files that `is_wanted`
+    /// accepts.
     pub(crate) fn take_loaded(
         &mut self,
         database: &Database,
-        file: FileId,
+        is_wanted: impl Fn(FileId) -> bool,
         now: Instant,
     ) -> Vec<Evicted> {
-        let taken = self.backlog.take_loaded(database, file);
+        let taken = self.backlog.take_loaded(database, is_wanted);
         self.update_standing(database, now);
         taken
     }

@@ -136,6 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_passed_is_remembered_when_more_fails_and_half_of_it_when_as_much_does() {
+        let mut pace = Pace::default();
+        pace.lower(800, false);
+        written(&mut pace, 400, SECOND, 1);
+        pace.lower(500, false);
+        assert_eq!(pace.limit(), 250, "that many did not pass");
+        pace.lower(300, false);
+        assert_eq!(pace.limit(), 250, "and this many did");
+        pace.lower(150, false);
+        assert_eq!(pace.limit(), 250, "half of it did");
+        pace.lower(150, false);
+        assert_eq!(pace.limit(), 75);
+    }
+
+    #[test]
     fn a_single_byte_is_the_least() {
         let mut pace = Pace::default();
         pace.lower(1, false);

@@ -311,6 +311,54 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_whose_time_is_put_off_waits_until_then() {
+        let start = Instant::now();
+        let probe = |seconds: u32, written| Standing::Probe {
+            at: start + seconds * SECOND,
+            written,
+        };
+        // Before its time, and when it has come.
+        for is_due in [false, true] {
+            for written in [0, 1] {
+                let mut order = RoundRobin::default();
+                order.set(&"a".into(), Some(probe(1, 0)));
+                if is_due {
+                    order.advance(start + SECOND);
+                    assert_eq!(names(order.probes()), ["a"]);
+                }
+                order.set(&"a".into(), Some(probe(2, written)));
+                assert_eq!(order.next_at(), Some(start + 2 * SECOND));
+                assert_eq!(order.probes().count(), 0);
+            }
+        }
+        let mut order = RoundRobin::default();
+        order.set(&"a".into(), Some(probe(1, 0)));
+        order.set(&"b".into(), Some(probe(1, 1)));
+        order.set(&"a".into(), Some(probe(1, 2)));
+        order.advance(start + SECOND);
+        assert_eq!(names(order.probes()), ["a", "b"], "it was written since");
+        order.set(&"b".into(), Some(probe(1, 3)));
+        order.advance(start + SECOND);
+        assert_eq!(names(order.probes()), ["b", "a"]);
+    }
+
+    #[test]
+    fn what_is_cleared_has_nothing_to_send_and_nothing_out() {
+        let mut order = RoundRobin::default();
+        ready(&mut order, &["a", "b"]);
+        order.sent(&"a".into());
+        assert_eq!(
+            (order.in_flight(&"a".into()), order.ready().count()),
+            (1, 2)
+        );
+        order.clear();
+        assert_eq!(
+            (order.in_flight(&"a".into()), order.ready().count()),
+            (0, 0)
+        );
+    }
+
+    #[test]
     fn what_has_something_later_is_ready_then() {
         let (mut order, now) = (RoundRobin::default(), Instant::now());
         order.set(

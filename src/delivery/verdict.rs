@@ -314,8 +314,8 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         // The missing part may hold the reason.
         (400 | 422, None) if !answer.is_whole => unknown(),
         (400 | 422, None) => refused(false),
-        (500..=599, _) => unknown(),
         (400..=499, _) => misconfigured(Scope::Path),
+        // 5xx, and what is no status.
         _ => unknown(),
     }
 }

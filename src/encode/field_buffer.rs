@@ -230,6 +230,42 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_is_set_again_leaves_the_others_in_their_places() {
+        let format = encoder().format();
+        let mut buffer = FieldBuffer::default();
+        for (key, value) in [("a", 1), ("bb", 22), ("ccc", 333), ("dddd", 4_444)] {
+            buffer.set(format, key, value);
+        }
+        for (key, text) in [
+            ("bb", " a=1i,ccc=333i,dddd=4444i,bb=0i"),
+            ("dddd", " a=1i,ccc=333i,bb=0i,dddd=0i"),
+            ("a", " ccc=333i,bb=0i,dddd=0i,a=0i"),
+            ("bb", " ccc=333i,dddd=0i,a=0i,bb=0i"),
+        ] {
+            buffer.set(format, key, 0);
+            assert_eq!(buffer.text("m"), Ok(text.as_bytes()));
+        }
+        buffer.set(format, "a", f64::NAN);
+        let left = b" ccc=333i,dddd=0i,bb=0i";
+        assert_eq!(buffer.text("m"), Ok(&left[..]));
+    }
+
+    #[test]
+    fn a_thread_keeps_few_buffers_and_none_that_has_had_many_fields() {
+        let mut many = PooledFields::take();
+        for key in 0..200 {
+            many.set(encoder().format(), key.to_string(), true);
+        }
+        assert!(many.text.capacity() < MAX_BYTES - 300);
+        drop(many);
+        POOL.with_borrow(|pool| assert_eq!(pool.len(), 0));
+
+        let taken: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| PooledFields::take()).collect();
+        drop(taken);
+        POOL.with_borrow(|pool| assert_eq!(pool.len(), MAX_BUFFERS));
+    }
+
+    #[test]
     fn a_buffer_from_the_pool_holds_nothing_and_long_ones_are_not_kept() {
         let format = encoder().format();
         let mut fields = PooledFields::take();

@@ -88,13 +88,13 @@ impl LineBuffer {
         bytes
     }
 
-    /// The room after the last byte, at least `len` bytes of it.
+    /// The `len` bytes of room after the last byte.
     #[inline(always)]
     fn room(&mut self, len: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < len {
+        if self.bytes.len() < self.end + len {
             self.make_room(len);
         }
-        &mut self.bytes[self.end..]
+        &mut self.bytes[self.end..self.end + len]
     }
 
     #[cold]
@@ -111,7 +111,7 @@ impl LineBuffer {
     /// Appends bytes that are to be taken as they are.
     #[inline]
     pub(crate) fn push_all(&mut self, bytes: &[u8]) {
-        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.room(bytes.len()).copy_from_slice(bytes);
         self.end += bytes.len();
     }
 

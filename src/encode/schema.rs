@@ -39,7 +39,7 @@ struct SchemaTag {
 struct Piece {
     start: usize,
     last_start: usize,
-    end: usize,
+    last_len: usize,
     last: Prefix,
 }
 
@@ -95,9 +95,13 @@ impl Schema {
         }
     }
 
+    fn heap_size(&self) -> usize {
+        self.text.capacity() + self.tags.capacity() * size_of::<SchemaTag>()
+    }
+
     /// Appends the series part of a measurement that this is the schema of. Returns the hash of its values,
     /// which begins with `hash`.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push(
         &self,
         point: &Contents,
@@ -111,13 +115,13 @@ impl Schema {
             let value = &*point.tags.at(tag.index).1;
             self.push_lead(&tag.before, line);
             let before = &tag.before;
-            hash = match line.push_tag(&before.last, before.last_len(), value.as_bytes(), hash) {
+            hash = match line.push_tag(&before.last, before.last_len, value.as_bytes(), hash) {
                 Some(hash) => hash,
                 None => self.push_odd_tag(tag, value, hash, line),
             };
         }
         self.push_lead(&self.rest, line);
-        line.push_prefix(&self.rest.last, self.rest.last_len());
+        line.push_prefix(&self.rest.last, self.rest.last_len);
         Ok(hash)
     }
 
@@ -135,13 +139,13 @@ impl Schema {
         let Piece {
             start,
             last_start,
-            end,
+            last_len,
             ..
         } = tag.before;
         line.truncate(line.line_len() - (last_start - start));
         line.push_part(&self.text, start, tag.key_start);
         let without = line.line_len();
-        line.push_part(&self.text, tag.key_start, end);
+        line.push_part(&self.text, tag.key_start, last_start + last_len);
         let before_value = line.line_len();
         line.push_replaced(value, Part::Key);
         if line.line_len() == before_value {
@@ -161,14 +165,9 @@ impl Piece {
         Self {
             start,
             last_start,
-            end,
+            last_len: end - last_start,
             last,
         }
-    }
-
-    #[inline(always)]
-    fn last_len(&self) -> usize {
-        self.end - self.last_start
     }
 }
 
@@ -184,3 +183,6 @@ fn sorted(tags: &Entries<Cow<'static, str>>) -> impl Iterator<Item = usize> {
     order.sort_unstable_by_key(|(_, key)| *key);
     order.into_iter().map(|(index, _)| index)
 }
+
+#[cfg(test)]
+mod tests;

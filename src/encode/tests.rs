@@ -55,6 +55,64 @@ fn a_line_has_the_name_the_sorted_tags_the_fields_and_the_timestamp() {
 }
 
 #[test]
+fn any_number_of_tags_is_sorted_also_by_what_follows_the_first_eight_bytes_of_their_keys() {
+    for count in [2, 7, 8, 9, 16, 17, 48] {
+        let mut keys: Vec<_> = (0..count)
+            .map(|number| format!("abcdefgh{number:02}"))
+            .collect();
+        keys.extend(["a", "z"].map(str::to_owned));
+        keys.sort();
+        let mut expected = String::from("m");
+        for key in &keys {
+            expected += &format!(",{key}=v");
+        }
+        expected += " f=1i 1\n";
+        // Upwards, downwards, and neither.
+        let middle = keys.len() / 2;
+        let mut orders = [keys.clone(), keys.clone(), keys];
+        orders[1].reverse();
+        orders[2].rotate_left(middle);
+        for keys in orders {
+            let tags = keys.into_iter().map(|key| (key, "v"));
+            assert_eq!(encode(point().tags(tags).field("f", 1)), expected);
+        }
+    }
+}
+
+#[test]
+fn what_is_to_be_escaped_is_found_in_texts_of_all_lengths_wherever_it_stands() {
+    for len in 1..70 {
+        for at in 0..len {
+            let text = |odd: &str| "x".repeat(at) + odd + &"x".repeat(len - at - 1);
+            let measurement = Measurement::new("db", text(","))
+                .tag("t", text("\n"))
+                .field(text(" "), text("\""))
+                .timestamp(Timestamp::from_nanos(1));
+            assert_eq!(
+                encode(measurement),
+                format!(
+                    "{},t={} {}=\"{}\" 1\n",
+                    text("\\,"),
+                    text("\\n"),
+                    text("\\ "),
+                    text("\\\"")
+                )
+            );
+        }
+    }
+}
+
+#[test]
+fn formats_are_told_apart_as_bits() {
+    for unsigned in [false, true] {
+        for string in [Part::String, Part::RawString] {
+            let format = FieldFormat { unsigned, string };
+            assert_eq!(FieldFormat::from_bits(format.to_bits()), format);
+        }
+    }
+}
+
+#[test]
 fn every_type_of_field_is_written_as_the_reference_types_it() {
     let line = |value: FieldValue| encode(point().field("f", value));
     assert_eq!(line(FieldValue::Float(1.0)), "m f=1.0 1\n");

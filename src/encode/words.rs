@@ -84,7 +84,7 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
     mix_two(hash, word, 0)
 }
 
-/// The same with two words.
+/// The same with two words. (The second factor is never zero: what would make it so is no UTF-8.)
 #[inline(always)]
 pub(super) fn mix_two(hash: u64, first: u64, second: u64) -> u64 {
     let product = u128::from(hash ^ first) * u128::from(RATIO ^ second);

@@ -1,7 +1,14 @@
 //! Makes connections: to a resolved address, through a proxy, in TLS, or to a unix socket, as the
 //! [`route`](super::route) says.
 
-use std::{cell::Cell, error::Error, io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    error::Error,
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    rc::Rc,
+    time::Duration,
+};
 
 #[cfg(unix)]
 use actix_rt::net::UnixStream;
@@ -20,6 +27,7 @@ use super::{
     transport::Socket,
     tunnel,
 };
+use crate::threads;
 
 /// Maximum time for connecting, with DNS and all attempts.
 const MAX_TIME: Duration = Duration::from_secs(5);
@@ -213,8 +221,14 @@ impl Resolve for SystemResolver {
         host: &'a str,
         port: u16,
     ) -> LocalBoxFuture<'a, Result<Vec<SocketAddr>, Box<dyn Error>>> {
-        let lookup = tokio::net::lookup_host((host, port));
-        async { Ok(lookup.await?.collect()) }.boxed_local()
+        let host = host.to_owned();
+        async move {
+            let lookup = move || (host, port).to_socket_addrs();
+            let no_thread = |error| format!("nothing could look it up ({error})");
+            let found = threads::elsewhere(lookup).await.map_err(no_thread)?;
+            Ok(found?.collect())
+        }
+        .boxed_local()
     }
 }
 

@@ -12,10 +12,13 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
 use super::payload::Payload;
-use crate::delivery::verdict::Outcome;
+use crate::{delivery::verdict::Outcome, threads};
 
 /// In bytes: below this, compression saves no packet.
 const MIN_SIZE: usize = 1 << 10;
+
+/// In bytes: up to this, a thread costs more than compressing: 16 KiB take 0.1 ms.
+const MAX_INLINE: usize = 16 << 10;
 
 /// Compression level, of 9: `docs/performance.md` has sizes and times of each.
 const LEVEL: u32 = 2;
@@ -29,8 +32,8 @@ const ACCEPTED: u8 = 1;
 const REFUSED: u8 = 2;
 
 impl Gzip {
-    /// Compresses a body, unless it is small or the endpoint refuses gzip. Runs on the blocking
-    /// pool, so that no timer of the pipeline is late.
+    /// Compresses a body, unless it is small or the endpoint refuses gzip. Runs on another thread,
+    /// so that no timer of the pipeline is late.
     pub(super) async fn compress(&self, payload: &Payload) -> Option<Bytes> {
         if payload.body.len() < MIN_SIZE || self.0.load(Ordering::Relaxed) == REFUSED {
             return None;
@@ -39,9 +42,14 @@ impl Gzip {
             return Some(kept);
         }
         let body = payload.body.clone();
-        // Without memory or a thread, the body is sent uncompressed.
-        let compressed = actix_rt::task::spawn_blocking(move || compress(&body, LEVEL));
-        let compressed = Bytes::from(compressed.await.ok()?);
+        let compressed = match body.len() <= MAX_INLINE {
+            true => compress(&body, LEVEL),
+            // Without a thread, the body is sent uncompressed.
+            false => threads::elsewhere(move || compress(&body, LEVEL))
+                .await
+                .ok()?,
+        };
+        let compressed = Bytes::from(compressed);
         payload.compressed.keep(&compressed);
         Some(compressed)
     }
@@ -193,6 +201,17 @@ mod tests {
             .unwrap();
         assert_eq!(plain, body);
         assert!(first.len() < body.len() / 10);
+    }
+
+    #[actix::test]
+    async fn where_no_thread_can_be_had_a_body_goes_plain() {
+        let gzip = Gzip::default();
+        let body = || Payload::from(Bytes::from("m,tag=value field=1 1\n".repeat(1_000)));
+        threads::refusal::set(true);
+        let plain = gzip.compress(&body()).await;
+        threads::refusal::set(false);
+        assert_eq!(plain, None);
+        assert!(gzip.compress(&body()).await.is_some());
     }
 
     /// `cargo test --release --features gzip --lib gzip -- --ignored --nocapture`

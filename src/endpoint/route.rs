@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::percent_decode_str;
 
 #[cfg(feature = "rustls")]
 use super::tls::Tls;
@@ -54,11 +54,9 @@ pub(super) fn target(base_url: &str) -> String {
     }
     match base_url.strip_prefix("unix://") {
         Some(path) => {
-            let path: Vec<u8> = percent_decode_str(path).collect();
-            format!(
-                "http://{}@localhost",
-                percent_encode(&path, NON_ALPHANUMERIC)
-            )
+            // In hexadecimal digits: authorities are compared without regard to case, and paths differ by it.
+            let path = percent_decode_str(path).map(|byte| format!("{byte:02x}"));
+            format!("http://{}@localhost", path.collect::<String>())
         }
         None => base_url.to_owned(),
     }
@@ -90,13 +88,30 @@ mod tests {
             ("https://[::1]:8086", "http://tls@[::1]:8086"),
             (
                 "unix:///run/a%20b.sock",
-                "http://%2Frun%2Fa%20b%2Esock@localhost",
+                "http://2f72756e2f6120622e736f636b@localhost",
             ),
         ] {
             assert_eq!(target(base_url), expected);
             let uri: Uri = expected.parse().unwrap();
             assert!(uri.authority().is_some());
         }
+    }
+
+    /// awc compares authorities as `http` does.
+    #[test]
+    fn sockets_whose_paths_differ_in_case_only_share_no_connection() {
+        let authority = |base_url| {
+            let uri: Uri = target(base_url).parse().unwrap();
+            uri.authority().unwrap().clone()
+        };
+        assert_ne!(
+            authority("unix:///run/a.sock"),
+            authority("unix:///run/A.sock")
+        );
+        assert_eq!(
+            authority("unix:///run/A.sock"),
+            authority("unix:///run/%41.sock")
+        );
     }
 
     #[cfg(unix)]

@@ -134,35 +134,31 @@ impl Series {
         value: impl Into<TagValue>,
     ) -> Result<Self, RecordError> {
         let (key, TagValue(value)) = (key.into(), value.into());
-        let mut definition = Box::new(self.definition().clone());
+        let mut definition = self.0.prepared.definition();
         definition.tags.set(key, value);
         Self::new(&self.0.shared, definition)
     }
 
     /// Returns the database of the points.
     pub fn database(&self) -> &Database {
-        &self.definition().database
+        &self.0.prepared.database
     }
 
     /// Returns the measurement's name, as it was given.
     pub fn name(&self) -> &str {
-        &self.definition().name
+        &self.0.prepared.name
     }
 
     /// Returns the tags, in the order in which they were set. Without base tags, and as given:
     /// values replaced by the cardinality guard are not shown.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
-        let tags = self.definition().tags.iter();
+        let tags = self.0.prepared.tags.iter();
         tags.map(|(key, value)| (key.as_str(), &**value))
     }
 
     #[cfg(feature = "middleware")]
     pub(crate) fn prepared(&self) -> &PreparedSeries {
         &self.0.prepared
-    }
-
-    fn definition(&self) -> &Contents {
-        self.0.prepared.definition()
     }
 }
 

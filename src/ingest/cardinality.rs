@@ -17,12 +17,8 @@ use std::{borrow::Cow, fmt, hash::BuildHasher as _, num::NonZeroUsize};
 use foldhash::{HashMap, HashSet, quality::RandomState};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-pub(crate) use self::known_values::KnownValues;
-use crate::{
-    Database,
-    encode::text::replaced,
-    point::measurement::{Contents, Key},
-};
+pub(crate) use self::known_values::{KnownValues, TagSet};
+use crate::{Database, encode::text::replaced, point::measurement::Contents};
 
 /// What a value becomes that there is no budget for. It needs none itself.
 pub(crate) const OTHER: &str = "_other";
@@ -115,13 +111,12 @@ enum Decision {
 }
 
 impl Cardinality {
-    /// Replaces the tag values that are neither known nor within the budget. A point's keys are as
-    /// they go out.
-    pub(crate) fn cap(&self, point: &mut Contents, budget: NonZeroUsize) -> Capped {
+    /// Replaces the values of these tags that are not within the budget. A point's keys are as they go
+    /// out.
+    pub(crate) fn cap(&self, point: &mut Contents, tags: TagSet, budget: NonZeroUsize) -> Capped {
         let mut values = self.values.read();
         let mut exceeded = Vec::new();
-        let is_known = |_: &Key, _: &str| false;
-        let capped = self.replace(point, is_known, |tag, refused| {
+        let capped = self.replace(point, tags, |tag, refused| {
             let decision = values.look_up(tag, budget).unwrap_or_else(|| {
                 RwLockReadGuard::unlocked(&mut values, || self.values.write().admit(tag, budget))
             });
@@ -140,23 +135,19 @@ impl Cardinality {
         }
     }
 
-    /// The same, if that changes nothing here: each value is known to the thread, or here, or was
-    /// refused before.
+    /// The same, if that changes nothing here: each value is known, or was refused before.
     pub(crate) fn cap_again(
         &self,
         point: &mut Contents,
+        tags: TagSet,
         budget: NonZeroUsize,
-        is_known: impl Fn(&Key, &str) -> bool,
     ) -> Option<Capped> {
         let values = self.values.read();
         // Nothing may be replaced unless all is.
-        let is_decided = |point: &mut Contents| {
-            self.each_tag(point, &is_known, |tag, _, _| {
-                values.look_up(tag, budget).map(drop)
-            })
-        };
-        is_decided(point)?;
-        let values = self.replace(point, is_known, |tag, _| values.look_up(tag, budget))?;
+        self.each_tag(point, tags, |tag, _, _| {
+            values.look_up(tag, budget).map(drop)
+        })?;
+        let values = self.replace(point, tags, |tag, _| values.look_up(tag, budget))?;
         let is_news = false;
         Some(Capped { values, is_news })
     }
@@ -166,11 +157,11 @@ impl Cardinality {
     fn replace(
         &self,
         point: &mut Contents,
-        is_known: impl Fn(&Key, &str) -> bool,
+        tags: TagSet,
         mut decide: impl FnMut(Tag, TagName<'_>) -> Option<Decision>,
     ) -> Option<u64> {
         let mut replaced = 0;
-        self.each_tag(point, is_known, |tag, tag_name, value| {
+        self.each_tag(point, tags, |tag, tag_name, value| {
             if !matches!(decide(tag, tag_name)?, Decision::Admitted) {
                 *value = Cow::Borrowed(OTHER);
                 replaced += 1;
@@ -180,23 +171,17 @@ impl Cardinality {
         Some(replaced)
     }
 
-    /// Calls `each` with the tags that have a budget and whose values are not known, until it says None.
+    /// Calls `each` with those of these tags that have a budget, until it says None.
     fn each_tag(
         &self,
         point: &mut Contents,
-        is_known: impl Fn(&Key, &str) -> bool,
+        tags: TagSet,
         mut each: impl FnMut(Tag, TagName<'_>, &mut Cow<'static, str>) -> Option<()>,
     ) -> Option<()> {
-        let Contents {
-            database,
-            name,
-            tags,
-            ..
-        } = point;
-        let name = &*replaced(name);
-        let of = self.hash.hash_one((&*database, name));
-        for (key, value) in tags.values_mut() {
-            if is_known(key, value) {
+        let (database, name) = (&point.database, &*replaced(&point.name));
+        let of = self.hash.hash_one((database, name));
+        for (index, (key, value)) in point.tags.values_mut().enumerate() {
+            if !tags.contains(index) {
                 continue;
             }
             let text = replaced(value);

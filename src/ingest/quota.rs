@@ -143,3 +143,73 @@ impl Quota {
         self.bytes.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        lines: 10,
+        bytes: 100,
+        line_bytes: 60,
+        warn_lines: 7,
+        trigger: 4,
+    };
+
+    #[test]
+    fn the_longest_line_that_is_allowed_is_taken_and_no_longer_one() {
+        let quota = Quota::default();
+        for bytes in [61, 62, 90, usize::MAX] {
+            let full = quota.reserve_bytes(bytes, &LIMITS, || true);
+            assert_eq!(full, Err(Full::Bytes { pending: 0 }), "{bytes}");
+        }
+        assert_eq!(quota.reserve_bytes(60, &LIMITS, || false), Ok(false));
+        assert_eq!(quota.bytes(), 60);
+    }
+
+    #[test]
+    fn bytes_may_exceed_the_limit_by_the_margin_and_wake_when_they_pass_it() {
+        let quota = Quota::default();
+        let reserve = |bytes| quota.reserve_bytes(bytes, &LIMITS, || true);
+        assert_eq!(reserve(60), Ok(false));
+        assert_eq!(reserve(40), Ok(false), "as many as are allowed");
+        assert!(!quota.is_over(&LIMITS));
+        assert_eq!(reserve(5), Ok(true));
+        assert!(quota.is_over(&LIMITS));
+        assert_eq!(reserve(4), Ok(false), "woken before");
+        assert_eq!(reserve(2), Err(Full::Bytes { pending: 109 }));
+        assert_eq!(reserve(1), Ok(false));
+        quota.release(0, 10);
+        assert!(!quota.is_over(&LIMITS));
+        let full = quota.reserve_bytes(1, &LIMITS, || false);
+        assert_eq!(full, Err(Full::Bytes { pending: 100 }));
+        assert_eq!(quota.bytes(), 100);
+    }
+
+    #[test]
+    fn lines_wake_at_the_first_the_trigger_the_threshold_and_beyond_the_limit() {
+        let quota = Quota::default();
+        let reserve = |lines| quota.reserve_lines(lines, &LIMITS, || true);
+        // So many are pending before: 0, 1, 3, 5, 6, 8, 10.
+        let woken = [1, 2, 2, 1, 2, 2, 1].map(|lines| reserve(lines).unwrap());
+        assert_eq!(woken, [true, false, true, false, true, false, true]);
+        assert!(quota.is_over(&LIMITS));
+        assert_eq!(reserve(1), Err(Full::Lines { pending: 11 }));
+        quota.release(1, 0);
+        assert!(!quota.is_over(&LIMITS));
+        assert_eq!((quota.lines(), quota.waiting()), (10, 11));
+    }
+
+    #[test]
+    fn no_line_is_taken_when_there_is_no_room_for_its_bytes() {
+        let quota = Quota::default();
+        for bytes in [50, 49] {
+            quota.reserve_bytes(bytes, &LIMITS, || false).unwrap();
+        }
+        assert_eq!(quota.reserve_lines(1, &LIMITS, || false), Ok(true));
+        quota.reserve_bytes(1, &LIMITS, || false).unwrap();
+        let full = quota.reserve_lines(1, &LIMITS, || false);
+        assert_eq!(full, Err(Full::Bytes { pending: 100 }));
+        assert_eq!((quota.lines(), quota.waiting()), (1, 1));
+    }
+}

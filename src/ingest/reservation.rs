@@ -229,10 +229,35 @@ mod tests {
         put(&mut allowance, &quota, &limits, 300);
         assert_eq!(allowance.used(), 300);
         assert!(quota.lines() > 300 && quota.waiting() > 300);
+        assert!(quota.bytes() > 300 * 100);
         allowance.release(&quota);
         assert_eq!((quota.lines(), quota.waiting()), (300, 0));
         quota.release(300, 300 * 100);
         assert_eq!(quota.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_reserved_is_what_is_needed_and_as_much_as_was_reserved_before() {
+        let (quota, limits) = (Quota::default(), limits(500_000, 5_000));
+        let mut allowance = Allowance::default();
+        let reserved = [100, 100, 150].map(|bytes| {
+            let room = allowance.reserve(&quota, &limits, || false).unwrap();
+            room.commit(bytes, &limits, || false).unwrap();
+            (quota.lines(), quota.bytes())
+        });
+        assert_eq!(reserved, [(1, 100), (2, 300), (4, 650)]);
+    }
+
+    #[test]
+    fn room_that_was_reserved_can_be_used_when_there_is_no_other() {
+        let (quota, limits) = (Quota::default(), limits(500_000, 5_000));
+        let mut allowance = Allowance::default();
+        put(&mut allowance, &quota, &limits, 6);
+        let all = limits.bytes + 1 - quota.bytes();
+        quota.reserve_bytes(all, &limits, || true).unwrap();
+        assert_eq!(allowance.bytes, 100);
+        put(&mut allowance, &quota, &limits, 1);
+        assert_eq!((allowance.used(), allowance.bytes), (7, 0));
     }
 
     #[test]

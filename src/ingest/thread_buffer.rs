@@ -244,18 +244,19 @@ fn guard(
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {
     let mut capped = Capped::default();
-    if !known.contain_all_of(point) {
-        capped = match cardinality.cap_again(point, budget, known.known(point)) {
+    let unknown = known.unknown(point);
+    if !unknown.is_empty() {
+        capped = match cardinality.cap_again(point, unknown, budget) {
             Some(capped) => capped,
             None => {
                 // What is invalid uses no budget.
                 let len = line.line_len();
                 settings.encoder.push_rest(point, line)?;
                 line.truncate(len);
-                cardinality.cap(point, budget)
+                cardinality.cap(point, unknown, budget)
             }
         };
-        known.learn(point);
+        known.learn(point, unknown);
     }
     if capped.values > 0 {
         line.take_back();

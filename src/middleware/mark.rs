@@ -65,3 +65,18 @@ const fn row<const ROW: usize>() -> [Put; ROWS] {
 fn put_typed<const ROW: usize, const COLUMN: usize>(extensions: &mut Extensions) {
     extensions.insert(Typed::<ROW, COLUMN>);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marks_of_slots_beyond_the_first_allocate() {
+        for slot in 0..2 * ROWS * ROWS {
+            let mut extensions = Extensions::new();
+            put(&mut extensions, slot);
+            let is_numbered = extensions.contains::<Numbered>();
+            assert_eq!(is_numbered, slot >= ROWS * ROWS, "{slot}");
+        }
+    }
+}

@@ -218,6 +218,7 @@ mod tests {
         assert_eq!(last(&stripped, "/v12/posts"), "/v12/posts/"); // only normalized
         assert_eq!(last(&[("/old", "/new")], "/old"), "/new");
         assert_eq!(last(&[("/a", "/b/a")], "/c"), "/b/c");
+        assert_eq!(last(&[("/x1/a", "/y1/a")], "/x1/b"), "/y1/b");
         let both = [("/x/a", "/y/a"), ("/x/a", "/z/a")];
         assert_eq!(last(&both, "/x/1"), "/z/1");
         // The bytes of `é` and `ĩ` end alike.
@@ -233,5 +234,8 @@ mod tests {
         rewriting.learn(&"/x".repeat(MAX_LEN), "/y");
         assert_eq!(rewriting.rules.len(), MAX_RULES);
         assert_eq!(&*rewriting.rules[MAX_RULES - 1].0, "/99");
+        let longest = "/x".repeat(MAX_LEN / 2);
+        rewriting.learn(&longest, "/y");
+        assert_eq!(&*rewriting.rules[MAX_RULES - 1].0, longest);
     }
 }

@@ -284,6 +284,7 @@ mod tests {
         let routes = Routes::default();
         assert!(!routes.most_likely("/a", None).is_named());
         let named = routes.named("/b", "n");
+        assert!(named.is_named());
         assert!(Rc::ptr_eq(&named, &routes.most_likely("/b", None)));
         assert!(Rc::ptr_eq(&named, &routes.most_likely("/b", Some("n"))));
         routes.named("/b", "o");

@@ -204,9 +204,9 @@ mod tests {
             section("c", &["m f=\"x\ny\" 2\n"]),
         );
         store
-            .store(std::slice::from_ref(&a), SystemTime::now())
+            .store(std::slice::from_ref(&a), SystemTime::now(), u64::MAX)
             .unwrap();
-        store.store(&[a, b], SystemTime::now()).unwrap();
+        store.store(&[a, b], SystemTime::now(), u64::MAX).unwrap();
         fs::write(folder.path().join("x.bad"), "x").unwrap();
         let files = SpoolFile::list(folder.path()).unwrap();
         let about = files

@@ -1,8 +1,8 @@
 //! Index of a folder's files, in memory: what to read next, what to remove, what is pending. Pure.
 //!
 //! Files are read from the oldest on, alternating between databases (as far as file names tell
-//! them): a database that can't be written has few files loaded, and the others continue. Except at
-//! shutdown, nothing here iterates over all files.
+//! them), a few at a time. A file whose lines make no progress, for any reason, takes none of these
+//! places, so that the others continue. Except at shutdown, nothing here iterates over all files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +18,14 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// Maximum number of files loaded at a time, of databases that work.
+/// Maximum number of files loaded at a time whose lines make progress.
 const MAX_LOADED: usize = 4;
 
-/// Maximum number of bytes loaded of databases that fail.
+/// With this many bytes of files loaded, only databases without a loaded file load another.
 const MAX_LOADED_BYTES: u64 = 16 << 20;
+
+/// POSTs that have not written lines of a file, after which others no longer wait for it.
+const MAX_FAILED_POSTS: u32 = 8;
 
 /// Failures after which an unreadable file is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
@@ -50,6 +53,30 @@ pub(crate) struct Entry {
     /// Number of batches in memory that need it.
     holders: usize,
     failures: u32,
+    progress: LoadProgress,
+}
+
+/// Progress of a loaded file's lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct LoadProgress {
+    /// Number of POSTs that have not written its lines.
+    failed_posts: u32,
+    /// Not counted for [`MAX_LOADED`].
+    is_stuck: bool,
+    /// Some lines were written, or the failure may be due to a bad line: another file may succeed.
+    is_tried: bool,
+}
+
+/// Effect of a POST on the lines of a loaded file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Written,
+    /// The server has refused some lines, which are being isolated.
+    Isolating,
+    /// The lines are sent again, later. `may_be_bad`: a single line, which may be the reason.
+    Kept {
+        may_be_bad: bool,
+    },
 }
 
 /// Where a file's lines are.
@@ -73,22 +100,56 @@ struct DatabaseFiles {
     waiting: BTreeSet<FileId>,
     /// Number of files loading or loaded.
     loaded: usize,
-    /// Whether the last write failed.
+    /// Number of these that are stuck.
+    stuck: usize,
+    /// Number of the loaded files that are not tried.
+    untried: usize,
+    /// Whether the database can't be sent to.
     fails: bool,
+}
+
+impl DatabaseFiles {
+    /// Number of files that count for [`MAX_LOADED`].
+    fn busy(&self) -> usize {
+        match self.fails {
+            true => 0,
+            false => self.loaded - self.stuck,
+        }
+    }
+
+    /// The next file to load. A database that fails has one untried file loaded, as its probe.
+    fn turn(&self) -> Option<FileId> {
+        let may_load = !self.fails || self.untried == 0;
+        self.waiting.first().copied().filter(|_| may_load)
+    }
+
+    fn add(&mut self, progress: LoadProgress) {
+        self.loaded += 1;
+        self.stuck += usize::from(progress.is_stuck);
+        self.untried += usize::from(!progress.is_tried);
+    }
+
+    fn subtract(&mut self, progress: LoadProgress) {
+        self.loaded -= 1;
+        self.stuck -= usize::from(progress.is_stuck);
+        self.untried -= usize::from(!progress.is_tried);
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     files: BTreeMap<FileId, Entry>,
+    /// Files by the time of their newest line: a later file may have older lines.
+    by_time: BTreeSet<(u64, FileId)>,
     databases: HashMap<String, DatabaseFiles>,
-    /// The oldest loadable file of each database.
-    next_files: BTreeSet<(FileId, String)>,
+    /// The oldest loadable file of each database: of those without a loaded file, and of the others.
+    next_files: [BTreeSet<(FileId, String)>; 2],
     /// Readable files that are on disk only, by batch number.
     waiting: BTreeSet<(u64, FileId)>,
     /// Lines that are on disk only.
     lines: u64,
     bytes: u64,
-    /// Number of files loading or loaded, of databases that don't fail.
+    /// Number of files loading or loaded, and not stuck, of databases that don't fail.
     busy: usize,
     loading: usize,
     loaded_bytes: u64,
@@ -163,8 +224,10 @@ impl Index {
             spooled_batches,
             holders,
             failures: 0,
+            progress: LoadProgress::default(),
             name,
         };
+        self.by_time.insert((entry.name.newest, id_of(&entry.name)));
         self.files.insert(id_of(&entry.name), entry);
     }
 
@@ -177,51 +240,51 @@ impl Index {
         let Some(database_files) = self.databases.get_mut(key) else {
             return;
         };
-        let busy = |database_files: &DatabaseFiles| match database_files.fails {
-            true => 0,
-            false => database_files.loaded,
-        };
-        // A database that fails has one file loaded, as its probe.
         let turn = |database_files: &DatabaseFiles| {
-            let may_load = !database_files.fails || database_files.loaded == 0;
-            database_files.waiting.first().copied().filter(|_| may_load)
+            Some((
+                usize::from(database_files.loaded > 0),
+                database_files.turn()?,
+            ))
         };
-        let (turn_before, busy_before) = (turn(database_files), busy(database_files));
+        let (turn_before, busy_before) = (turn(database_files), database_files.busy());
         change(database_files);
         if database_files.loaded == 0 {
             database_files.fails = false;
         }
-        self.busy = self.busy + busy(database_files) - busy_before;
+        self.busy = self.busy + database_files.busy() - busy_before;
         let turn_after = turn(database_files);
         if database_files.loaded == 0 && database_files.waiting.is_empty() {
             self.databases.remove(key);
         }
         if turn_before != turn_after {
-            if let Some(id) = turn_before {
-                self.next_files.remove(&(id, key.to_owned()));
+            if let Some((list, id)) = turn_before {
+                self.next_files[list].remove(&(id, key.to_owned()));
             }
-            if let Some(id) = turn_after {
-                self.next_files.insert((id, key.to_owned()));
+            if let Some((list, id)) = turn_after {
+                self.next_files[list].insert((id, key.to_owned()));
             }
         }
     }
 
     /// The file to read next, if another may be loaded; at most `at_most` are loaded at a time.
     pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
-        // Files of failing databases don't prevent that others are read.
-        let is_much = self.loaded_bytes >= MAX_LOADED_BYTES && self.busy > 0;
-        if is_much || self.busy >= MAX_LOADED.min(at_most) {
+        // Stuck files don't prevent that others are read.
+        let is_much = self.loaded_bytes >= MAX_LOADED_BYTES;
+        if (is_much && self.busy > 0) || self.busy >= MAX_LOADED.min(at_most) {
             return None;
         }
-        let (id, key) = self.next_files.first().cloned()?;
+        let [first, more] = &self.next_files;
+        let more = more.first().filter(|_| !is_much);
+        let (id, key) = first.first().into_iter().chain(more).min().cloned()?;
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loading;
+        entry.progress = LoadProgress::default();
         self.loading += 1;
         self.loaded_bytes += entry.bytes;
         let name = entry.name.clone();
         self.change_database(&key, |database_files| {
             database_files.waiting.remove(&id);
-            database_files.loaded += 1;
+            database_files.add(LoadProgress::default());
         });
         Some((id, name))
     }
@@ -256,7 +319,7 @@ impl Index {
             self.waiting.remove(&(number, id));
         }
         self.change_database(&key, |database_files| {
-            database_files.loaded -= 1;
+            database_files.subtract(LoadProgress::default());
             if !is_left {
                 database_files.waiting.insert(id);
             }
@@ -264,21 +327,66 @@ impl Index {
         is_left
     }
 
-    /// Notes whether lines of a loaded file can't be written.
-    pub(crate) fn set_fails(&mut self, id: FileId, fails: bool) {
-        let Some(entry) = self.files.get(&id) else {
+    /// Notes the effect of a POST on the lines of a loaded file.
+    pub(crate) fn note_progress(&mut self, id: FileId, progress: Progress) {
+        self.change_progress(id, |load| match progress {
+            Progress::Written => {
+                load.is_stuck = load.failed_posts >= MAX_FAILED_POSTS;
+                load.is_tried = true;
+            }
+            Progress::Isolating => {
+                load.failed_posts += 1;
+                load.is_stuck |= load.failed_posts >= MAX_FAILED_POSTS;
+                load.is_tried = true;
+            }
+            Progress::Kept { may_be_bad } => {
+                load.failed_posts += 1;
+                load.is_stuck = true;
+                load.is_tried |= may_be_bad;
+            }
+        });
+    }
+
+    /// Notes that lines of a loaded file can't be sent now.
+    pub(crate) fn set_stuck(&mut self, id: FileId) {
+        self.change_progress(id, |progress| progress.is_stuck = true);
+    }
+
+    fn change_progress(&mut self, id: FileId, change: impl FnOnce(&mut LoadProgress)) {
+        let Some(entry) = self.files.get_mut(&id) else {
             return;
         };
-        let key = entry.name.database.clone();
-        // A file of several databases says nothing of the others of its kind.
-        if key != SEVERAL
-            && self
-                .databases
-                .get(&key)
-                .is_some_and(|own| own.fails != fails)
-        {
-            self.change_database(&key, |database_files| database_files.fails = fails);
+        if entry.state != State::Loaded {
+            return;
         }
+        let before = entry.progress;
+        change(&mut entry.progress);
+        let (after, key) = (entry.progress, entry.name.database.clone());
+        self.change_database(&key, |database_files| {
+            database_files.subtract(before);
+            database_files.add(after);
+        });
+    }
+
+    /// Notes whether a database can't be sent to. `key` is its name as in file names.
+    pub(crate) fn set_fails(&mut self, key: &str, fails: bool) {
+        let database_files = self.databases.get(key);
+        if database_files.is_some_and(|database_files| {
+            database_files.loaded > 0 && database_files.fails != fails
+        }) {
+            self.change_database(key, |database_files| database_files.fails = fails);
+        }
+    }
+
+    /// Whether the file has lines of several databases.
+    pub(crate) fn is_shared(&self, id: FileId) -> bool {
+        let entry = self.files.get(&id);
+        entry.is_some_and(|entry| entry.name.database == SEVERAL)
+    }
+
+    /// Whether any file is loaded, or being read.
+    pub(crate) fn has_loaded(&self) -> bool {
+        self.loaded_bytes > 0
     }
 
     /// Notes that another batch in memory needs the file.
@@ -301,6 +409,7 @@ impl Index {
     /// Removes a file from the index.
     pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
         let entry = self.files.remove(&id)?;
+        self.by_time.remove(&(entry.name.newest, id));
         self.bytes -= entry.bytes;
         if is_on_disk_only(entry.state) {
             self.lines -= entry.name.lines;
@@ -314,24 +423,30 @@ impl Index {
         if is_loaded || entry.state == State::Waiting {
             self.change_database(&entry.name.database, |database_files| {
                 database_files.waiting.remove(&id);
-                database_files.loaded -= usize::from(is_loaded);
+                if is_loaded {
+                    database_files.subtract(entry.progress);
+                }
             });
         }
         Some(entry)
     }
 
-    /// Removes the oldest files from the index until `bytes` more fit.
+    /// Removes the oldest files from the index until `bytes` more fit; none, if they never would.
     pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
+        let mut left = self.bytes;
         let mut out = Vec::new();
-        while self.bytes + bytes > max_bytes {
-            let mut files = self.files.iter();
-            let oldest = files.find(|(_, entry)| is_removable(entry.state));
-            let Some(id) = oldest.map(|(id, _)| *id) else {
-                break;
+        let mut files = self
+            .files
+            .iter()
+            .filter(|(_, entry)| is_removable(entry.state));
+        while left + bytes > max_bytes {
+            let Some((id, entry)) = files.next() else {
+                return Vec::new();
             };
-            out.extend(self.remove(id));
+            left -= entry.bytes;
+            out.push(*id);
         }
-        out
+        out.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Whether `bytes` more fit.
@@ -341,16 +456,17 @@ impl Index {
 
     /// Removes files older than `limit` from the index.
     pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
-        let old = self.files.iter().take_while(|(_, e)| e.name.time() < limit);
+        let in_order = self.by_time.iter().map(|(_, id)| (*id, &self.files[id]));
+        let old = in_order.take_while(|(_, entry)| entry.name.time() < limit);
         let old = old.filter(|(_, entry)| is_removable(entry.state));
-        let old: Vec<_> = old.map(|(id, _)| *id).collect();
+        let old: Vec<_> = old.map(|(id, _)| id).collect();
         old.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// When the newest line of the oldest file was recorded.
+    /// When the newest line was recorded of the file with the oldest lines.
     pub(crate) fn oldest(&self) -> Option<SystemTime> {
-        let oldest = self.files.first_key_value();
-        oldest.map(|(_, entry)| entry.name.time())
+        let (_, id) = self.by_time.first()?;
+        self.files.get(id).map(|entry| entry.name.time())
     }
 
     /// Number of readable lines that are on disk only, in batches numbered below a mark.
@@ -365,7 +481,9 @@ impl Index {
 
     /// Whether there is a file to read.
     pub(crate) fn has_next(&self) -> bool {
-        !self.next_files.is_empty()
+        self.next_files
+            .iter()
+            .any(|next_files| !next_files.is_empty())
     }
 
     /// Whether a file is being read.

@@ -60,6 +60,17 @@ pub(crate) struct Stored {
     pub(crate) bytes: u64,
 }
 
+/// Why a file was not written.
+#[derive(Debug, derive_more::From)]
+pub(crate) enum StoreError {
+    /// The file needs more bytes than there is room for.
+    #[from(skip)]
+    NoRoom {
+        needs: u64,
+    },
+    Io(io::Error),
+}
+
 /// Why a file can't be loaded.
 #[derive(Debug, derive_more::Display)]
 pub(crate) enum LoadError {
@@ -145,12 +156,21 @@ impl Store {
         Ok(Opened::Open(store, listing))
     }
 
-    /// Writes batches into one file. When this returns, they survive the end of the process and a
-    /// crash of the machine; on an error, nothing of them is left.
-    pub(crate) fn store(&mut self, sections: &[Section], newest: SystemTime) -> io::Result<Stored> {
+    /// Writes batches into one file of at most `room` bytes. When this returns, they survive the
+    /// end of the process and a crash of the machine; on an error, nothing of them is left.
+    pub(crate) fn store(
+        &mut self,
+        sections: &[Section],
+        newest: SystemTime,
+        room: u64,
+    ) -> Result<Stored, StoreError> {
         let mut contents = format::encode(sections);
         if compression::IS_AVAILABLE {
             contents = compression::compress(&contents)?;
+        }
+        let needs = contents.len() as u64;
+        if needs > room {
+            return Err(StoreError::NoRoom { needs });
         }
         let database = match sections {
             [first, others @ ..] if others.iter().all(|own| own.database == first.database) => {
@@ -173,12 +193,9 @@ impl Store {
         if let Err(error) = written {
             _ = self.disk.remove(&temporary);
             _ = self.disk.remove(&path);
-            return Err(error);
+            return Err(error.into());
         }
-        Ok(Stored {
-            name,
-            bytes: contents.len() as u64,
-        })
+        Ok(Stored { name, bytes: needs })
     }
 
     fn write_whole(&self, temporary: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {

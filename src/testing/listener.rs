@@ -18,7 +18,9 @@ const BACKLOG: i32 = 1_024;
 
 #[derive(Debug)]
 pub(super) enum Port {
-    Open(Listener),
+    /// With a second socket that is bound and not listening, where the system allows that: so the
+    /// port is never free for a moment, in which a client's connection could get it.
+    Open(Listener, Option<Socket>),
     /// Bound, so that no other process gets the port, but not listening: connections are refused.
     Held(Socket),
     /// Only while changing between the two.
@@ -36,17 +38,18 @@ impl Port {
     /// Listens on a free loopback port.
     pub(super) fn open(shared: &Arc<Shared>) -> (Self, SocketAddr) {
         let socket = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let holding = hold(address_of(&socket));
         let listener = Listener::start(socket, shared);
         let address = listener.address;
-        (Self::Open(listener), address)
+        (Self::Open(listener, holding), address)
     }
 
     pub(super) fn refuse(&mut self) {
         *self = match std::mem::replace(self, Self::Changing) {
-            Self::Open(listener) => {
+            Self::Open(listener, holding) => {
                 let address = listener.address;
                 listener.stop();
-                Self::Held(bind(address))
+                Self::Held(holding.unwrap_or_else(|| bind(address)))
             }
             other => other,
         };
@@ -54,17 +57,30 @@ impl Port {
 
     pub(super) fn accept_again(&mut self, shared: &Arc<Shared>) {
         *self = match std::mem::replace(self, Self::Changing) {
-            Self::Held(socket) => Self::Open(Listener::start(socket, shared)),
+            Self::Held(socket) => {
+                let holding = hold(address_of(&socket));
+                Self::Open(Listener::start(socket, shared), holding)
+            }
             other => other,
         };
     }
 
     /// Releases the port.
     pub(super) fn close(&mut self) {
-        if let Self::Open(listener) = std::mem::replace(self, Self::Changing) {
+        if let Self::Open(listener, _) = std::mem::replace(self, Self::Changing) {
             listener.stop();
         }
     }
+}
+
+fn address_of(socket: &Socket) -> SocketAddr {
+    let address = socket.local_addr().ok().and_then(|own| own.as_socket());
+    address.expect("a bound socket has an address")
+}
+
+/// Linux lets a second socket have an address while none listens there.
+fn hold(address: SocketAddr) -> Option<Socket> {
+    cfg!(target_os = "linux").then(|| bind(address))
 }
 
 fn bind(address: SocketAddr) -> Socket {

@@ -78,3 +78,38 @@ fn many_clients_write_at_once() {
     assert_eq!((influx.count("d"), influx.received_count("d")), (400, 800));
     assert_eq!((influx.write_count(), influx.connection_count()), (400, 8));
 }
+
+/// As a connection of another client would, which gets a port that is free.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_gets_the_port_while_it_goes_from_listening_to_refusing_and_back() {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Instant,
+    };
+
+    use socket2::{Domain, Socket, Type};
+
+    let fake = FakeInflux::start();
+    let address = fake.addr();
+    let (is_over, began) = (AtomicBool::new(false), Instant::now());
+    let others = || {
+        while !is_over.load(Ordering::Relaxed) && began.elapsed() < PATIENCE {
+            let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            assert!(other.bind(&address.into()).is_err(), "it has got the port");
+        }
+    };
+    std::thread::scope(|scope| {
+        let others = [scope.spawn(others), scope.spawn(others)];
+        for _ in 0..500 {
+            fake.refuse();
+            assert!(TcpStream::connect(address).is_err());
+            fake.accept_again();
+            assert!(TcpStream::connect(address).is_ok());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}

@@ -1,5 +1,5 @@
 use actix_files::Files;
-use actix_influxdb::testing::Point;
+use actix_influxdb::{RequestMeasurement, testing::Point};
 use actix_web::{
     App, Error, HttpResponse,
     body::BoxBody,
@@ -352,4 +352,57 @@ async fn refused_requests_of_a_known_route_have_its_endpoint() {
         "unmatched",
     ];
     assert_eq!(endpoints, expected);
+}
+
+#[test]
+fn an_encoded_path_has_the_route_that_answered_it_and_not_the_first_that_fits_it_decoded() {
+    let service = Service::start(|app| {
+        app.service(
+            web::resource("/items/{id}")
+                .name("first")
+                .guard(guard::Post())
+                .post(async || "never"),
+        );
+        app.service(
+            web::resource("/items/{id}")
+                .name("second")
+                .get(async || "named"),
+        );
+    });
+    let mut client = service.connect();
+    for target in ["/items/%41", "/items/A"] {
+        assert_eq!(client.get(target).status, 200);
+    }
+    let expected = answered("GET", "/items/{id}", 200, "ok", 5).tag("handler", "second");
+    check(&service.finish(), &[expected.clone(), expected]);
+}
+
+#[test]
+fn a_request_without_a_response_has_the_name_of_its_path_only_if_that_is_its_resources() {
+    let service = Service::start(|app| {
+        app.service(web::resource("/one/{id}").name("one").get(asked));
+        app.service(
+            web::resource("/two/{id}")
+                .name("other")
+                .guard(guard::Post())
+                .post(async || "never"),
+        );
+        app.service(web::resource("/two/{tail:.*}").get(asked));
+    });
+    for target in ["/one/1", "/two/1"] {
+        service.connect().request("GET", target).read_to_end();
+    }
+    let gone = |endpoint| unanswered("GET", endpoint, 500, "panicked").field("asked", true);
+    check(
+        &service.finish(),
+        &[
+            gone("/one/{id}").tag("handler", "one"),
+            gone("/two/{tail:.*}"),
+        ],
+    );
+}
+
+async fn asked(measurement: RequestMeasurement) -> &'static str {
+    measurement.set_field("asked", true);
+    panic!("on purpose")
 }

@@ -71,6 +71,24 @@ fn an_err_of_another_middleware_is_recorded_with_its_status_and_the_endpoint_of_
     );
 }
 
+#[test]
+fn an_err_of_a_middleware_for_a_head_request_has_sent_no_content() {
+    let service = Service::start(|app| {
+        let refusing =
+            middleware::from_fn(async |_request: actix_web::dev::ServiceRequest, _next| {
+                Err::<actix_web::dev::ServiceResponse, _>(ErrorUnauthorized("who?"))
+            });
+        let resource = web::resource("/users").wrap(refusing);
+        app.service(resource.route(web::head().to(async || "never")));
+    });
+    let mut client = service.connect();
+    assert_eq!(client.request("HEAD", "/users").response(false).status, 401);
+    check(
+        &service.finish(),
+        &[answered("HEAD", "/users", 401, "ok", 0)],
+    );
+}
+
 /// Has a response of its own, and says nothing of it in `status_code`.
 #[derive(Debug, Display, Error)]
 struct Teapot;

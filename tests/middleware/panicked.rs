@@ -116,14 +116,19 @@ fn a_closure_that_panics_and_a_logger_that_does_leave_the_response_and_the_measu
     );
     let mut client = service.connect();
     // All on one connection, which lives on.
-    for target in ["/trips", "/fine", "/trips"] {
+    for target in ["/trips", "/fine", "/trips", "/trips"] {
         assert_eq!(client.get(target).status, 200);
     }
     let trips = answered("GET", "/trips", 200, "ok", 5).field("before", true);
     let fine = answered("GET", "/fine", 200, "ok", 4).field("before", true);
     check(
         &service.finish(),
-        &[trips.clone(), fine.field("after", true), trips],
+        &[
+            trips.clone(),
+            fine.field("after", true),
+            trips.clone(),
+            trips,
+        ],
     );
     // It is told once, however often it happens.
     let expected = "ERROR the closure given to InfluxMetrics::customize panicked: the measurement \

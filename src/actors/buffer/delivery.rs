@@ -12,16 +12,31 @@ use crate::{
         reply::Reply,
     },
     delivery::{
-        backlog::{Disposition, FileId, LeaseId, Origin, Settled},
+        backlog::{Disposition, LeaseId, Origin, Settled},
         breakers::State,
         dispatcher::{Outcome, RetryTiming},
-        verdict::{Refusal, Retry, Verdict},
+        verdict::{Cause, Refusal, Retry, Verdict},
     },
+    spool::index::Progress,
     stats::ledger::DispositionKind,
 };
 
 /// Delay of a batch that made the replay actor panic.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
+
+/// What a verdict means for the file that the batch, perhaps of a single line, is from.
+fn progress(verdict: &Verdict, is_single: bool) -> Progress {
+    match verdict {
+        Verdict::Written => Progress::Written,
+        Verdict::Refused(refusal) if refusal.is_about_lines => Progress::Isolating,
+        Verdict::Refused(_) | Verdict::TooLarge { .. } => Progress::Kept {
+            may_be_bad: is_single,
+        },
+        Verdict::Retry(retry) => Progress::Kept {
+            may_be_bad: is_single && matches!(retry.cause, Cause::Unknown | Cause::ServerFault),
+        },
+    }
+}
 
 impl BufferActor {
     pub(super) fn returned(&mut self, returned: Returned, context: &mut Context<Self>) {
@@ -56,14 +71,12 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) {
         let (now, timing) = (self.now(), self.timing());
-        let file = self.dispatcher.backlog().loaded_from(lease);
-        let is_kept = matches!(verdict, Verdict::Retry(_));
-        if is_kept {
-            self.note_file(file, true);
-        }
+        let backlog = self.dispatcher.backlog();
+        let is_single = backlog.lines(lease).is_some_and(|lines| lines.len() == 1);
+        let progress = progress(&verdict, is_single);
+        let file = backlog.loaded_from(lease);
         match verdict {
             Verdict::Written => {
-                self.note_file(file, false);
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(lease, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
@@ -95,16 +108,10 @@ impl BufferActor {
                 self.failed(&database, &retry, outcome, context);
             }
         }
-        if let Some(file) = file.filter(|_| is_kept) {
-            self.move_to_own_file(&database, file, context);
-        }
-    }
-
-    /// Notes whether a file's lines can't be written.
-    fn note_file(&mut self, file: Option<FileId>, fails: bool) {
         if let (Some(spool), Some(file)) = (&mut self.spool, file) {
-            spool.index.set_fails(file, fails);
+            spool.index.note_progress(file, progress);
         }
+        self.note_on_disk(&database, context);
     }
 
     fn timing(&self) -> RetryTiming {

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use actix::{AsyncContext as _, Context, SpawnHandle};
 
 use super::BufferActor;
-use crate::{actors::messages::internal::FilesRead, config::Files, endpoint::Endpoint, logging};
+use crate::{
+    actors::messages::internal::FilesRead, config::Files, endpoint::Endpoint, logging, threads,
+};
 
 /// Time between reads. Contents are compared, not timestamps, which are unreliable for links and
 /// for quick successive writes.
@@ -41,13 +43,13 @@ impl BufferActor {
         }
     }
 
-    /// Reads on the blocking pool: a disk or network folder may be slow.
+    /// Reads on another thread: a disk or network folder may be slow.
     fn read_files(&mut self, context: &mut Context<Self>) {
         let (config, used) = (Arc::clone(&self.config), self.files.used.clone());
         let buffer = context.address();
         actix::spawn(async move {
             let theirs = Arc::clone(&config);
-            let read = actix_rt::task::spawn_blocking(move || {
+            let read = threads::elsewhere(move || {
                 let files = Files::read(&theirs)?;
                 match files == used {
                     true => Ok(None),
@@ -57,6 +59,7 @@ impl BufferActor {
                     ))),
                 }
             });
+            // Without a thread, as if nothing had changed: the next reading may have one.
             let read = read.await.unwrap_or(Ok(None));
             buffer.do_send(FilesRead { config, read });
         });

@@ -194,7 +194,7 @@ impl BufferActor {
             rejected: progress.rejected,
             dropped: progress.dropped,
             undelivered: self.dispatcher.backlog().unsettled_below(progress.mark) as u64
-                + self.leaving_below(progress.mark),
+                + self.leaving_below(progress.mark, progress.awaits),
             spooled: self.spooled_below(progress.mark),
             elapsed: self.now().saturating_duration_since(progress.began),
         });

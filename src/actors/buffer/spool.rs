@@ -10,7 +10,7 @@ mod sealing;
 mod storing;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
@@ -58,6 +58,13 @@ pub(super) struct Spool {
     /// Files being written, by number.
     storing: BTreeMap<u64, Writing>,
     next_store: u64,
+    /// Numbers of files that the disk actor has not got yet, as their room may be needed for those
+    /// being written.
+    queued: VecDeque<u64>,
+    /// The file whose size must be known before it is written.
+    measured: Option<u64>,
+    /// Whether to close the folder when all queued files are written.
+    is_closing: bool,
     /// Files whose results are no longer awaited.
     abandoned: BTreeSet<u64>,
     watchdog: Option<SpawnHandle>,
@@ -80,7 +87,9 @@ pub(super) struct Spool {
 /// A file being written.
 struct Writing {
     storing: Storing,
-    /// Upper bound of the file's size.
+    sections: Vec<Section>,
+    newest: SystemTime,
+    /// Upper bound of the file's size: its lines uncompressed.
     bytes: u64,
 }
 
@@ -111,6 +120,9 @@ impl Spool {
             index: Index::default(),
             storing: BTreeMap::new(),
             next_store: 0,
+            queued: VecDeque::new(),
+            measured: None,
+            is_closing: false,
             abandoned: BTreeSet::new(),
             watchdog: None,
             leaving: (0, 0),
@@ -173,6 +185,12 @@ impl Spool {
 /// Converts the system clock's `time` to the runtime's clock.
 fn instant(time: SystemTime, now: Instant) -> Instant {
     let age = SystemTime::now().duration_since(time).unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
+}
+
+/// The time that the system's clock showed at `at`.
+fn system_time(at: Instant, now: Instant) -> SystemTime {
+    let (age, now) = (now.saturating_duration_since(at), SystemTime::now());
     now.checked_sub(age).unwrap_or(now)
 }
 
@@ -254,13 +272,17 @@ impl BufferActor {
         })
     }
 
-    /// Number of lines below a mark that are leaving memory.
-    pub(super) fn leaving_below(&self, mark: u64) -> u64 {
+    /// Number of lines below a mark that are leaving memory or being written ahead, up to the file
+    /// that is awaited: those in later files were recorded later.
+    pub(super) fn leaving_below(&self, mark: u64, awaits: Option<u64>) -> u64 {
         let Some(spool) = &self.spool else { return 0 };
         let storing = spool
             .storing
-            .values()
-            .map(|own| own.storing.lines_below(mark));
+            .iter()
+            .map(|(number, own)| match &own.storing {
+                Storing::Ahead { .. } if awaits.is_none_or(|last| *number > last) => 0,
+                storing => storing.lines_below(mark),
+            });
         storing.sum::<usize>() as u64
     }
 
@@ -303,9 +325,11 @@ impl Storing {
     }
 }
 
+/// Maximum size of the comment before a batch in a file, in bytes.
+const HEADER: usize = 256;
+
 /// Upper bound of a batch's size in a file, in bytes.
 fn size_of_section(section: &Section) -> usize {
-    const HEADER: usize = 256;
     section.lines.byte_len() + HEADER
 }
 

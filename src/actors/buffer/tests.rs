@@ -2,6 +2,7 @@
 
 mod ending;
 mod flooding;
+mod loading;
 mod retrying;
 mod self_measuring;
 mod sending;

@@ -152,6 +152,8 @@ pub(crate) enum Task {
     Store {
         sections: Vec<Section>,
         newest: SystemTime,
+        /// The file may have so many bytes.
+        room: u64,
     },
     Load(FileName),
     Remove(Vec<FileName>),
@@ -185,6 +187,10 @@ pub(crate) enum DiskResult {
         by: Option<String>,
     },
     Stored(Stored),
+    /// The file would have so many bytes, which are more than it may have.
+    NoRoom {
+        needs: u64,
+    },
     Loaded(Vec<Section>),
     NotLoaded(LoadError),
     Done,

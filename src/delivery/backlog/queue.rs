@@ -296,6 +296,12 @@ impl Queue {
         self.jobs_of(subqueue).remove(at)
     }
 
+    /// The loaded jobs in the queue.
+    pub(super) fn loaded(&self) -> impl Iterator<Item = &Job> {
+        let jobs = self.parts.iter().chain(&self.suspects).chain(&self.loaded);
+        jobs.filter(|job| job.is_loaded())
+    }
+
     /// Removes the queued batches that were loaded and whose numbers `is_wanted` accepts.
     pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
         let mut taken = Vec::new();

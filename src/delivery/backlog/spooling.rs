@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Backlog, LeaseId, MANY_BATCHES, Unsettled,
-    queue::{Job, SubQueue},
+    queue::{Job, Queue, SubQueue},
     queue_of,
 };
 use crate::{Database, Overflow, batch::Batch, delivery::retry_history::RetryHistory};
@@ -62,6 +62,21 @@ pub(crate) struct Leftover {
     pub(crate) origin: Origin,
     pub(crate) passed_sampling: bool,
     pub(crate) batch: Batch,
+    /// When the newest line was recorded.
+    pub(crate) newest: Option<Instant>,
+}
+
+impl From<Evicted> for Leftover {
+    fn from(evicted: Evicted) -> Self {
+        Self {
+            database: evicted.database,
+            number: evicted.number,
+            origin: evicted.origin,
+            passed_sampling: true,
+            batch: evicted.batch,
+            newest: evicted.newest,
+        }
+    }
 }
 
 impl Backlog {
@@ -138,13 +153,26 @@ impl Backlog {
         Some(self.evicted(database, job))
     }
 
-    /// Removes the queued batches of a database that were loaded from `file`, to move them to
-    /// another file.
-    pub(crate) fn take_loaded(&mut self, database: &Database, file: FileId) -> Vec<Evicted> {
+    /// The queued batches of a database that were loaded: the file of each, and its bytes.
+    pub(crate) fn loaded(&self, database: &Database) -> impl Iterator<Item = (FileId, usize)> {
+        let queue = self.queues.get(database).into_iter();
+        queue.flat_map(Queue::loaded).filter_map(|job| {
+            let file = self.unsettled.get(&job.number)?.files.last().copied()?;
+            Some((file, job.batch.lines.byte_len()))
+        })
+    }
+
+    /// Removes the queued batches of a database that were loaded from files that `is_wanted`
+    /// accepts, to move them to another file.
+    pub(crate) fn take_loaded(
+        &mut self,
+        database: &Database,
+        is_wanted: impl Fn(FileId) -> bool,
+    ) -> Vec<Evicted> {
         let unsettled = &self.unsettled;
         let is_from_it = |number: u64| {
             let about = unsettled.get(&number);
-            about.is_some_and(|about| about.files.contains(&file))
+            about.is_some_and(|about| about.files.iter().copied().any(&is_wanted))
         };
         let queue = self.queues.get_mut(database);
         let jobs = queue.map_or_else(Vec::new, |queue| queue.take_loaded(is_from_it));
@@ -216,9 +244,10 @@ impl Backlog {
         }
         self.by_pending.clear();
         self.pending = 0;
-        self.unsettled.clear();
+        let unsettled = std::mem::take(&mut self.unsettled);
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
         let taken = |(database, job): (Database, Job)| Leftover {
+            newest: unsettled.get(&job.number).map(|about| about.newest),
             database,
             number: job.number,
             origin: job.origin,
@@ -352,10 +381,13 @@ mod tests {
             backlog.add_sealed(loaded(database, 1, file, now));
         }
         let leased = backlog.lease(&"a".into(), usize::MAX, (0, 0), now).unwrap();
-        let taken = backlog.take_loaded(&"a".into(), FileId(1));
+        let waiting: Vec<_> = backlog.loaded(&"a".into()).collect();
+        assert_eq!(waiting, [(FileId(2), 9), (FileId(1), 9)]);
+        let taken = backlog.take_loaded(&"a".into(), |file| file == FileId(1));
         assert_eq!(taken.len(), 1);
         backlog.requeue(leased.id);
-        assert_eq!(backlog.take_loaded(&"a".into(), FileId(1)).len(), 1);
+        let taken = backlog.take_loaded(&"a".into(), |file| file == FileId(1));
+        assert_eq!(taken.len(), 1);
         assert_eq!(backlog.pending(&"a".into()), 1);
         assert_eq!(backlog.pending(&"b".into()), 1);
     }

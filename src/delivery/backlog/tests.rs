@@ -2,6 +2,8 @@ use super::*;
 use crate::Overflow;
 use crate::delivery::verdict::Cause;
 
+mod eviction;
+
 fn lines(count: usize) -> OpenBatch {
     let mut batch = OpenBatch::default();
     for _ in 0..count {

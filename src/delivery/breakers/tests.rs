@@ -6,6 +6,8 @@ use crate::delivery::{
     verdict::{Cause, Retry, Scope},
 };
 
+mod accounts;
+
 const LATER: Duration = Duration::from_secs(60);
 
 fn failure(now: Instant) -> Failure {

@@ -3,6 +3,10 @@
 use super::*;
 use crate::delivery::verdict::{Cause, Refusal, Retry};
 
+mod kept;
+mod pending;
+mod turns;
+
 const LIMITS: BatchLimits = BatchLimits {
     lines: 10_000,
     bytes: 4 << 20,
@@ -78,6 +82,14 @@ impl World {
         }
     }
 
+    /// Sends the next batch; its lease and database, if there is one that may be sent.
+    fn send(&mut self) -> Option<(LeaseId, Database)> {
+        match self.dispatcher.next(WRITERS, self.now, || true)? {
+            NextUp::Send(dispatch) => Some((dispatch.lease, dispatch.database)),
+            NextUp::Sampled(_) => None,
+        }
+    }
+
     /// Sends what may be sent; each answer takes as long as `answer` says.
     fn pump(&mut self, answer: &impl Fn(&Database, &Lines) -> (Answer, Duration)) {
         while self.out.len() < WRITERS {
@@ -124,6 +136,7 @@ impl World {
         use Cause::{Configuration, Unavailable, Unknown};
         let timing = self.timing();
         let dispatcher = &mut self.dispatcher;
+        let endpoint = dispatcher.endpoint(lease);
         let failed = |scope, cause| Retry::new(scope, cause, "why");
         let outcome = match answer {
             Answer::Written => dispatcher.written(lease, self.now, TIMEOUT),
@@ -146,6 +159,16 @@ impl World {
             Answer::RefusesAll => dispatcher.refused(lease, &refusal(), timing),
             Answer::TooLarge => dispatcher.too_large(lease, "413", timing),
         };
+        assert_eq!(outcome.endpoint, endpoint);
+        let is_rejected = |run: &Settled| matches!(run.disposition, Disposition::Rejected { .. });
+        match answer {
+            Answer::Written | Answer::TooLarge => assert_eq!(outcome.kept_lines, None),
+            // Kept is what is not rejected.
+            _ => assert_eq!(
+                outcome.kept_lines.is_none(),
+                outcome.settled.iter().any(is_rejected)
+            ),
+        }
         for run in outcome.settled {
             let count = run.batch.lines.len();
             match run.disposition {

@@ -234,6 +234,29 @@ fn the_rest_of_a_body_begins_with_its_first_bad_line() {
 }
 
 #[test]
+fn the_rest_of_a_body_is_read_as_go_quotes_it() {
+    let texts = ["a", "m,t=\x07\x08\x0c\r\t\x0b'\x7fé🦀 f=1"];
+    let text = concat!(
+        r#"incorrect influx line "m,t=\a\b\f\r\t\v\'\x7f\u00e9\U0001f980 f=1\na\n""#,
+        ": why; see x"
+    );
+    assert_eq!(
+        named_in(&texts, &refusal(text, None)),
+        some(&[(1, "incorrect influx line: why")])
+    );
+}
+
+#[test]
+fn a_line_that_holds_what_ends_a_quoted_one_is_found_whole() {
+    let texts = ["m", "a': b"];
+    let text = "unable to parse 'a': b': why dropped=0";
+    assert_eq!(
+        named_in(&texts, &refusal(text, None)),
+        some(&[(1, "unable to parse: why")])
+    );
+}
+
+#[test]
 fn if_as_many_were_dropped_as_there_are_all_are_bad() {
     let texts = ["a", "b", "c"];
     let dropped = |text: &str| named_in(&texts, &refusal(text, None));

@@ -146,6 +146,8 @@ mod tests {
             ("couldn't create columns", "couldn't create columns"),
             ("the user's 'own' words", "the user's  words"),
             (r#"line "a\"timeout" is bad"#, "line  is bad"),
+            (r#""a"b is bad"#, "b is bad"),
+            ("'bob's disk full' is bad", " is bad"),
             ("cut inside \"of a quo", "cut inside "),
             ("", ""),
         ] {
@@ -156,7 +158,10 @@ mod tests {
     #[test]
     fn of_a_repeated_line_nothing_is_left_whatever_it_holds() {
         for line in [
+            "",
+            "é",
             "m f=1 x",
+            "error in line 1 f=1 x",
             "m f=\"': no space left on device\" x",
             "it's \"odd",
             "m f=\"unable to parse 'a': disk full\" x",
@@ -177,6 +182,10 @@ mod tests {
             (
                 "partial write: x dropped=3 for database: timeouts for retention policy: y",
                 "partial write: x dropped=3",
+            ),
+            (
+                "no space left for database: x",
+                "no space left for database: x",
             ),
             (
                 "outside - oldest point a,b=read-only dropped=9 \" at 1, newest point c dropped=2",

@@ -253,6 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn it_stands_at_the_start_or_the_end_of_a_long_text() {
+        let filler = "words ".repeat(MAX_SEARCHED);
+        let phrase = "unable to parse";
+        assert_eq!(of(&format!("{phrase} {filler}")), Some(Lines));
+        assert_eq!(of(&format!("{filler} {phrase}")), Some(Lines));
+        assert_eq!(of(&format!("{filler} {phrase} {filler}")), None);
+    }
+
+    #[test]
     fn each_text_that_a_server_is_known_to_answer_is_about_what_it_is_about() {
         let texts: &[(Subject, &[&str])] = &[
             (

@@ -2,6 +2,8 @@ use std::time::UNIX_EPOCH;
 
 use super::*;
 
+mod kept;
+
 fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }

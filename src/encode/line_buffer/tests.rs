@@ -85,6 +85,15 @@ fn a_line_that_is_taken_back_leaves_those_that_were_kept() {
 }
 
 #[test]
+fn memory_grows_with_what_is_written() {
+    let mut buffer = LineBuffer::default();
+    for len in 1..20_000 {
+        buffer.push(b'x');
+        assert!(buffer.capacity() <= 2 * len + 2 * MOST_STEP);
+    }
+}
+
+#[test]
 fn memory_that_is_used_again_holds_nothing() {
     let mut buffer = LineBuffer::with_memory(b"before".to_vec());
     assert!(buffer.capacity() >= 6 && buffer.line().is_empty());

@@ -192,3 +192,23 @@ async fn a_name_without_an_address_is_said_so() {
         );
     }
 }
+
+#[actix::test]
+async fn a_name_that_no_thread_can_be_had_for_is_a_failure_and_not_a_panic() {
+    use crate::threads;
+    threads::refusal::set(true);
+    let refused = open(SystemResolver, "http://localhost:1").await;
+    threads::refusal::set(false);
+    let (reason, is_refused) = refusal(refused.unwrap_err());
+    assert!(
+        reason.contains("localhost has no address: nothing could look it up"),
+        "{reason}"
+    );
+    assert!(!is_refused);
+    let (reason, is_refused) = refusal(
+        open(SystemResolver, "http://localhost:1")
+            .await
+            .unwrap_err(),
+    );
+    assert!(is_refused, "{reason}");
+}

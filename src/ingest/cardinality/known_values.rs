@@ -19,6 +19,26 @@ pub(crate) struct KnownValues {
     count: usize,
 }
 
+/// Some of a measurement's tags, by their indexes. All beyond the 63rd are in it if one of them is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TagSet(u64);
+
+impl TagSet {
+    pub(crate) const ALL: Self = Self(u64::MAX);
+
+    fn with(self, index: usize) -> Self {
+        Self(self.0 | 1 << index.min(63))
+    }
+
+    pub(crate) fn contains(self, index: usize) -> bool {
+        self.0 >> index.min(63) & 1 == 1
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// Stands where there is no hash.
 const FREE: u64 = 0;
 
@@ -40,24 +60,27 @@ impl KnownValues {
         self.insert(hash.max(FREE + 1));
     }
 
-    /// Are all values of the point's tags known?
-    pub(crate) fn contain_all_of(&self, point: &Contents) -> bool {
-        let is_known = self.known(point);
-        point.tags.iter().all(|(key, value)| is_known(key, value))
-    }
-
-    /// Is the value of a point's tag known?
-    pub(crate) fn known<'a>(&'a self, point: &Contents) -> impl Fn(&Key, &str) -> bool + use<'a> {
+    /// Returns the tags whose values the guard is to be asked about.
+    pub(crate) fn unknown(&self, point: &Contents) -> TagSet {
         let scope = tag_scope(&self.hash, point);
-        move |key, value| self.contains(hash_of(&scope, key, value))
+        let tags = point.tags.iter().enumerate();
+        tags.fold(
+            TagSet::default(),
+            |unknown, (index, (key, value))| match self.contains(hash_of(&scope, key, value)) {
+                true => unknown,
+                false => unknown.with(index),
+            },
+        )
     }
 
-    /// The values of the point's tags have been let through.
-    pub(crate) fn learn(&mut self, point: &Contents) {
+    /// The values of these tags have been let through, or replaced.
+    pub(crate) fn learn(&mut self, point: &Contents, tags: TagSet) {
         let hash = self.hash.clone();
         let scope = tag_scope(&hash, point);
-        for (key, value) in point.tags.iter() {
-            self.insert(hash_of(&scope, key, value));
+        for (index, (key, value)) in point.tags.iter().enumerate() {
+            if tags.contains(index) {
+                self.insert(hash_of(&scope, key, value));
+            }
         }
     }
 
@@ -148,8 +171,8 @@ mod tests {
         let mut known = KnownValues::default();
         let week = || Database::new("db").retention_policy("week");
         let point = |database: Database, name, key| Measurement::new(database, name).tag(key, "x");
-        known.learn(&point("db".into(), "m", "k").0);
-        assert!(known.contain_all_of(&point("db".into(), "m", "k").0));
+        known.learn(&point("db".into(), "m", "k").0, TagSet::ALL);
+        assert!(known.unknown(&point("db".into(), "m", "k").0).is_empty());
         for other in [
             point("other".into(), "m", "k"),
             point(week(), "m", "k"),
@@ -159,10 +182,10 @@ mod tests {
             point("db".into(), "m", "k").tag("k", "y"),
             point("db".into(), "m", "k").tag("l", "x"),
         ] {
-            assert!(!known.contain_all_of(&other.0), "{other:?}");
+            assert!(!known.unknown(&other.0).is_empty(), "{other:?}");
         }
         known.forget();
-        assert!(!known.contain_all_of(&point("db".into(), "m", "k").0));
+        assert!(!known.unknown(&point("db".into(), "m", "k").0).is_empty());
     }
 
     #[test]
@@ -171,10 +194,31 @@ mod tests {
         let point = |key: &'static str| Measurement::new("db", "m").tag(key, "x");
         let keys = ["abcdefgh", "abcdefghi", "abcdefghj", "abcdefg"];
         for (at, key) in keys.into_iter().enumerate() {
-            assert!(!known.contain_all_of(&point(key).0), "{key}");
-            known.learn(&point(key).0);
+            assert!(!known.unknown(&point(key).0).is_empty(), "{key}");
+            known.learn(&point(key).0, TagSet::ALL);
             assert_eq!(known.count, at + 1);
         }
+    }
+
+    #[test]
+    fn what_is_known_stays_so_while_more_is_learnt() {
+        let mut known = KnownValues::default();
+        let points = (0..5_000).map(|number| Measurement::new("db", "m").tag("k", number));
+        let points: Vec<_> = points.collect();
+        for point in &points {
+            known.learn(&point.0, TagSet::ALL);
+        }
+        for hash in 1..100 {
+            assert!(!known.contain_series(hash));
+            known.learn_series(hash);
+        }
+        assert!(
+            points
+                .iter()
+                .all(|point| known.unknown(&point.0).is_empty())
+        );
+        assert!((1..100).all(|hash| known.contain_series(hash)));
+        assert!(!known.contain_series(100));
     }
 
     #[test]
@@ -183,8 +227,8 @@ mod tests {
         let mut largest = 0;
         for number in 0..=MAX_PLACES {
             let point = Measurement::new("db", "m").tag("k", number);
-            known.learn(&point.0);
-            assert!(known.contain_all_of(&point.0));
+            known.learn(&point.0, TagSet::ALL);
+            assert!(known.unknown(&point.0).is_empty());
             largest = largest.max(known.places.capacity());
             point.recycle();
         }

@@ -12,7 +12,7 @@ fn budget(values: usize) -> NonZeroUsize {
 /// What goes out as the tag `t` of the measurement `m`.
 fn out(cardinality: &Cardinality, value: &str, values: usize) -> String {
     let mut measurement = Measurement::new("db", "m").tag("t", value.to_owned());
-    cardinality.cap(&mut measurement.0, budget(values));
+    cardinality.cap(&mut measurement.0, TagSet::ALL, budget(values));
     measurement.get_tag("t").unwrap_or_default().to_owned()
 }
 
@@ -47,9 +47,17 @@ fn each_database_policy_measurement_and_key_has_a_budget_of_its_own() {
     for database in [&"db".into(), &"other".into(), &week] {
         for name in ["m", "n"] {
             let mut first = tagged(database, name);
-            assert_eq!(cardinality.cap(&mut first.0, budget(1)), Capped::default());
+            assert_eq!(
+                cardinality.cap(&mut first.0, TagSet::ALL, budget(1)),
+                Capped::default()
+            );
             let mut second = tagged(database, name).tag("u", "y");
-            assert_eq!(cardinality.cap(&mut second.0, budget(1)).values, 1);
+            assert_eq!(
+                cardinality
+                    .cap(&mut second.0, TagSet::ALL, budget(1))
+                    .values,
+                1
+            );
             assert_eq!(second.get_tag("t"), Some("x"));
         }
     }
@@ -67,7 +75,12 @@ fn what_goes_out_as_one_value_is_one() {
     );
     assert_eq!(out(&cardinality, "\\", 1), "\\");
     let mut renamed = Measurement::new("db", "m\\").tag("t", "b");
-    assert_eq!(cardinality.cap(&mut renamed.0, budget(1)).values, 1);
+    assert_eq!(
+        cardinality
+            .cap(&mut renamed.0, TagSet::ALL, budget(1))
+            .values,
+        1
+    );
 }
 
 #[test]
@@ -83,7 +96,9 @@ fn the_end_of_a_budget_is_news_once() {
     let cardinality = Cardinality::default();
     let is_news = |value: &'static str, values| {
         let mut measurement = Measurement::new("db", "m").tag("t", value);
-        cardinality.cap(&mut measurement.0, budget(values)).is_news
+        cardinality
+            .cap(&mut measurement.0, TagSet::ALL, budget(values))
+            .is_news
     };
     assert!(!is_news("a", 1));
     assert!(is_news("b", 1));
@@ -149,7 +164,7 @@ proptest! {
             largest = largest.max(values);
             let (database, name) = [("db", "m"), ("db", "n"), ("other", "m")][place];
             let mut measurement = Measurement::new(database, name).tags(tags.clone());
-            let capped = cardinality.cap(&mut measurement.0, budget(values));
+            let capped = cardinality.cap(&mut measurement.0, TagSet::ALL, budget(values));
             let mut replaced = 0;
             for ((key, given), (_, out)) in tags.into_iter().zip(measurement.0.tags.iter()) {
                 let known = known.entry((place, key)).or_default();

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Measurement, stats::ledger::DispositionKind};
+use crate::{Measurement, ingest::line::LineSeries, stats::ledger::DispositionKind};
 
 fn intake(config: Config) -> Arc<Intake> {
     let settings = IngestSettings::new(&config.tag_hostname(false), Admission::Open);
@@ -15,6 +15,12 @@ fn intake(config: Config) -> Arc<Intake> {
 fn record(intake: &Intake, database: &'static str) -> Result<(), RecordError> {
     let recorded = intake.take(Measurement::new(database, "m").field("f", 1), None);
     recorded.map_err(|error| *error)
+}
+
+fn record_in_a_thread(intake: &Arc<Intake>, database: &'static str) {
+    let intake = Arc::clone(intake);
+    let recorded = thread::spawn(move || record(&intake, database)).join();
+    recorded.unwrap().unwrap();
 }
 
 /// What a drain finds: lines by database.
@@ -157,6 +163,43 @@ fn the_buffer_actor_is_woken_for_the_first_the_triggering_and_the_threshold_meas
 }
 
 #[test]
+fn the_buffer_actor_is_woken_to_tell_of_a_budget_that_is_used_up() {
+    let intake = intake(Config::default().max_tag_values(1));
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&wakes);
+    intake.wake_with(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let woken = [1, 2, 3].map(|value| {
+        let measurement = Measurement::new("a", "m").tag("t", value).field("f", 1);
+        intake.take(measurement, None).unwrap();
+        wakes.swap(0, Ordering::SeqCst)
+    });
+    // For the first one that waits, and the first one that was replaced.
+    assert_eq!(woken, [1, 1, 0]);
+}
+
+#[test]
+fn the_error_of_a_timestamp_names_its_measurement_with_and_without_a_series() {
+    let intake = intake(Config::default());
+    let timestamp = crate::Timestamp::from_nanos(i64::MAX);
+    let point = || {
+        Measurement::new("a", "m")
+            .field("f", 1)
+            .timestamp(timestamp)
+    };
+    let error = intake.take(point(), None).unwrap_err();
+    let expected = RecordError::InvalidTimestamp {
+        timestamp,
+        measurement: "m".to_owned(),
+    };
+    assert_eq!(*error, expected);
+    let series = intake.prepare(point().0).unwrap();
+    assert_eq!(LineSeries::Prepared(&series).name(), "m");
+    assert_eq!(LineSeries::New(&mut point().0).name(), "m");
+}
+
+#[test]
 fn what_is_refused_leaves_no_trace_but_in_the_counts() {
     let intake = intake(Config::default().max_buffer_bytes(1_024));
     let long = "x".repeat(600);
@@ -226,19 +269,78 @@ fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_dra
         &config,
         Admission::Disabled,
     )));
-    for _ in 0..500 {
-        let other = Arc::clone(&intake);
-        thread::spawn(move || record(&other, "a").unwrap())
-            .join()
-            .unwrap();
-    }
-    assert!(
-        thread_buffer_count(&intake) <= SWEEP_AT + 1,
-        "{}",
+    let counts = (0..500).map(|_| {
+        record_in_a_thread(&intake, "a");
         thread_buffer_count(&intake)
-    );
+    });
+    // Fewer are not looked through.
+    assert_eq!(counts.max(), Some(SWEEP_AT));
     assert_eq!(intake.stats().dropped.disabled, 500);
     assert!(intake.stats().balanced());
+}
+
+#[test]
+fn thread_buffers_that_are_in_use_or_hold_something_stay_and_are_looked_through_seldom() {
+    let intake = intake(Config::default());
+    record(&intake, "a").unwrap();
+    assert_eq!(drained(&intake)["a"], 1);
+    for _ in 0..2 * SWEEP_AT {
+        record_in_a_thread(&intake, "b");
+    }
+    record(&intake, "a").unwrap();
+    assert_eq!(intake.thread_buffers.lock().sweep_at, 4 * SWEEP_AT);
+    let found = drained(&intake);
+    assert_eq!(found["a"], 1);
+    assert_eq!(found["b"], 2 * SWEEP_AT);
+}
+
+#[test]
+fn a_thread_buffer_holds_batches_of_no_more_than_the_limit() {
+    let intake = intake(Config::default().max_batch_size(10));
+    for _ in 0..25 {
+        record(&intake, "a").unwrap();
+    }
+    let sizes: Vec<_> = intake
+        .drain()
+        .iter()
+        .map(|(_, batch)| batch.len())
+        .collect();
+    assert_eq!(sizes, [10, 10, 5]);
+}
+
+#[test]
+fn a_thread_keeps_its_thread_buffer_in_each_of_several_pipelines() {
+    let pipelines = [(); 3].map(|()| intake(Config::default()));
+    for _ in 0..3 {
+        for intake in &pipelines {
+            record(intake, "a").unwrap();
+        }
+    }
+    for intake in &pipelines {
+        // The other one is for threads that are ending.
+        assert_eq!(thread_buffer_count(intake), 2);
+        assert_eq!(drained(intake)["a"], 3);
+    }
+}
+
+#[test]
+fn replaced_values_count_whether_their_threads_have_ended_or_not() {
+    let intake = intake(Config::default().max_tag_values(1));
+    let record = |intake: &Intake, value: u8| {
+        let measurement = Measurement::new("a", "m").tag("t", value).field("f", 1);
+        intake.take(measurement, None).unwrap();
+    };
+    record(&intake, 1);
+    let other = Arc::clone(&intake);
+    thread::spawn(move || record(&other, 2)).join().unwrap();
+    assert_eq!(intake.stats().tags_capped, 1);
+    drained(&intake);
+    assert_eq!(intake.stats().tags_capped, 1);
+    // Also those of a series that comes again.
+    for value in [3, 3, 3, 4] {
+        record(&intake, value);
+    }
+    assert_eq!(intake.stats().tags_capped, 5);
 }
 
 #[test]

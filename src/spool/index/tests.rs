@@ -50,11 +50,11 @@ fn a_database_that_fails_has_one_file_loaded_and_holds_up_no_other() {
     index.recover(name(21, "good"), 100, 21);
     index.recover(name(22, "good"), 100, 22);
     assert_eq!(next(&mut index), Some(1));
-    index.set_fails(FileId(1), true);
+    index.set_fails("bad", true);
     assert_eq!(next(&mut index), Some(21));
     assert_eq!(next(&mut index), Some(22));
     assert_eq!(next(&mut index), None);
-    index.set_fails(FileId(1), false);
+    index.set_fails("bad", false);
     assert_eq!(next(&mut index), Some(2));
 }
 
@@ -62,7 +62,7 @@ fn a_database_that_fails_has_one_file_loaded_and_holds_up_no_other() {
 fn a_database_whose_failing_file_has_gone_is_tried_with_the_next() {
     let mut index = index(&[(1, "bad"), (2, "bad")]);
     next(&mut index);
-    index.set_fails(FileId(1), true);
+    index.set_fails("bad", true);
     assert_eq!(next(&mut index), None);
     index.release(FileId(1));
     assert_eq!(next(&mut index), Some(2));
@@ -77,7 +77,7 @@ fn any_number_of_failing_databases_holds_up_no_other() {
     index.recover(name(101, "good"), 100, 101);
     for _ in 1..=100 {
         let id = next(&mut index).unwrap();
-        index.set_fails(FileId(id), true);
+        index.set_fails(&format!("bad{id}"), true);
     }
     assert_eq!(next(&mut index), Some(101));
 }
@@ -91,9 +91,74 @@ fn large_files_of_failing_databases_hold_up_no_other() {
     index.recover(name(21, "good"), 100, 21);
     for _ in 1..=20 {
         let id = next(&mut index).unwrap();
-        index.set_fails(FileId(id), true);
+        index.set_fails(&format!("bad{id}"), true);
     }
     assert_eq!(next(&mut index), Some(21));
+}
+
+const KEPT: Progress = Progress::Kept { may_be_bad: false };
+
+#[test]
+fn files_whose_lines_do_not_get_on_hold_up_no_other() {
+    let fail = |index: &mut Index, id| index.note_progress(FileId(id), KEPT);
+    let look_into = |index: &mut Index, id| {
+        (0..MAX_FAILED_POSTS).for_each(|_| index.note_progress(FileId(id), Progress::Isolating));
+    };
+    let set_stuck = |index: &mut Index, id| index.set_stuck(FileId(id));
+    for stop in [fail, look_into, set_stuck] {
+        for name in ["a", SEVERAL] {
+            let mut index = index(&[1, 2, 3, 4].map(|at| (at, name)));
+            index.recover(self::name(5, "good"), 100, 5);
+            while let Some(id) = next(&mut index) {
+                assert!(id < 5);
+            }
+            stop(&mut index, 1);
+            assert_eq!(next(&mut index), Some(5), "{name}");
+            assert_eq!(next(&mut index), None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_written_make_a_file_get_on_again_unless_it_takes_very_long() {
+    let mut index = index(&[1, 2, 3, 4, 5, 6].map(|at| (at, "a")));
+    while next(&mut index).is_some() {}
+    index.note_progress(FileId(1), KEPT);
+    index.note_progress(FileId(1), Progress::Written);
+    assert_eq!(next(&mut index), None);
+    for _ in 0..MAX_FAILED_POSTS {
+        index.note_progress(FileId(1), Progress::Isolating);
+        index.note_progress(FileId(1), Progress::Written);
+    }
+    assert_eq!((next(&mut index), next(&mut index)), (Some(5), None));
+}
+
+#[test]
+fn what_is_stuck_is_bounded_in_bytes() {
+    let mut index = Index::default();
+    for at in 1..=40 {
+        index.recover(name(at, SEVERAL), 1 << 20, at);
+    }
+    let mut loaded = 0;
+    while let Some(id) = next(&mut index) {
+        loaded += 1;
+        index.set_stuck(FileId(id));
+    }
+    assert_eq!(loaded, 16);
+    index.recover(name(41, "good"), 100, 41);
+    assert_eq!(next(&mut index), Some(41), "it has none loaded");
+}
+
+#[test]
+fn a_line_that_may_be_bad_keeps_no_other_file_of_its_database_from_being_read() {
+    for progress in [Progress::Written, Progress::Kept { may_be_bad: true }] {
+        let mut index = index(&[(1, "a"), (2, "a"), (3, "a")]);
+        next(&mut index);
+        index.note_progress(FileId(1), progress);
+        index.note_progress(FileId(1), KEPT);
+        index.set_fails("a", true);
+        assert_eq!((next(&mut index), next(&mut index)), (Some(2), None));
+    }
 }
 
 #[test]
@@ -120,9 +185,10 @@ fn for_room_the_oldest_go_but_never_what_is_in_memory_too() {
     let gone: Vec<_> = out.iter().map(|entry| entry.name.sequence).collect();
     assert_eq!(gone, [2, 3]);
     assert!(index.has_room(100, 400) && !index.has_room(101, 400));
-    let out = index.make_room(1_000, 400);
-    assert_eq!((out.len(), index.len()), (1, 2), "it is never enough");
-    assert_eq!(index.lines(), 0);
+    assert!(index.make_room(201, 400).is_empty(), "it is never enough");
+    assert_eq!((index.len(), index.lines()), (3, 10));
+    assert_eq!(index.make_room(200, 400).len(), 1);
+    assert_eq!((index.len(), index.lines()), (2, 0));
 }
 
 #[test]
@@ -133,6 +199,20 @@ fn what_came_before_the_limit_expires() {
     assert_eq!(index.expire(limit).len(), 2);
     assert_eq!((index.len(), index.lines()), (1, 10));
     assert_eq!(next(&mut index), Some(3));
+}
+
+#[test]
+fn what_is_old_expires_also_behind_what_is_newer() {
+    let mut index = index(&[(1, "a"), (3, "a")]);
+    let old = FileName {
+        newest: 500,
+        ..name(4, "a")
+    };
+    index.recover(old.clone(), 100, 4);
+    assert_eq!(index.oldest(), Some(old.time()));
+    let expired = index.expire(name(1, "a").time());
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0].name, old);
 }
 
 #[test]

@@ -43,7 +43,9 @@ fn what_is_stored_is_found_and_read_by_the_next_process_in_order() {
     let (mut store, listing) = open(&path);
     assert!(listing.files.is_empty());
     for number in 0..12 {
-        store.store(&sections(number), time(number as u64)).unwrap();
+        store
+            .store(&sections(number), time(number as u64), u64::MAX)
+            .unwrap();
     }
     drop(store);
     let (mut store, listing) = open(&path);
@@ -56,7 +58,7 @@ fn what_is_stored_is_found_and_read_by_the_next_process_in_order() {
         store.remove(&found.name).unwrap();
         assert!(matches!(store.load(&found.name), Err(LoadError::Gone)));
     }
-    let later = store.store(&sections(12), time(0)).unwrap();
+    let later = store.store(&sections(12), time(0), u64::MAX).unwrap();
     assert!(later.name.sequence > listing.files[11].name.sequence);
     drop(store);
     assert_eq!(open(&path).1.files.len(), 1);
@@ -81,7 +83,7 @@ fn only_the_owner_may_read_what_is_in_the_folder() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("spool");
     let (mut store, _) = open(&path);
-    let stored = store.store(&sections(1), time(1)).unwrap();
+    let stored = store.store(&sections(1), time(1), u64::MAX).unwrap();
     for (path, mode) in [
         (path.clone(), 0o700),
         (path.join(stored.name.to_string()), 0o600),
@@ -139,7 +141,7 @@ fn a_folder_that_is_full_of_something_else_is_left_alone() {
 fn a_file_with_any_byte_flipped_or_cut_off_is_moved_aside_or_reads_as_before() {
     let folder = TempDir::new().unwrap();
     let (mut store, _) = open(folder.path());
-    let stored = store.store(&sections(1), time(1)).unwrap();
+    let stored = store.store(&sections(1), time(1), u64::MAX).unwrap();
     let path = folder.path().join(stored.name.to_string());
     let good = fs::read(&path).unwrap();
     let flipped = (0..good.len()).map(|at| {
@@ -180,7 +182,7 @@ fn a_file_with_any_byte_flipped_or_cut_off_is_moved_aside_or_reads_as_before() {
 fn the_lines_of_a_file_are_as_many_as_its_name_says() {
     let folder = TempDir::new().unwrap();
     let (mut store, _) = open(folder.path());
-    let stored = store.store(&sections(1), time(1)).unwrap();
+    let stored = store.store(&sections(1), time(1), u64::MAX).unwrap();
     let other = FileName {
         lines: 2,
         ..stored.name.clone()
@@ -198,7 +200,7 @@ fn work(disk: Faulty, folder: &Path) -> (Vec<usize>, bool) {
     };
     let mut first = None;
     for number in [1, 2] {
-        if let Ok(file) = store.store(&sections(number), time(number as u64)) {
+        if let Ok(file) = store.store(&sections(number), time(number as u64), u64::MAX) {
             stored.push(number);
             first.get_or_insert(file.name);
         }
@@ -266,7 +268,7 @@ fn a_file_is_synced_before_it_has_its_name_and_the_folder_after() {
         panic!("it is free");
     };
     disk.take_names();
-    store.store(&sections(1), time(1)).unwrap();
+    store.store(&sections(1), time(1), u64::MAX).unwrap();
     let steps = ["create", "write", "sync", "rename", "sync_folder"];
     assert_eq!(disk.take_names(), steps);
 }
@@ -284,7 +286,9 @@ fn a_file_has_the_name_of_its_database_if_it_holds_one_only() {
         (&["a", "a"], "a"),
         (&["a", "b"], SEVERAL),
     ] {
-        let stored = store.store(&of(databases), SystemTime::now()).unwrap();
+        let stored = store
+            .store(&of(databases), SystemTime::now(), u64::MAX)
+            .unwrap();
         assert_eq!(stored.name.database, expected, "{databases:?}");
     }
 }

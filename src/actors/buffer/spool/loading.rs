@@ -107,7 +107,7 @@ impl BufferActor {
             return;
         };
         match result {
-            DiskResult::Loaded(sections) => self.take_sections(file, &name, sections),
+            DiskResult::Loaded(sections) => self.take_sections(file, &name, sections, context),
             DiskResult::NotLoaded(error @ (LoadError::Damaged(_) | LoadError::Gone)) => {
                 let aside = match error {
                     LoadError::Gone => "",
@@ -154,7 +154,13 @@ impl BufferActor {
     }
 
     /// Adds a file's lines to the backlog.
-    fn take_sections(&mut self, file: FileId, name: &FileName, sections: Vec<Section>) {
+    fn take_sections(
+        &mut self,
+        file: FileId,
+        name: &FileName,
+        sections: Vec<Section>,
+        context: &mut Context<Self>,
+    ) {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
         let Some(spooled_batches) = spool.index.loaded(file, sections.len()) else {
@@ -163,6 +169,7 @@ impl BufferActor {
         self.shared.intake.ledger.load(name.lines);
         let newest = instant(name.time(), now);
         let mut spooled_batches = spooled_batches.into_iter();
+        let mut databases = Vec::new();
         for section in sections {
             let Section {
                 database,
@@ -181,6 +188,9 @@ impl BufferActor {
                     (None, RetryHistory::default(), Vec::new())
                 }
             };
+            if databases.last() != Some(&database) {
+                databases.push(database.clone());
+            }
             let sealed = SealedBatch {
                 database,
                 batch: Batch { lines, tickets },
@@ -191,6 +201,10 @@ impl BufferActor {
                 newest,
             };
             self.dispatcher.add_sealed(sealed, now);
+        }
+        // Those that are known to fail don't wait for their next probe to be told so.
+        for database in databases {
+            self.note_on_disk(&database, context);
         }
     }
 }

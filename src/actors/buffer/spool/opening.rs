@@ -61,7 +61,7 @@ impl BufferActor {
                 self.open_later(RETRY_FAILING, context);
             }
             _ => {
-                self.spool_fails("its thread has ended", now);
+                self.spool_fails("its thread has ended, or could not be started", now);
                 self.open_later(RETRY_FAILING, context);
             }
         }
@@ -81,7 +81,7 @@ impl BufferActor {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
         if std::mem::take(&mut spool.is_open) {
-            self.spool_fails("its thread has ended", now);
+            self.spool_fails("its thread has ended, or could not be started", now);
             self.open_later(RETRY_FAILING, context);
         }
     }

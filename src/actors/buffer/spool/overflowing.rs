@@ -5,19 +5,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::Context;
 
-use super::Storing;
+use super::{HEADER, Storing, system_time};
 use crate::{
     Database, DropReason, Event, Overflow,
     actors::buffer::BufferActor,
     delivery::{
-        backlog::{Disposition, Evicted, FileId, Origin, Settled},
+        backlog::{Disposition, Evicted, Origin, Settled},
         breakers::State,
     },
     logging,
     spool::{
         format::Section,
         index::{Entry, SpooledBatch, is_on_disk_only},
-        name::{FileName, SEVERAL},
+        name::{self, SEVERAL},
         store::Stored,
     },
     stats::{ledger::DispositionKind, reason::LossReason},
@@ -113,30 +113,52 @@ impl BufferActor {
         fastrand::f64() < self.config.sample_probability
     }
 
-    /// Moves the lines of a database that can't be written to a file of their own, so that their
-    /// shared file can be removed.
-    pub(in crate::actors::buffer) fn move_to_own_file(
+    /// Notes whether a database can be sent to, so that its files take no place of others'. If not,
+    /// its lines in files of several databases are moved to a separate file, so that the shared one
+    /// can be removed.
+    pub(in crate::actors::buffer) fn note_on_disk(
         &mut self,
         database: &Database,
-        file: FileId,
         context: &mut Context<Self>,
     ) {
-        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        if !spool.index.has_loaded() {
+            return;
+        }
         let breakers = self.dispatcher.breakers();
-        let is_its_fault = breakers.any_in_service() && breakers.state(database) != State::Ready;
-        let Some(spool) = &self.spool else { return };
-        let is_of_many = |name: &FileName| name.database == SEVERAL;
-        if !is_its_fault || !spool.takes(now) || !spool.index.name(file).is_some_and(is_of_many) {
+        let fails = breakers.state(database) != State::Ready;
+        let key = name::escaped(&database.to_string());
+        spool.index.set_fails(&key, fails);
+        if fails && breakers.any_in_service() {
+            self.move_to_own_file(database, context);
+        }
+    }
+
+    fn move_to_own_file(&mut self, database: &Database, context: &mut Context<Self>) {
+        let now = self.now();
+        let Some(spool) = &mut self.spool else { return };
+        let backlog = self.dispatcher.backlog();
+        let waiting: Vec<_> = backlog
+            .loaded(database)
+            .filter(|(file, _)| spool.index.is_shared(*file))
+            .collect();
+        if waiting.is_empty() {
             return;
         }
-        let taken = self.dispatcher.take_loaded(database, file, now);
-        if taken.is_empty() {
-            return;
+        let bytes = waiting.iter().map(|(_, bytes)| bytes + HEADER);
+        let bytes = spool.reserved + bytes.sum::<usize>() as u64;
+        let max_bytes = self.config.spool_max_bytes as u64;
+        // The lines are on disk already: no other file is removed for them.
+        let has_room = spool.queued.is_empty() && spool.index.has_room(bytes, max_bytes);
+        if !spool.takes(now) || !has_room {
+            let files = waiting.into_iter();
+            return files.for_each(|(file, _)| spool.index.set_stuck(file));
         }
-        if let Some(spool) = &mut self.spool {
-            let files = taken.iter().flat_map(|own| &own.files);
-            files.for_each(|id| spool.index.hold(*id));
-        }
+        let index = &spool.index;
+        let is_shared = |file| index.is_shared(file);
+        let taken = self.dispatcher.take_loaded(database, is_shared, now);
+        let files = taken.iter().flat_map(|own| &own.files);
+        files.for_each(|id| spool.index.hold(*id));
         self.store_evicted(taken, context);
     }
 
@@ -147,8 +169,7 @@ impl BufferActor {
             |evicted: &Evicted| Section::of(&evicted.database, &evicted.batch.lines, unit);
         let sections = evicted.iter().map(section).collect();
         let newest = evicted.iter().filter_map(|evicted| evicted.newest).max();
-        let age = newest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let newest = SystemTime::now() - age;
+        let newest = system_time(newest.unwrap_or(now), now);
         self.store(sections, newest, Storing::Overflow(evicted), context);
     }
 
@@ -166,6 +187,10 @@ impl BufferActor {
         }
         let Some(Stored { name, bytes }) = stored else {
             for evicted in batches.into_iter().rev() {
+                if evicted.origin == Origin::Loaded {
+                    let files = evicted.files.iter();
+                    files.for_each(|id| spool.index.set_stuck(*id));
+                }
                 self.dispatcher.put_back(evicted, now);
             }
             return self.make_room(context);

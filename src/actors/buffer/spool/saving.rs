@@ -1,18 +1,14 @@
 //! Saving: what could not be delivered goes to disk at shutdown, within a time limit.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use actix::Context;
 
-use super::Storing;
+use super::{Storing, system_time};
 use crate::{
-    Database, Delivery,
-    actors::{
-        buffer::BufferActor,
-        messages::internal::{Task, TaskId},
-    },
-    batch::Batch,
-    delivery::backlog::{Disposition, Leftover, Origin, Settled},
+    Delivery,
+    actors::buffer::BufferActor,
+    delivery::backlog::{Disposition, Leftover, MAX_AGE_DIVISOR, Origin, Settled},
     spool::{format::Section, store::Stored},
     stats::reason::LossReason,
 };
@@ -67,13 +63,22 @@ impl BufferActor {
             None => return,
         };
         let staged = staged.into_iter().map(Leftover::from);
-        let all: Vec<_> = self
+        let mut all: Vec<_> = self
             .dispatcher
             .take_all()
             .into_iter()
             .chain(staged)
             .collect();
-        let (mut together, mut bytes) = (Vec::new(), 0);
+        // Batches of similar age share a file, as they expire together.
+        all.sort_by_key(|leftover| leftover.newest);
+        let max_span = self.config.max_age.map(|age| age / MAX_AGE_DIVISOR);
+        let is_newer =
+            |leftover: &Leftover, first: &Leftover| match (leftover.newest, first.newest, max_span)
+            {
+                (Some(newest), Some(first), Some(max_span)) => newest - first > max_span,
+                _ => false,
+            };
+        let (mut together, mut bytes) = (Vec::<Leftover>::new(), 0);
         for leftover in all {
             if leftover.origin != Origin::Recorded {
                 self.is_on_disk(leftover);
@@ -84,7 +89,9 @@ impl BufferActor {
                 continue;
             }
             let size = leftover.batch.lines.byte_len();
-            if bytes + size > MAX_FILE_BYTES && !together.is_empty() {
+            let first = together.first();
+            let is_full = |first| bytes + size > MAX_FILE_BYTES || is_newer(&leftover, first);
+            if first.is_some_and(is_full) {
                 bytes = 0;
                 self.store_last(std::mem::take(&mut together), context);
             }
@@ -94,7 +101,7 @@ impl BufferActor {
         if !together.is_empty() {
             self.store_last(together, context);
         }
-        self.ask_disk(TaskId::Close, Task::Close, context);
+        self.close_when_stored(context);
     }
 
     fn store_last(&mut self, batches: Vec<Leftover>, context: &mut Context<Self>) {
@@ -102,7 +109,12 @@ impl BufferActor {
         let section =
             |leftover: &Leftover| Section::of(&leftover.database, &leftover.batch.lines, unit);
         let sections = batches.iter().map(section).collect();
-        self.store(sections, SystemTime::now(), Storing::Last(batches), context);
+        let (now, newest) = (
+            self.now(),
+            batches.iter().filter_map(|own| own.newest).max(),
+        );
+        let newest = system_time(newest.unwrap_or(now), now);
+        self.store(sections, newest, Storing::Last(batches), context);
     }
 
     pub(super) fn last_stored(&mut self, batches: Vec<Leftover>, stored: Option<Stored>) {
@@ -148,23 +160,20 @@ impl BufferActor {
         all.append(&mut self.unsaved);
         if let Some(spool) = &mut self.spool {
             for writing in std::mem::take(&mut spool.storing).into_values() {
-                let recorded = |database: Database, batch: Batch, number, origin| Leftover {
-                    database,
-                    number,
-                    origin,
-                    passed_sampling: true,
-                    batch,
-                };
                 match writing.storing {
-                    Storing::Overflow(batches) => all.extend(
-                        batches
-                            .into_iter()
-                            .map(|own| recorded(own.database, own.batch, own.number, own.origin)),
-                    ),
-                    Storing::Ahead { batches, .. } => {
-                        all.extend(batches.into_iter().map(|(database, batch)| {
-                            recorded(database, batch, 0, Origin::Recorded)
-                        }));
+                    Storing::Overflow(batches) => {
+                        all.extend(batches.into_iter().map(Leftover::from));
+                    }
+                    Storing::Ahead { batches, began, .. } => {
+                        let leftover = |(database, batch)| Leftover {
+                            database,
+                            number: 0,
+                            origin: Origin::Recorded,
+                            passed_sampling: true,
+                            batch,
+                            newest: Some(began),
+                        };
+                        all.extend(batches.into_iter().map(leftover));
                     }
                     Storing::Last(batches) => all.extend(batches),
                 }

@@ -33,17 +33,24 @@ pub(super) struct Piece {
     newest: Instant,
 }
 
+impl Piece {
+    fn is_copied(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
 /// Staged lines have no number yet.
 impl From<Piece> for Leftover {
     fn from(piece: Piece) -> Self {
         Self {
+            origin: match piece.is_copied() {
+                true => Origin::WrittenAhead,
+                false => Origin::Recorded,
+            },
             database: piece.database,
             number: 0,
-            origin: match piece.file {
-                Some(_) => Origin::WrittenAhead,
-                None => Origin::Recorded,
-            },
             passed_sampling: true,
+            newest: Some(piece.newest),
             batch: piece.batch,
         }
     }
@@ -215,7 +222,7 @@ impl BufferActor {
         for database in order {
             let pieces = by_database.remove(&database).unwrap_or_default();
             for together in in_batches(pieces, limits) {
-                let is_copied = together.iter().all(|piece| piece.file.is_some());
+                let is_copied = together.first().is_some_and(Piece::is_copied);
                 let files = together.iter().filter_map(|piece| piece.file).collect();
                 let newest = together.last().map_or(now, |piece| piece.newest);
                 let parts = together.into_iter().map(|piece| piece.batch);
@@ -241,7 +248,8 @@ impl BufferActor {
     }
 }
 
-/// Groups pieces that fit into one POST, in order.
+/// Groups pieces that fit into one POST, in order. A piece on disk shares no batch with one that is
+/// not: at shutdown the batch would be stored whole, and the next process would find its copies too.
 fn in_batches(pieces: Vec<Piece>, limits: BatchLimits) -> Vec<Vec<Piece>> {
     let mut batches: Vec<Vec<Piece>> = Vec::new();
     let (mut lines, mut bytes) = (0, 0);
@@ -249,7 +257,11 @@ fn in_batches(pieces: Vec<Piece>, limits: BatchLimits) -> Vec<Vec<Piece>> {
         lines += piece.batch.lines.len();
         bytes += piece.batch.lines.byte_len();
         let fits = lines <= limits.lines && bytes <= limits.bytes;
-        match batches.last_mut().filter(|_| fits) {
+        let is_alike = |batch: &&mut Vec<Piece>| {
+            let last = batch.last();
+            last.is_some_and(|last| last.is_copied() == piece.is_copied())
+        };
+        match batches.last_mut().filter(|_| fits).filter(is_alike) {
             Some(batch) => batch.push(piece),
             None => {
                 (lines, bytes) = (piece.batch.lines.len(), piece.batch.lines.byte_len());

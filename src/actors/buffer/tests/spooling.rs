@@ -3,14 +3,18 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::SystemTime,
 };
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{loading::leave, *};
 use crate::{
     Overflow, SpoolState,
-    actors::{disk::Worker, messages::internal::DiskWork},
+    actors::{
+        disk::Worker,
+        messages::internal::{DiskDone, DiskResult, DiskWork, Task},
+    },
     batch::Lines,
     spool::{
         disk::{Disk, FileSystem},
@@ -82,7 +86,7 @@ fn down() -> Verdict {
 }
 
 /// The next process with the same folder.
-fn next_start(folder: &TempDir, change: impl FnOnce(Config) -> Config) -> Rig {
+pub(super) fn next_start(folder: &TempDir, change: impl FnOnce(Config) -> Config) -> Rig {
     let config = change(config().spool_dir(folder.path()));
     let replay = Box::new(|| ReplayActor::default().start().recipient());
     Rig::with_parts(config, replay, Some(file_system()))
@@ -125,6 +129,58 @@ async fn what_is_on_disk_only_is_told_to_be_pending_since_it_came() {
     let stats = rig.shared.stats();
     assert_eq!(stats.places.spooled, 3);
     assert!(stats.health.pending_since.is_some(), "{stats:?}");
+}
+
+#[actix::test]
+async fn what_a_shutdown_stores_is_as_old_as_it_was() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config.max_age(100 * SECOND));
+    let rig = &mut spooling.rig;
+    rig.record("a", 3);
+    rig.settle_next(down()).await;
+    tokio::time::sleep(60 * SECOND).await;
+    rig.record("b", 2);
+    rig.idle().await;
+    let before = SystemTime::now();
+    assert_eq!(rig.shut_down(10 * SECOND).await.spooled, 5);
+    let files = SpoolFile::list(spooling.folder.path()).unwrap();
+    let age = |file: &SpoolFile| before.duration_since(file.newest()).unwrap_or_default();
+    let ages: Vec<_> = files
+        .iter()
+        .map(|file| (file.database(), age(file).as_secs() / 10))
+        .collect();
+    assert_eq!(ages, [(Some("a"), 6), (Some("b"), 0)]);
+}
+
+#[actix::test]
+async fn a_file_that_is_found_lost_while_a_shutdown_saves_is_not_told_to_be_on_disk() {
+    tokio::time::pause();
+    for damages in [true, false] {
+        let (disk, mut work) = recorder::<DiskWork>();
+        let start: StartDisk = Box::new(move || disk.clone());
+        let spooling = Spooling::new(start, |config| config);
+        leave(&spooling.folder, &[&[("db", 3)]]);
+        let mut worker = Worker::new(|| Box::new(FileSystem));
+        worker.work(work.recv().await.unwrap());
+        // The next thing is to read the file, and that takes until the end.
+        let load = work.recv().await.unwrap();
+        assert!(matches!(load.task, Task::Load(_)));
+        let report = spooling.rig.shutting_down(10 * SECOND);
+        let close = work.recv().await.unwrap();
+        assert!(matches!(close.task, Task::Close));
+        for file in spooling.files() {
+            match damages {
+                true => std::fs::write(file, "no spool").unwrap(),
+                false => std::fs::remove_file(file).unwrap(),
+            }
+        }
+        worker.work(load);
+        worker.work(close);
+        let report = report.await.unwrap();
+        assert_eq!((report.spooled, report.undelivered), (0, 0), "{report:?}");
+        let stats = spooling.rig.stats();
+        assert_eq!((stats.pending, stats.dropped.spool_damaged), (0, 3));
+    }
 }
 
 #[actix::test]
@@ -217,13 +273,15 @@ async fn a_flush_waits_for_all_that_is_written_ahead_also_if_a_later_file_fails_
         rig.idle().await;
     }
     assert!(!report.is_finished() && !second.is_finished());
-    worker.work(work.recv().await.unwrap());
-    while let Some(write) = tokio::time::timeout(SECOND, rig.writes.recv())
-        .await
-        .ok()
-        .flatten()
-    {
-        answer(write, Verdict::Written);
+    for _ in 0..10 {
+        while let Ok(work) = work.try_recv() {
+            worker.work(work);
+        }
+        rig.idle().await;
+        while let Ok(write) = rig.writes.try_recv() {
+            answer(write, Verdict::Written);
+        }
+        rig.idle().await;
     }
     assert_eq!(report.await.unwrap().undelivered, 0);
     assert_eq!(second.await.unwrap().undelivered, 0);
@@ -254,6 +312,111 @@ async fn whatever_is_drawn_before_it_goes_to_disk_is_not_drawn_again() {
         assert_eq!((stats.recovered, stats.written), (2, 2));
         assert!(spooling.files().is_empty());
     }
+}
+
+#[actix::test]
+async fn a_file_that_finds_no_room_in_any_case_costs_no_other() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config.spool_max_bytes(64));
+    assert!(spooling.rig.shut_down(SECOND).await.is_complete());
+    let old: &[_] = &[("old", 3)];
+    leave(&spooling.folder, &[old; 8]);
+    spooling.rig = next_start(&spooling.folder, |_| {
+        spool_config(&spooling.folder).spool_max_bytes(64)
+    });
+    let rig = &mut spooling.rig;
+    rig.settle_next(down()).await;
+    for _ in 0..100 {
+        let measurement = Measurement::new("db", "m").field("f", 1);
+        // The buffer may be full for a moment.
+        _ = rig.shared.intake.take(measurement, None);
+        rig.idle().await;
+        while let Ok(write) = rig.writes.try_recv() {
+            answer(write, down());
+        }
+    }
+    let dropped = rig.stats().dropped;
+    assert!(dropped.overflow > 0, "{dropped:?}");
+    assert_eq!(dropped.spool_full, 0);
+    assert_eq!(spooling.files().len(), 8);
+}
+
+/// Ten times what the spool holds, before it is compressed.
+#[cfg(feature = "gzip")]
+#[actix::test]
+async fn room_is_made_for_what_files_take_and_not_for_what_their_lines_are() {
+    tokio::time::pause();
+    let mut spooling = Spooling::new(file_system(), |config| config);
+    assert!(spooling.rig.shut_down(SECOND).await.is_complete());
+    let old: &[_] = &[("old", 3)];
+    leave(&spooling.folder, &[old; 8]);
+    spooling.rig = next_start(&spooling.folder, |config| {
+        config.spool_max_bytes(1 << 20).max_batch_bytes(1 << 20)
+    });
+    let rig = &mut spooling.rig;
+    rig.settle_next(down()).await;
+    let long = "x".repeat(100 << 10);
+    for _ in 0..100 {
+        let measurement = Measurement::new("db", "m").field("f", long.clone());
+        rig.shared.intake.take(measurement, None).unwrap();
+    }
+    let report = rig.shutting_down(10 * SECOND);
+    rig.idle().await;
+    while let Ok(write) = rig.writes.try_recv() {
+        answer(write, down());
+    }
+    let report = report.await.unwrap();
+    assert_eq!((report.undelivered, report.spooled), (0, 124), "{report:?}");
+    assert_eq!(report.stats.dropped.total(), 0);
+    assert!(spooling.files().len() > 8 + 1);
+}
+
+#[actix::test]
+async fn what_is_written_ahead_in_part_is_recovered_once() {
+    tokio::time::pause();
+    /// Does not store the second file.
+    struct NotSecond(Worker, usize);
+    impl Actor for NotSecond {
+        type Context = Context<Self>;
+    }
+    impl Handler<DiskWork> for NotSecond {
+        type Result = ();
+        fn handle(&mut self, work: DiskWork, _: &mut Self::Context) {
+            self.1 += usize::from(matches!(work.task, Task::Store { .. }));
+            if matches!(work.task, Task::Store { .. }) && self.1 == 2 {
+                let result = DiskResult::Failed(std::io::Error::other("on purpose"));
+                return work.reply.send(|lost| DiskDone { result, ..lost });
+            }
+            self.0.work(work);
+        }
+    }
+    let disk: StartDisk = Box::new(|| {
+        let worker = Worker::new(|| Box::new(FileSystem));
+        NotSecond(worker, 0).start().recipient()
+    });
+    let mut spooling = Spooling::new(disk, |config| {
+        let config = config.write_ahead(true).trigger_size(1_000);
+        config.max_batch_size(1_000).max_buffer_size(10_000)
+    });
+    let rig = &mut spooling.rig;
+    for count in [2, 3] {
+        rig.record("db", count);
+        tokio::time::sleep(SECOND).await;
+        rig.idle().await;
+    }
+    // What could not be written ahead is sent at once, and with it what could.
+    let mut sent = 0;
+    while sent < 5 {
+        sent += rig.settle_next(down()).await;
+    }
+    let report = rig.shut_down(SECOND).await;
+    assert_eq!(
+        (report.undelivered + report.spooled, report.stats.pending),
+        (5, report.spooled)
+    );
+    let next = next_start(&spooling.folder, |config| config);
+    next.idle().await;
+    assert_eq!(next.stats().recovered, 5);
 }
 
 #[actix::test]
@@ -368,6 +531,40 @@ async fn a_disk_actor_that_dies_is_started_again_and_nothing_is_lost_or_counted_
     let again = rig.stats();
     assert_eq!(again.spool.unwrap().state, SpoolState::Open);
     assert_eq!((again.pending, again.recovered), (stats.pending, 0));
+}
+
+#[actix::test]
+async fn a_disk_whose_thread_can_not_be_started_or_dies_is_started_again() {
+    let opened = async |rig: &Rig, state| {
+        while rig.stats().spool.unwrap().state != state {
+            // Time runs, and the thread has its own.
+            tokio::time::sleep(SECOND / 100).await;
+            std::thread::yield_now();
+        }
+    };
+    let is_dying = std::sync::Arc::new(AtomicBool::new(true));
+    let start: StartDisk = Box::new(move || {
+        let is_dying = is_dying.clone();
+        crate::actors::disk::DiskActor::start(move || match is_dying.swap(false, Relaxed) {
+            true => panic!("on purpose"),
+            false => Box::new(FileSystem),
+        })
+    });
+    tokio::time::pause();
+    crate::threads::refusal::set(true);
+    let mut spooling = Spooling::new(start, |config| config);
+    within(
+        "a disk without a thread",
+        opened(&spooling.rig, SpoolState::Failing),
+    )
+    .await;
+    crate::threads::refusal::set(false);
+    within("the disk", opened(&spooling.rig, SpoolState::Open)).await;
+    spooling.rig.record("db", 3);
+    spooling.rig.settle_next(down()).await;
+    // The thread of the disk has its own time, which is not that of this test.
+    tokio::time::resume();
+    assert_eq!(spooling.rig.shut_down(10 * SECOND).await.spooled, 3);
 }
 
 /// Records, overflows, ends and starts again, on a disk where one step goes wrong.

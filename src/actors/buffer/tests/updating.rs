@@ -125,3 +125,30 @@ async fn a_panic_in_the_closure_of_an_update_ends_nothing() {
     rig.record("db", 1);
     assert_eq!(rig.settle_next(Verdict::Written).await, 3);
 }
+
+#[actix::test]
+async fn secret_files_are_read_again_after_a_time_in_which_no_thread_could_be_had() {
+    use crate::threads::refusal;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "old").unwrap();
+    let mut rig = Rig::new(config().user("ada").password_file(file.path()));
+    let mut sent_with = async || {
+        rig.record("db", 3);
+        let write = rig.write().await;
+        let password = write.endpoint.authorization().cloned();
+        answer(write, Verdict::Written);
+        password.unwrap()
+    };
+    let old = sent_with().await;
+    refusal::set(true);
+    tokio::time::sleep(60 * SECOND).await;
+    refusal::set(false);
+    std::fs::write(file.path(), "new").unwrap();
+    let read = async {
+        while sent_with().await == old {
+            tokio::time::sleep(SECOND).await;
+            std::thread::yield_now();
+        }
+    };
+    within("the password", read).await;
+}
