@@ -1,5 +1,5 @@
-//! An actor that measures how late its own timer is, ten times. There is no web server, and the
-//! measurements go to an InfluxDB that lives in this process.
+//! An actor that measures the delay of its own timer, ten times. There is no web server, and the
+//! measurements go to a fake InfluxDB in this process.
 
 use std::{error::Error, process::ExitCode, time::Duration, time::Instant};
 

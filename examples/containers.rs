@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, web};
 
 /// Seconds for requests that are being answered; actix-web's own default is 30.
 const REQUESTS: u64 = 4;
-/// Seconds for measurements that are pending then. Together they have to stay below 10.
+/// Seconds for pending measurements after that. Both together must be below 10.
 const MEASUREMENTS: u64 = 4;
 
 #[actix_web::main]

@@ -1,5 +1,5 @@
-//! A service whose `/healthz` tells whether measurements arrive, and never fails for it: while its
-//! database is down the service is alive, and a restart would lose what is pending.
+//! A service whose `/healthz` shows whether measurements arrive, and succeeds in any case: while its
+//! database is down the service is alive, and a restart would lose pending measurements.
 
 use std::{error::Error, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A service with options of `InfluxMetrics`, which is asked for five pages, two of them not recorded.
+//! A service with options of `InfluxMetrics`, with five requests, two of which are not recorded.
 
 mod demo;
 
@@ -26,9 +26,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let user = async |id: web::Path<u32>| format!("user {id}");
         App::new()
             .route("/users/{id}", web::get().to(user))
-            .wrap(metrics.clone()) // last, which is outermost: it sees what all others do
+            .wrap(metrics.clone()) // last, so that it is outermost and sees what all others do
     };
-    // So that a client which closes its connection is noticed while its handler is at work.
+    // Detects a client that closes its connection while its handler is running.
     let server = HttpServer::new(app).h1_allow_half_closed(false);
     let server = server.bind(("127.0.0.1", 0))?;
     let address = server.addrs()[0];

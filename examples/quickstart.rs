@@ -1,5 +1,5 @@
-//! Records two measurements and sees them delivered: to the InfluxDB of `INFLUXDB_URL`, or of
-//! `INFLUXDB_HOST` and `INFLUXDB_PORT`, or without these to one that lives in this process.
+//! Records two measurements and waits for their delivery: to the InfluxDB of `INFLUXDB_URL`, or
+//! of `INFLUXDB_HOST` and `INFLUXDB_PORT`, or without these to a fake one in this process.
 
 use std::{env, error::Error, process::ExitCode, time::Duration};
 
@@ -26,7 +26,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     });
     influx.record(sort)?;
 
-    // By itself it is sent when 5,000 wait, or after 10 s.
+    // Without `flush`, it is sent when 5,000 are buffered, or after 10 s.
     influx.flush(Duration::from_secs(5)).await;
     for point in fake.iter().flat_map(|fake| fake.points("example")) {
         println!("arrived: {}", point.line);

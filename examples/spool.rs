@@ -1,5 +1,5 @@
-//! Outlives the server and itself: what can't be delivered is kept in a folder, and the next process
-//! delivers it. Run with `INFLUXDB_URL`, or without for an InfluxDB inside this program.
+//! Survives an outage and a restart: measurements that can't be delivered are kept in a folder, and the
+//! next process delivers them. Run with `INFLUXDB_URL`, or without for a fake InfluxDB in this process.
 
 use std::{env, error::Error, time::Duration};
 
@@ -13,8 +13,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::temp_dir().join(format!("actix-influxdb-spool-{}", std::process::id()));
     let config = Config::v1(url)
         .spool_dir(&folder)
-        .overflow(Overflow::Spool) // a full buffer goes to disk, the oldest first
-        .write_ahead(true) // and a process that is killed loses a second at most
+        .overflow(Overflow::Spool) // when the buffer is full, the oldest go to disk
+        .write_ahead(true) // a process that is killed loses at most one second
         .spool_max_bytes(1 << 30);
 
     // The server is down, and the process ends.

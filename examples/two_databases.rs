@@ -1,4 +1,4 @@
-//! Each scope with a middleware of its own: its requests go to a database of their own.
+//! Two scopes, each with its own middleware that records to its own database.
 
 mod demo;
 
@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer, http::Method, web};
 async fn main() -> Result<(), Box<dyn Error>> {
     let demo = demo::Demo::start()?;
     let shop = InfluxMetrics::new(&demo.influx, "shop").measurement("visits");
-    // Kept as long as its retention policy says. Administrators are few: a tag for each will do.
+    // Kept as long as its retention policy says. With few administrators, a tag for each is fine.
     let audit = Database::new("audit").retention_policy("ten_years");
     let audit = InfluxMetrics::new(&demo.influx, audit).remote_ip(Placement::Tag);
     let app = move || {

@@ -42,8 +42,8 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Addresses of no actors: messages to them are dropped.
-    pub(crate) fn of_nobody() -> Self {
+    /// Addresses without actors: messages to them are dropped.
+    pub(crate) fn without_actors() -> Self {
         Self {
             ingest: Context::new().address(),
             buffer: Context::new().address(),

@@ -1,6 +1,6 @@
-//! Lines of one database, ready to be one POST. Pure.
+//! Batches: lines of one database for one POST. Pure.
 //!
-//! A line is found by its end offset and never by `\n`: a string field may hold one.
+//! Lines are found by their end offsets, never by `\n`, which a string field may contain.
 
 #[cfg(feature = "gzip")]
 pub(crate) mod compressed;
@@ -16,7 +16,7 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// What one POST may hold. A single line that is longer goes alone.
+/// Limits of one POST. A single longer line is sent alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BatchLimits {
     pub(crate) lines: usize,
@@ -32,7 +32,7 @@ impl BatchLimits {
     }
 }
 
-/// The longest line that is taken, far beyond what any server takes: offsets are 32 bits wide.
+/// Maximum length of a line, in bytes, far above that of any server: offsets have 32 bits.
 pub(crate) const MAX_LINE_BYTES: usize = 1 << 30;
 
 /// A batch that still grows.
@@ -40,12 +40,12 @@ pub(crate) const MAX_LINE_BYTES: usize = 1 << 30;
 pub(crate) struct OpenBatch {
     bytes: LineBuffer,
     ends: Vec<u32>,
-    /// By line, ascending.
+    /// With the index of the line, ascending.
     tickets: Vec<(u32, Ticket)>,
 }
 
 impl OpenBatch {
-    /// An empty batch, with memory for so many bytes and lines.
+    /// An empty batch, with memory for `bytes` and `lines`.
     pub(crate) fn with_capacity(bytes: usize, lines: usize) -> Self {
         Self {
             bytes: LineBuffer::with_memory(Vec::with_capacity(bytes)),
@@ -66,21 +66,20 @@ impl OpenBatch {
         self.bytes.kept_len()
     }
 
-    /// How many bytes of lines it has memory for.
+    /// Memory for lines, in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// What the next one is likely to need: bytes and lines. With less in reserve than what a batch
-    /// that waits has to give back.
-    pub(crate) fn capacity_to_come(&self) -> (usize, usize) {
+    /// Capacity that the next batch probably needs, in bytes and lines. The surplus is small enough
+    /// to be kept when the batch is sealed.
+    pub(crate) fn next_capacity(&self) -> (usize, usize) {
         let and_some = |uses: usize| uses + uses / 16;
         let bytes = and_some(self.byte_len()) + encode::ROOM;
         (bytes, and_some(self.len()))
     }
 
-    /// Where to write the next line, which is one of the batch only when it is
-    /// [kept](Self::keep_line).
+    /// Where to write the next line, which belongs to the batch once it is [kept](Self::keep_line).
     #[inline]
     pub(crate) fn next_line(&mut self) -> &mut LineBuffer {
         &mut self.bytes
@@ -103,19 +102,19 @@ impl OpenBatch {
         self.keep_line();
     }
 
-    /// The last line's fate goes to `ticket`.
+    /// Attaches a ticket to the last line.
     pub(crate) fn attach(&mut self, ticket: Ticket) {
         self.tickets.push((self.ends.len() as u32 - 1, ticket));
     }
 
-    /// Would `lines` more lines of `bytes` bytes go into the same POST?
+    /// Whether `lines` more lines of `bytes` bytes fit into the same POST.
     #[inline]
     pub(crate) fn has_room(&self, lines: usize, bytes: usize, limits: BatchLimits) -> bool {
         self.is_empty()
             || (self.len() + lines <= limits.lines && self.byte_len() + bytes <= limits.bytes)
     }
 
-    /// Appends the lines of `other`; moves them where there are none yet.
+    /// Appends the lines of `other`; without copying if this batch is empty.
     pub(crate) fn append(&mut self, other: OpenBatch) {
         if self.is_empty() {
             *self = other;
@@ -130,13 +129,13 @@ impl OpenBatch {
             .extend(tickets.map(|(line, ticket)| (line + lines, ticket)));
     }
 
-    /// Makes it immutable; `tight`, without memory in reserve.
+    /// Makes the batch immutable; if `tight`, without surplus memory.
     pub(crate) fn seal(self, tight: bool) -> Batch {
         let lines = 0..self.ends.len();
         let (mut bytes, mut ends) = (self.bytes.into_bytes(), self.ends);
         if tight {
-            give_back_reserve(&mut bytes);
-            give_back_reserve(&mut ends);
+            shrink(&mut bytes);
+            shrink(&mut ends);
         }
         Batch {
             lines: Lines {
@@ -152,38 +151,38 @@ impl OpenBatch {
     }
 }
 
-/// Only a small part of what it holds may be in reserve.
-fn give_back_reserve<T: Copy>(memory: &mut Vec<T>) {
+/// Reallocates if the surplus is large.
+fn shrink<T: Copy>(memory: &mut Vec<T>) {
     if memory.capacity() - memory.len() > memory.len() / 8 {
-        // Shrunk in its place it would leave holes that are too small for the batches to come:
-        // with glibc up to three quarters as much again.
+        // Shrinking in place would leave gaps that are too small for later batches: with glibc up
+        // to three quarters more memory.
         *memory = memory.as_slice().to_vec();
     }
 }
 
-/// Sealed lines, and who waits for the fate of some of them.
+/// Sealed lines, and the tickets of some of them.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) lines: Lines,
-    /// By line, ascending.
+    /// With the index of the line, ascending.
     pub(crate) tickets: Vec<(u32, Ticket)>,
 }
 
 /// A run of sealed lines. Clones and slices share the bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
-    /// Of the batch that was sealed, as are the ends.
+    /// Bytes and ends of the whole sealed batch.
     bytes: Bytes,
     ends: Arc<Vec<u32>>,
     range: Range<usize>,
     unit: Option<Precision>,
-    /// Of this run alone.
+    /// For this run alone.
     #[cfg(feature = "gzip")]
     pub(crate) compressed: compressed::Compressed,
 }
 
 impl Lines {
-    /// Lines that were read from a file, with their ends and the unit of their timestamps.
+    /// Lines read from a file, with their ends and the unit of their timestamps.
     pub(crate) fn of(bytes: Bytes, ends: Vec<u32>, unit: Precision) -> Self {
         Self {
             bytes,
@@ -195,12 +194,12 @@ impl Lines {
         }
     }
 
-    /// The unit of the timestamps; `None`: that of the configuration.
+    /// Unit of the timestamps; `None` for that of the configuration.
     pub(crate) fn unit(&self) -> Option<Precision> {
         self.unit
     }
 
-    /// The same with timestamps in nanoseconds, where they are in microseconds.
+    /// Converts timestamps from microseconds to nanoseconds.
     pub(crate) fn in_nanoseconds(&self) -> Self {
         let mut batch = OpenBatch::with_capacity(self.byte_len() + 3 * self.len(), self.len());
         for line in self.iter() {
@@ -220,25 +219,25 @@ impl Lines {
         self.start_of(self.range.end) - self.start_of(self.range.start)
     }
 
-    /// How many bytes it keeps from being freed.
+    /// Bytes that this run keeps from being freed.
     #[cfg(test)]
     pub(crate) fn kept_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The lines as the body of a POST, not copied.
+    /// The lines as the body of a POST, without copying.
     pub(crate) fn body(&self) -> Bytes {
         let bytes = self.start_of(self.range.start)..self.start_of(self.range.end);
         self.bytes.slice(bytes)
     }
 
-    /// Line number `at`, with its `\n`.
+    /// Line `at`, with its `\n`.
     pub(crate) fn line(&self, at: usize) -> &[u8] {
         let at = self.range.start + at;
         &self.bytes[self.start_of(at)..self.start_of(at + 1)]
     }
 
-    /// How many of these lines one POST may hold, from the first on; at least one.
+    /// Number of these lines that fit into one POST, from the first; at least one.
     pub(crate) fn fitting(&self, limits: BatchLimits) -> usize {
         let start = self.start_of(self.range.start);
         let ends = &self.ends[self.range.clone()];
@@ -250,9 +249,9 @@ impl Lines {
         (0..self.len()).map(|at| self.line(at))
     }
 
-    /// Their memory, if nobody else has it.
+    /// Reuses the memory, unless it is shared.
     pub(crate) fn into_empty_batch(self) -> Option<OpenBatch> {
-        // A part of a batch doesn't come here alone.
+        // Parts of a batch share its memory.
         if !self.bytes.is_unique() {
             return None;
         }
@@ -265,7 +264,7 @@ impl Lines {
         })
     }
 
-    /// The lines `range` of these.
+    /// The lines in `range`.
     pub(crate) fn slice(&self, range: Range<usize>) -> Self {
         let start = self.range.start;
         Self {
@@ -281,7 +280,7 @@ impl Lines {
         }
     }
 
-    /// Where line number `at` of the sealed batch starts; its end for the one past the last.
+    /// Start of line `at` of the sealed batch; its end for the index after the last.
     fn start_of(&self, at: usize) -> usize {
         match at {
             0 => 0,
@@ -296,7 +295,7 @@ impl Batch {
         OpenBatch::default().seal(false)
     }
 
-    /// Puts batches together again, in order. Copies the bytes, if there is more than one.
+    /// Joins batches, in order. Copies the bytes, if there are several.
     pub(crate) fn join(parts: impl IntoIterator<Item = Batch>) -> Option<Batch> {
         let mut parts = parts.into_iter();
         let first = parts.next()?;
@@ -318,7 +317,8 @@ impl Batch {
         Some(joined)
     }
 
-    /// The same, in memory of its own if it would keep more than twice as much from being freed.
+    /// Copies the lines into memory of their own, if they keep more than twice as much from being
+    /// freed.
     pub(crate) fn compacted(self) -> Batch {
         let Self { lines, tickets } = self;
         if lines.byte_len() * 2 >= lines.bytes.len() {
@@ -337,7 +337,7 @@ impl Batch {
         Self { lines, tickets }
     }
 
-    /// Cuts the batch into the given runs of lines, which cover it in order without gaps.
+    /// Splits the batch into runs of lines, which must cover it in order without gaps.
     pub(crate) fn split(self, runs: &[Range<usize>]) -> Vec<Batch> {
         debug_assert!(runs.first().is_none_or(|run| run.start == 0));
         debug_assert!(runs.last().is_none_or(|run| run.end == self.lines.len()));

@@ -87,7 +87,7 @@ pub struct Config {
     #[debug("{:?}", tls_key.as_deref().map(shown::file))]
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) danger_accept_invalid_certs: bool,
-    /// As it was given, until it is [parsed](Config::resolved_proxy).
+    /// The URL as given; [`Config::resolved_proxy`] parses it.
     pub(crate) proxy: Option<Secret>,
     pub(crate) headers: Headers,
     pub(crate) gzip: bool,
@@ -99,7 +99,7 @@ pub struct Config {
     pub(crate) max_batch_bytes: usize,
     pub(crate) max_buffer_size: usize,
     pub(crate) max_buffer_bytes: usize,
-    /// `None`: a share of `max_buffer_size`. Read it through [`Config::warn_at`].
+    /// `None`: 60 % of `max_buffer_size`, see [`Config::warn_at`].
     pub(crate) warn_threshold: Option<usize>,
     pub(crate) max_clients: usize,
     pub(crate) overflow: Overflow,
@@ -119,21 +119,21 @@ pub struct Config {
     pub(crate) write_ahead: bool,
     pub(crate) seal_interval: Duration,
     pub(crate) create_database: bool,
-    /// Where the pipeline's own figures go.
+    /// Database of the pipeline's own statistics.
     #[debug("{:?}", self_measurement.as_ref().map(|it| shown::name(&it.to_string()).to_owned()))]
     pub(crate) self_measurement: Option<Database>,
     pub(crate) self_measurement_interval: Duration,
-    /// v1.
+    /// API v1 only.
     pub(crate) consistency: Option<Consistency>,
-    /// v3.
+    /// API v3 only.
     pub(crate) no_sync: bool,
     pub(crate) tag_hostname: bool,
     #[debug("{:?}", environment.as_deref().map(shown::name))]
     pub(crate) environment: Option<String>,
-    /// The program's own. Read all of them through [`Config::resolved_base_tags`].
+    /// The program's own; [`Config::resolved_base_tags`] returns all of them.
     #[debug("{:?}", base_tags.iter().map(|(key, tag)| (key, shown::name(tag))).collect::<Vec<_>>())]
     pub(crate) base_tags: BTreeMap<String, String>,
-    /// Where the settings come from.
+    /// Where each setting was set.
     #[debug(skip)]
     pub(crate) origin: Origin,
 }
@@ -171,32 +171,33 @@ impl Config {
     /// 10 s.
     pub const DEFAULT_SELF_MEASUREMENT_INTERVAL: Duration = Duration::from_secs(10);
 
-    /// Creates a configuration for InfluxDB 1.x, or a server that speaks its API, at one or more base URLs (see
-    /// [`url`](Self::url)).
+    /// Creates a configuration for InfluxDB 1.x, or a server with its API, at one or more base URLs
+    /// (see [`url`](Self::url)).
     pub fn v1(url: impl Into<String>) -> Self {
         Self::default().url(url)
     }
 
-    /// Creates a configuration for InfluxDB 2.x at one or more base URLs (see [`url`](Self::url)), with a token that may write
-    /// to the organisation's buckets.
+    /// Creates a configuration for InfluxDB 2.x at one or more base URLs (see [`url`](Self::url)),
+    /// with a token that may write to the organisation's buckets.
     pub fn v2(url: impl Into<String>, org: impl Into<String>, token: impl Into<String>) -> Self {
         Self::default().api(Api::V2).url(url).org(org).token(token)
     }
 
-    /// Creates a configuration for InfluxDB 3 at one or more base URLs (see [`url`](Self::url)), with a token that may write.
+    /// Creates a configuration for InfluxDB 3 at one or more base URLs (see [`url`](Self::url)),
+    /// with a token that may write.
     pub fn v3(url: impl Into<String>, token: impl Into<String>) -> Self {
         Self::default().api(Api::V3).url(url).token(token)
     }
 
-    /// The base URLs, at least one, each without a slash at its end.
+    /// The base URLs, at least one, each without a trailing slash.
     pub(crate) fn urls(&self) -> Result<Vec<String>, ConfigError> {
         self.url.parse()
     }
 
     /// The unit that timestamps are written in.
     ///
-    /// With API v1 no word for microseconds means the same everywhere: InfluxDB 2 takes `u` for nanoseconds, 1.6
-    /// takes `us` for them, and 1.8 refuses it. So they are written as nanoseconds there.
+    /// With API v1, microseconds are written as nanoseconds: InfluxDB 2 reads the precision `u` as
+    /// nanoseconds, 1.6 reads `us` so, and 1.8 refuses `us`.
     pub(crate) fn unit(&self) -> Precision {
         match (self.api, self.precision) {
             (Api::V1, Precision::Microseconds) => Precision::Nanoseconds,
@@ -204,18 +205,18 @@ impl Config {
         }
     }
 
-    /// How many pending measurements are worth a warning: the threshold that was set, or 60 % of
+    /// Number of pending measurements that causes a warning: the threshold that was set, or 60 % of
     /// the buffer.
     pub(crate) fn warn_at(&self) -> usize {
         self.warn_threshold.unwrap_or_else(|| {
             let size = self.max_buffer_size;
-            // In two parts, so that no size overflows.
+            // Two terms, so that the product can't overflow.
             (size / 5 * 3 + size % 5 * 3 / 5).max(1)
         })
     }
 
-    /// The tags that every measurement gets, sorted by key: the host's name, the environment, and
-    /// the program's own, which win over those two. None has an empty value.
+    /// The tags of every measurement, sorted by key: the host name, the environment, and the
+    /// program's own, which take precedence. None has an empty value.
     pub(crate) fn resolved_base_tags(&self) -> Vec<(String, String)> {
         let mut tags = BTreeMap::new();
         if self.tag_hostname {

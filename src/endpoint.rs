@@ -1,4 +1,4 @@
-//! The server: its URLs, and the requests that it understands.
+//! Servers: their URLs, the APIs that they speak, and the connections to them.
 
 mod body;
 mod connector;
@@ -28,7 +28,7 @@ use std::{fmt, sync::Arc};
 
 use awc::http::header::{HeaderName, HeaderValue};
 
-pub(crate) use self::product::{Identity, Told};
+pub(crate) use self::product::{Identification, Identity};
 use self::route::{Kind, Route};
 #[cfg(fuzzing)]
 pub(crate) use self::stream::check::check_response;
@@ -39,16 +39,17 @@ pub use self::{
 };
 use crate::{Config, ConfigError, Database, Precision, config::Files};
 
-/// Where batches go. Immutable: a changed setting makes a new one, for the next batch on.
+/// A server that batches are sent to. Immutable: a changed setting makes a new one, used from the
+/// next batch on.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     inner: Arc<Inner>,
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     base_url: Arc<str>,
-    /// The base URL that the HTTP client is given.
+    /// The base URL given to the HTTP client.
     target: Arc<str>,
     route: Arc<Route>,
-    /// If bodies are to be compressed.
+    /// `None` if bodies are not compressed.
     #[cfg(feature = "gzip")]
     gzip: Option<gzip::Gzip>,
 }
@@ -58,17 +59,17 @@ struct Inner {
     dialect: Dialect,
     /// Marked as sensitive.
     authorization: Option<HeaderValue>,
-    /// Of the program. Marked as sensitive.
+    /// Set by the program; marked as sensitive.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Endpoint {
-    /// One for each base URL, at least one. Reads the files that are set, and blocks meanwhile.
+    /// Endpoints for all base URLs, at least one. Blocks while it reads the files in the settings.
     pub(crate) fn all(config: &Config) -> Result<Vec<Self>, ConfigError> {
         Self::with_files(config, &Files::read(config)?)
     }
 
-    /// The same, with what the files hold.
+    /// Like [`all`](Self::all), with the contents of the files.
     pub(crate) fn with_files(config: &Config, files: &Files) -> Result<Vec<Self>, ConfigError> {
         let dialect = Dialect::new(config);
         let inner = Arc::new(Inner {
@@ -106,7 +107,7 @@ impl Endpoint {
         Ok(urls.into_iter().map(endpoint).collect())
     }
 
-    /// The same, for lines whose timestamps have this unit; `None`: that of the configuration.
+    /// The endpoint for lines in this unit; `None` for that of the configuration.
     pub(crate) fn in_unit(self, unit: Option<Precision>) -> Self {
         let Some(unit) = unit.filter(|unit| *unit != self.inner.dialect.unit()) else {
             return self;
@@ -124,7 +125,7 @@ impl Endpoint {
         format!("{}{path}", self.target)
     }
 
-    /// Where writes go, without parameters: for messages.
+    /// URL of writes without its query, for messages.
     pub(crate) fn write_path(&self) -> String {
         let path = self.inner.dialect.write_path(&Database::new(""));
         let path = path.split('?').next().unwrap_or_default();
@@ -144,7 +145,7 @@ impl Endpoint {
         self.inner.authorization.as_ref()
     }
 
-    /// Headers that the program adds to every request.
+    /// Headers that the program adds to each request.
     fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.inner.headers
     }
@@ -153,7 +154,7 @@ impl Endpoint {
         &self.route
     }
 
-    /// Host and port, or the path of a socket: for messages.
+    /// Host and port, or the path of a socket, for messages.
     fn host_name(&self) -> &str {
         let rest = self
             .base_url
@@ -166,7 +167,7 @@ impl Endpoint {
     }
 }
 
-/// Its base URL.
+/// Shows the base URL.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.base_url)

@@ -1,4 +1,4 @@
-//! Errors, each with what is wrong, where, the value and what is allowed.
+//! Errors, which say what is wrong, where, the value and what is allowed.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use crate::{
 
 /// A setting that can't be used.
 ///
-/// The error names the setting (or the environment variable that it came from), the value and what
-/// is allowed. A value that could be a misplaced credential is not repeated.
+/// The error names the setting (or its environment variable), the value and what is allowed. A
+/// value that could be a misplaced credential is not repeated.
 ///
 /// ```
 /// use actix_influxdb::Config;
@@ -25,9 +25,9 @@ use crate::{
 pub struct ConfigError {
     /// The builder method or environment variable, for example `INFLUXDB_INTERVAL`.
     pub setting: Cow<'static, str>,
-    /// The value, text in quotes; `[redacted]` for a secret, and for a value that may be one.
+    /// The value, text in quotes; `[redacted]` if it is or may be a secret.
     pub value: String,
-    /// The values that are accepted.
+    /// The accepted values.
     pub allowed: Cow<'static, str>,
 }
 
@@ -51,7 +51,7 @@ impl ConfigError {
 
 /// Why a measurement was not recorded.
 ///
-/// The loss is counted in [`Stats::dropped`](crate::Stats::dropped) in any case, except for
+/// The loss is always counted in [`Stats::dropped`](crate::Stats::dropped), except for
 /// [`NotInstalled`](Self::NotInstalled): a service may ignore the error without losing track.
 ///
 /// ```
@@ -66,11 +66,11 @@ impl ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// [`shutdown`](crate::Influx::shutdown) has begun: nothing is recorded any more.
+    /// [`shutdown`](crate::Influx::shutdown) has begun: recording has stopped.
     #[display("the measurement was not recorded: delivery is stopping or has stopped")]
     Stopping,
-    /// The limit on pending measurements is reached. The server is down, or slower than the
-    /// measurements come.
+    /// The limit on pending measurements is reached. The server is down, or slower than the program
+    /// records.
     #[display(
         "the measurement was not recorded: {pending} of at most {limit} {unit} are pending \
          (raise {}, or find out why the server does not keep up)",
@@ -78,14 +78,14 @@ pub enum RecordError {
     )]
     #[non_exhaustive]
     BufferFull {
-        /// How much is pending, in `unit`.
+        /// Pending measurements or bytes, in `unit`.
         pending: usize,
-        /// How much may be pending, in `unit`.
+        /// Maximum, in `unit`.
         limit: usize,
-        /// The unit of both, which tells which limit was reached.
+        /// The unit, which identifies the limit.
         unit: BufferUnit,
     },
-    /// The measurement has no field that can be written. InfluxDB stores no point without one.
+    /// The measurement has no field that can be written. InfluxDB stores no point without a field.
     #[display(
         "measurement {} has no field that can be written: it needs at least one \
          (a NaN or infinite one does not count)",
@@ -104,13 +104,13 @@ pub enum RecordError {
     )]
     #[non_exhaustive]
     InvalidName {
-        /// What the name is the name of.
+        /// The kind of the name.
         kind: NameKind,
         /// The name.
         name: String,
         /// The measurement's name.
         measurement: String,
-        /// What is accepted.
+        /// The accepted names.
         allowed: &'static str,
     },
     /// A timestamp outside the range that InfluxDB stores, in the configured
@@ -170,7 +170,7 @@ impl BufferUnit {
     }
 }
 
-/// What an invalid name is the name of.
+/// What has an invalid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum NameKind {
@@ -200,18 +200,19 @@ pub enum NameKind {
 #[non_exhaustive]
 pub enum StartError {
     /// A setting can't be used.
-    // The whole error is in the text, so it is no source.
+    // The text contains the whole error, so it is not a source.
     #[display("a setting can't be used: {_0}")]
     Config(#[error(not(source))] ConfigError),
     /// The thread for the actors could not be started: [`source`](std::error::Error::source) says why.
     #[from(skip)]
     #[display("the thread of the influx actors could not be started")]
     Thread(#[error(source)] std::io::Error),
-    /// [`Influx::install`](crate::Influx::install) was called a second time. The first one stays.
+    /// [`Influx::install`](crate::Influx::install) was called a second time. The first pipeline
+    /// stays installed.
     #[from(skip)]
     #[display(
-        "an Influx is installed already: it stays, and Influx::installed() returns it \
-         (use Influx::start for a second one)"
+        "an Influx is installed already: Influx::installed() returns it (use Influx::start for \
+         a second one)"
     )]
     AlreadyInstalled,
 }
@@ -270,8 +271,8 @@ mod tests {
         );
         assert_eq!(
             StartError::AlreadyInstalled.to_string(),
-            "an Influx is installed already: it stays, and Influx::installed() returns it (use \
-             Influx::start for a second one)"
+            "an Influx is installed already: Influx::installed() returns it (use Influx::start for a \
+             second one)"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Entry points for the targets in `fuzz/`. Not part of an ordinary build.
+//! Entry points for the targets in `fuzz/`. Only built for fuzzing.
 
 #![allow(missing_docs)]
 
@@ -6,8 +6,7 @@ pub fn response_head(bytes: &[u8]) {
     crate::endpoint::check_response(bytes);
 }
 
-/// Whatever a server answers: never written without the answer to a write, never rejected without a
-/// line's.
+/// Checks the verdict on any response.
 pub fn verdict(bytes: &[u8]) {
     crate::delivery::verdict::check::check_bytes(bytes);
 }

@@ -8,18 +8,19 @@ pub(crate) mod process;
 pub(crate) mod registry;
 pub(crate) mod series;
 pub(crate) mod shared;
-pub(crate) mod turn;
+mod shutdown;
+pub(crate) mod update_lock;
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Addr, MailboxError, Recipient};
+use actix::{Addr, Recipient};
 
 use self::installed::with_installed;
 pub use self::{guard::ShutdownGuard, installed::record};
 
 use crate::{
     Config, ConfigError, Delivery, Event, FlushReport, Health, Measurement, PingError, RecordError,
-    ServerInfo, ShutdownReport, StartError, Stats,
+    ServerInfo, StartError, Stats,
     actors::{
         self, Addresses, IngestActor,
         messages::{Flush, Ping, Shutdown, Subscribe, internal::Reconfigure},
@@ -29,14 +30,14 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// Timeout of the shutdown that the drop of the last handle begins.
+/// Timeout of the shutdown after the last handle is dropped.
 const DROP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A handle to a pipeline that delivers measurements. Clones are handles to the same pipeline.
 ///
-/// The pipeline runs on a thread of its own. It is shut down by [`shutdown`](Self::shutdown), by a
+/// The pipeline runs on its own thread. It is shut down by [`shutdown`](Self::shutdown), by a
 /// [`guard`](Self::guard), or, when the last handle is dropped, in the background with a timeout of
-/// 30 s. Measurements that are pending when the process ends are lost: keep a guard in `main`.
+/// 30 s. Measurements still pending when the process ends are lost: keep a guard in `main`.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -71,9 +72,9 @@ impl Influx {
     ///
     /// With [`Config::enabled`] off no thread is started, and measurements are only counted.
     ///
-    /// A process that forks to daemonize has to call this *after* the fork: a fork has none of its
-    /// parent's threads, so nothing is delivered from it. In a fork, [`flush`](Self::flush),
-    /// [`shutdown`](Self::shutdown) and a guard return at once and one ERROR in the log says why;
+    /// A process that forks to daemonize must call this *after* the fork: a fork has none of its
+    /// parent's threads, so it delivers nothing. In a fork, [`flush`](Self::flush),
+    /// [`shutdown`](Self::shutdown) and a guard return at once, and one ERROR in the log says why;
     /// measurements are kept, up to the buffer's limit.
     ///
     /// ```
@@ -85,8 +86,8 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// A setting can't be used ([`StartError::Config`]), or the thread could not be started
-    /// ([`StartError::Thread`]). An unreachable server is no error: see [`ping`](Self::ping).
+    /// If a setting can't be used ([`StartError::Config`]), or the thread could not be started
+    /// ([`StartError::Thread`]). An unreachable server is not an error: see [`ping`](Self::ping).
     pub fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
         for warning in config.origin.warnings() {
@@ -99,13 +100,13 @@ impl Influx {
         registry::add(&shared);
         let actors = match shared.has_actors() {
             true => actors::start(&shared)?,
-            false => Addresses::of_nobody(),
+            false => Addresses::without_actors(),
         };
         logging::info!("{summary}");
         if accepts_anybody {
             logging::error!(
-                "danger_accept_invalid_certs is set: any certificate of the server is taken, so whoever is on the \
-                 way can read and change what is sent, the credentials too"
+                "danger_accept_invalid_certs is set: any certificate of the server is accepted, so anyone on the network \
+                 path can read and change what is sent, including the credentials"
             );
         }
         Ok(Self(Arc::new(Inner { shared, actors })))
@@ -122,14 +123,14 @@ impl Influx {
     /// # fn login(influx: &Influx) {
     /// let login = Measurement::new("example", "login").tag("method", "oauth").field("ms", 12.5);
     /// if let Err(error) = influx.record(login) {
-    ///     log::debug!("{error}"); // counted in any case
+    ///     log::debug!("{error}"); // counted anyway
     /// }
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// The measurement is invalid, a limit on pending measurements is reached, or shutdown has
+    /// If the measurement is invalid, a limit on pending measurements is reached, or shutdown has
     /// begun: see [`RecordError`]. [`stats`](Self::stats) counts the measurement as dropped.
     #[inline]
     pub fn record(&self, measurement: Measurement) -> Result<(), RecordError> {
@@ -139,9 +140,8 @@ impl Influx {
 
     /// Records a measurement and waits until it is written, rejected or dropped.
     ///
-    /// That takes up to the [`interval`](Config::interval) and one answer of the server; while the
-    /// server takes no measurements, it takes as long as that lasts. Dropping the future changes
-    /// nothing for the measurement.
+    /// Takes up to the [`interval`](Config::interval) and one response of the server, or as long as
+    /// the server accepts no measurements. Dropping the future doesn't affect the measurement.
     ///
     /// ```
     /// # use actix_influxdb::{Delivery, Influx, Measurement};
@@ -157,8 +157,8 @@ impl Influx {
             .await
     }
 
-    /// Sends all pending measurements, and waits until each that was recorded before the call is
-    /// written, rejected or dropped, but no longer than `timeout`. The others stay pending.
+    /// Sends all pending measurements. Waits until each that was recorded before the call is
+    /// written, rejected or dropped, or `timeout` has passed. The others stay pending.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -170,7 +170,7 @@ impl Influx {
     /// # }
     /// ```
     pub async fn flush(&self, timeout: Duration) -> FlushReport {
-        if self.0.shared.home.is_elsewhere() {
+        if self.0.shared.owner_process.is_forked() {
             return FlushReport {
                 undelivered: self.0.shared.pending(),
                 ..FlushReport::default()
@@ -180,79 +180,7 @@ impl Influx {
         report.unwrap_or_else(|_| self.0.shared.not_flushed())
     }
 
-    /// Stops recording, sends all pending measurements, and ends the pipeline: when each is written,
-    /// rejected or dropped, or when `timeout` has passed. A second call waits for the end of the
-    /// first, or returns its report again.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # async fn shutdown(influx: &actix_influxdb::Influx) {
-    /// let report = influx.shutdown(Duration::from_secs(10)).await;
-    /// for (database, line) in report.undelivered_lines() {
-    ///     print!("{database}: {line}"); // each line has its newline
-    /// }
-    /// # }
-    /// ```
-    pub async fn shutdown(&self, timeout: Duration) -> ShutdownReport {
-        if self.0.shared.home.is_elsewhere() {
-            return self.end_elsewhere();
-        }
-        match self.0.actors.buffer.send(Shutdown { timeout }).await {
-            Ok(report) => report,
-            Err(MailboxError::Closed | MailboxError::Timeout) => self.end(),
-        }
-    }
-
-    /// The report of a shutdown that is over.
-    fn end(&self) -> ShutdownReport {
-        let shared = &self.0.shared;
-        if !shared.has_actors() {
-            shared.close();
-        }
-        shared.not_shut_down()
-    }
-
-    /// The report of a fork, in which any lock may be taken for ever: all that is known without
-    /// one is how much was pending.
-    fn end_elsewhere(&self) -> ShutdownReport {
-        let undelivered = self.0.shared.pending();
-        let mut stats = Stats {
-            recorded: undelivered,
-            ..Stats::default()
-        };
-        stats.dropped.undelivered = undelivered;
-        ShutdownReport {
-            undelivered,
-            stats,
-            ..ShutdownReport::default()
-        }
-    }
-
-    /// Returns a guard that [shuts down](Self::shutdown) the pipeline when it is dropped, and blocks
-    /// until that is done: for `main`, so that nothing is lost however it ends.
-    ///
-    /// Give the guard a name: `let _ = influx.guard(…)` drops it at once. If the guard is dropped on a
-    /// thread of this library (in a logger, for example), the shutdown begins and is not waited for.
-    ///
-    /// ```no_run
-    /// # use std::time::Duration;
-    /// # use actix_influxdb::{Config, Influx};
-    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ///     let influx = Influx::start(Config::from_env()?)?;
-    ///     let _guard = influx.guard(Duration::from_secs(10));
-    ///     // …
-    ///     Ok(())
-    /// }
-    /// ```
-    #[must_use = "a guard that is dropped at once ends delivery at once"]
-    pub fn guard(&self, timeout: Duration) -> ShutdownGuard {
-        ShutdownGuard {
-            influx: self.clone(),
-            timeout,
-        }
-    }
-
-    /// Returns a snapshot of the ledger: how many measurements were recorded, and what became of them.
+    /// Returns a snapshot of the ledger: how many measurements were recorded, and how they ended.
     ///
     /// ```
     /// # fn show(influx: &actix_influxdb::Influx) {
@@ -264,16 +192,17 @@ impl Influx {
         self.0.shared.stats()
     }
 
-    /// Says whether measurements arrive, and if not, since when and why. Asks no server: all that it tells is
-    /// known from the last requests.
+    /// Returns whether measurements arrive, and if not, since when and why. Sends no request:
+    /// everything is known from previous ones.
     ///
-    /// For a page or a log, not for a decision to restart: the program is alive while its database is down,
-    /// and a restart loses what is pending. `examples/health.rs` shows it at `/healthz`.
+    /// Intended for a page or a log, not for a decision to restart: the program is alive while its
+    /// database is down, and a restart loses pending measurements. `examples/health.rs` serves it
+    /// at `/healthz`.
     ///
     /// ```
     /// # fn show(influx: &actix_influxdb::Influx) {
     /// let health = influx.health();
-    /// println!("{health}"); // down: 12 pending for 3s, nothing was ever stored; http://…
+    /// println!("{health}"); // down: 12 pending for 3s, nothing was stored yet; http://…
     /// for database in &health.databases_down {
     ///     println!("{}: {}", database.database, database.outage.reason);
     /// }
@@ -285,8 +214,8 @@ impl Influx {
 
     /// Returns the configuration in force.
     ///
-    /// [`Config::settings`] reads the single settings. `Debug` and all getters leave secrets out, but the
-    /// configuration has them: it can start another pipeline.
+    /// Use [`Config::settings`] to read single settings. `Debug` and all getters omit secrets, but
+    /// the configuration contains them and can start another pipeline.
     ///
     /// ```no_run
     /// # fn show(influx: &actix_influxdb::Influx) {
@@ -298,8 +227,8 @@ impl Influx {
         Config::clone(&self.0.shared.config())
     }
 
-    /// Changes settings while delivery runs. Limits, base tags and the like apply to the
-    /// next measurement, everything else to the next batch.
+    /// Changes settings while delivery runs. Limits, base tags and other settings of recording
+    /// apply from the next measurement, everything else from the next batch.
     ///
     /// ```no_run
     /// # fn rotate(influx: actix_influxdb::Influx) -> Result<(), actix_influxdb::ConfigError> {
@@ -309,10 +238,10 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// A setting can't be used: then nothing is changed. A pipeline that was started with
-    /// [`Config::enabled`] off can't be enabled, and [`precision`](Config::precision) can't be changed.
-    /// An update inside the closure of another update is an error; an update from another thread
-    /// waits until this one is done. A closure that panics changes nothing.
+    /// If a setting can't be used; then nothing is changed. A pipeline started with
+    /// [`Config::enabled`] off can't be enabled, and [`precision`](Config::precision) can't be
+    /// changed. An update within the closure of another update is an error; one from another thread
+    /// waits for the first. A closure that panics changes nothing.
     pub fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
         self.0.shared.update(change)?;
         self.0.actors.buffer.do_send(Reconfigure);
@@ -332,10 +261,10 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// The server does not answer, or not like one that takes line protocol: a status other than 2xx, a
-    /// redirect, a web page, another protocol. [`PingError`] says which, and what to do.
+    /// If the server does not answer, or not like a server for line protocol: a status other than
+    /// 2xx, a redirect, a web page, another protocol. [`PingError`] says which, and what to do.
     pub async fn ping(&self) -> Result<ServerInfo, PingError> {
-        if self.0.shared.home.is_elsewhere() {
+        if self.0.shared.owner_process.is_forked() {
             return Err(PingError::Stopped);
         }
         let info = self.0.actors.buffer.send(Ping).await;
@@ -343,9 +272,9 @@ impl Influx {
     }
 
     /// Sends every [`Event`](crate::Event) from now on to `subscriber`, in order, each when the
-    /// subscriber has handled the one before. A subscriber that is slow or dead never slows delivery: at
-    /// most 10,000 events or 8 MiB of events are queued for a subscriber, and
-    /// [`Missed`](crate::Event::Missed) says how many were left out.
+    /// subscriber has handled the previous one. A slow or dead subscriber never slows delivery: at
+    /// most 10,000 events or 8 MiB are queued for it, and [`Missed`](crate::Event::Missed) tells
+    /// how many were dropped.
     ///
     /// ```
     /// use actix::prelude::*;
@@ -375,8 +304,8 @@ impl Influx {
         self.0.actors.buffer.do_send(Subscribe(subscriber));
     }
 
-    /// Returns the address that takes [`Measurement`]s as messages, from any actor on any thread, and
-    /// the other [`messages`](crate::messages) of this library.
+    /// Returns the address that accepts [`Measurement`]s as messages, from any actor on any thread,
+    /// and the other [`messages`](crate::messages) of this library.
     ///
     /// ```
     /// # fn login(influx: &actix_influxdb::Influx) {
@@ -387,19 +316,18 @@ impl Influx {
     /// ```
     ///
     /// Messages are handled in order, so a [`Flush`](crate::messages::Flush) covers what the same
-    /// actor sent before. [`flush`](Self::flush) and [`shutdown`](Self::shutdown) of this handle
-    /// cover messages that were sent before too, but spend at most a quarter of their timeout on
-    /// waiting for them.
+    /// actor sent before. This handle's [`flush`](Self::flush) and [`shutdown`](Self::shutdown)
+    /// also cover earlier messages, but wait for them at most a quarter of their timeout.
     ///
-    /// `do_send` **has no bound**: a program that sends more than one core encodes (about a million
-    /// measurements per second) fills the mailbox, at some hundred bytes a message, until memory is
-    /// used up. Delivery goes on meanwhile. [`record`](Self::record) is bounded by
-    /// [`max_buffer_size`](Config::max_buffer_size), is faster, and returns its error; `try_send` is
-    /// bounded by 1,024 messages, and its error returns the measurement.
+    /// `do_send` **is unbounded**: a program that sends more than one core encodes (about a million
+    /// measurements per second) fills the mailbox, at some hundred bytes per message, until memory
+    /// is exhausted. Delivery continues meanwhile. [`record`](Self::record) is bounded by
+    /// [`max_buffer_size`](Config::max_buffer_size), is faster, and returns its error; `try_send`
+    /// is bounded by 1,024 messages, and its error returns the measurement.
     ///
-    /// Measurements that are still in the mailbox when shutdown begins are counted as dropped
-    /// ([`stopping`](crate::Dropped::stopping)), as far as that takes no more than a second.
-    /// Measurements that are sent after the end are not counted.
+    /// Measurements still in the mailbox when shutdown begins are counted as dropped
+    /// ([`stopping`](crate::Dropped::stopping)), for at most a second. Measurements sent after the
+    /// end are not counted.
     pub fn addr(&self) -> Addr<IngestActor> {
         self.0.actors.ingest.clone()
     }

@@ -134,8 +134,8 @@ pub use stats::{
     spool::{SpoolState, SpoolStats},
 };
 
-/// The code of the README and the pages of `docs`, which is compiled, and run unless it says otherwise, by
-/// `cargo test --doc`.
+/// The code of the README and the pages of `docs`, compiled by `cargo test --doc`, and run unless
+/// marked otherwise.
 #[cfg(doctest)]
 mod pages {
     macro_rules! pages {

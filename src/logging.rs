@@ -1,5 +1,5 @@
-//! The crate's log macros. They go to [`log`], and contain a panic of the program's logger: it
-//! must not take the pipeline, or a thread that is unwinding, with it.
+//! The crate's log macros. They call [`log`] and catch panics of the program's logger, which must
+//! not affect the pipeline, or a thread that is unwinding.
 
 use std::{
     fmt::Arguments,
@@ -8,21 +8,21 @@ use std::{
 
 use log::Level;
 
-/// Target of all log records of this crate.
+/// Target of this crate's log records.
 const TARGET: &str = "actix_influxdb";
 
-/// Is a record of this level wanted? Asks no logger, so it can't panic.
+/// Whether this level is enabled. Calls no logger, so it can't panic.
 #[inline]
 pub(crate) fn is_enabled(level: Level) -> bool {
     level <= log::STATIC_MAX_LEVEL && level <= log::max_level()
 }
 
-/// Hands a record to the program's logger.
+/// Passes a record to the program's logger.
 #[cold]
 pub(crate) fn log(level: Level, message: Arguments<'_>) {
     let log = || log::log!(target: TARGET, level, "{message}");
     if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
-        // Its drop may panic too.
+        // Dropping it could panic too.
         std::mem::forget(payload);
     }
 }

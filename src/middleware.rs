@@ -1,6 +1,6 @@
 //! A measurement per request. [`InfluxMetrics`] wraps a service; a `Record` follows each request
-//! through its future and its body, and records when it is over or dropped; what a handler adds
-//! reaches it by way of a [`RequestMeasurement`].
+//! through its future and its body, and records it when it is over or dropped; handlers add tags
+//! and fields through a [`RequestMeasurement`].
 
 mod address;
 mod body;

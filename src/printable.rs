@@ -1,29 +1,29 @@
-//! Texts of strangers for the log and for errors: bounded, on one line, and without characters that
-//! a terminal or a viewer would act on instead of showing them.
+//! Makes untrusted text printable in logs and errors: bounded, on one line, and without
+//! characters that a terminal or a viewer would act on.
 //!
-//! Whoever chooses a database's name, or answers in a server's place, chooses what is logged of it.
-//! CWE-117 (forged log lines), CWE-150 (escape sequences), CVE-2021-42574 (bidirectional overrides).
+//! Strangers can choose the names of databases and the responses of a server. CWE-117 (forged log
+//! lines), CWE-150 (escape sequences), CVE-2021-42574 (bidirectional overrides).
 
 use std::borrow::Cow;
 
-/// How much of one name, reason or body the log shows, in characters.
+/// Maximum length of a name, reason or body in the log, in characters.
 pub(crate) const LIMIT: usize = 500;
 
-/// What stands for an HTML page that has no title.
+/// Stands for an HTML page without a title.
 const A_WEB_PAGE: &str = "a web page";
 
-/// Where the title of a page is looked for, in bytes from its beginning.
+/// Where a page's title is searched, in bytes from the beginning.
 const HEAD_OF_A_PAGE: usize = 64 << 10;
 
-/// The text on one line of at most `limit` characters, the escapes counted; `…` ends it if it was
-/// cut. No more of the text is looked at than is shown.
+/// The text on one line of at most `limit` characters, including escapes; ends with `…` if it was
+/// cut. Costs no more than the shown part.
 pub(crate) fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     let is_short = text.chars().nth(limit).is_none();
     if is_short && !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::new();
-    let (mut length, mut room_for_mark) = (0, 0);
+    let (mut length, mut before_ellipsis) = (0, 0);
     for char in text.chars() {
         let begin = shown.len();
         match is_unprintable(char) {
@@ -36,41 +36,41 @@ pub(crate) fn printable(text: &str, limit: usize) -> Cow<'_, str> {
             false => 1,
         };
         if length > limit {
-            shown.truncate(room_for_mark);
+            shown.truncate(before_ellipsis);
             if limit > 0 {
                 shown.push('…');
             }
             break;
         }
         if length < limit {
-            room_for_mark = shown.len();
+            before_ellipsis = shown.len();
         }
     }
     Cow::Owned(shown)
 }
 
-/// The first `bytes` bytes of a text, or fewer: it is cut between characters.
+/// The first `bytes` bytes of a text, or fewer to end between characters.
 pub(crate) fn head(text: &str, bytes: usize) -> &str {
     let mut cuts = (0..=bytes.min(text.len())).rev();
     let cut = cuts.find(|at| text.is_char_boundary(*at));
     &text[..cut.unwrap_or_default()]
 }
 
-/// The last `bytes` bytes of a text, or fewer.
+/// The last `bytes` bytes of a text, or fewer to begin between characters.
 pub(crate) fn tail(text: &str, bytes: usize) -> &str {
     let mut cuts = text.len().saturating_sub(bytes)..=text.len();
     let cut = cuts.find(|at| text.is_char_boundary(*at));
     &text[cut.unwrap_or_default()..]
 }
 
-/// A name, quoted, on one line and bounded.
+/// A name in quotes, on one line and bounded.
 pub(crate) fn quoted(name: &str) -> String {
-    /// Longer ones are nobody's intention.
-    const MOST: usize = 200;
-    format!("\"{}\"", printable(name, MOST))
+    /// In characters; longer names are not intended.
+    const MAX_NAME: usize = 200;
+    format!("\"{}\"", printable(name, MAX_NAME))
 }
 
-/// Does it move the cursor, end the line, turn the direction of writing, or show nothing at all?
+/// Whether the character moves the cursor, ends the line, changes the writing direction, or is invisible.
 fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(
@@ -88,8 +88,8 @@ fn is_unprintable(char: char) -> bool {
         )
 }
 
-/// The title of an HTML page, or that it is one; nothing, if the text is something else. The text
-/// may be only the first part of the page. Not bounded as [`printable`] is, and not escaped.
+/// The title of an HTML page, possibly truncated, or [`A_WEB_PAGE`]; `None` for other text. Not
+/// bounded or escaped like [`printable`].
 pub(crate) fn html_title(body: &str) -> Option<Cow<'static, str>> {
     let head = head(body, HEAD_OF_A_PAGE);
     let page = head.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}');
@@ -104,7 +104,7 @@ pub(crate) fn html_title(body: &str) -> Option<Cow<'static, str>> {
     })
 }
 
-/// Elements that pages, and what is left of pages, begin with.
+/// Elements with which pages and fragments of pages begin.
 const FIRST_TAGS: [&str; 18] = [
     "!doctype html",
     "html",
@@ -128,7 +128,7 @@ const FIRST_TAGS: [&str; 18] = [
 
 fn is_html(page: &str) -> bool {
     let mut page = page;
-    // A declaration of XML and comments may stand before the page.
+    // An XML declaration and comments may precede the page.
     loop {
         let prologue = [("<?", "?>"), ("<!--", "-->")];
         let Some((_, end)) = prologue.iter().find(|(begin, _)| page.starts_with(begin)) else {
@@ -142,7 +142,7 @@ fn is_html(page: &str) -> bool {
     FIRST_TAGS.iter().any(|tag| after_tag(page, tag).is_some())
 }
 
-/// What follows on `<tag`, if the text begins with it.
+/// The text after `<tag`, if it begins so.
 fn after_tag<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
     let rest = text.strip_prefix('<')?;
     let name = rest.get(..tag.len())?;
@@ -155,7 +155,7 @@ fn title(page: &str) -> Option<&str> {
     let mut tags = page.match_indices('<').map(|(at, _)| &page[at..]);
     let attributes = tags.find_map(|text| after_tag(text, "title"))?;
     let text = &attributes[attributes.find('>')? + 1..];
-    // Only its own end ends a title (HTML §13.2.5.2): a `<` in it is text.
+    // A title only ends at its own end tag (HTML §13.2.5.2): a `<` in it is text.
     let is_end = |tail: &str| {
         let end = "</title";
         let there = tail.len().min(end.len());

@@ -1,29 +1,30 @@
-//! A bounded folder of batches on disk, for what memory can't keep: while the server is down for long,
-//! when the process ends before all is delivered, and, written ahead, when it is killed.
+//! A bounded folder of batches on disk, for measurements that memory can't keep: while the server
+//! is down for long, when the process ends before everything is delivered, and, with write-ahead,
+//! when it is killed.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
-//! | `name` | the name of a file: order, age, lines, database |
-//! | `format` | what is in it: a comment for each batch, and its lines |
-//! | `compression` | the same, gzipped |
-//! | `disk` | the steps on the file system, each of which a test can let fail |
-//! | `store` | the files of one folder, which one process has at a time |
-//! | `index` | what is in the folder, kept in memory: what to read next, what has to go. Pure |
-//! | `folder` | a folder as programs see it |
+//! | `name` | file names: order, age, lines, database |
+//! | `format` | file contents: a comment per batch, and its lines |
+//! | `compression` | gzip |
+//! | `disk` | the file system operations, each of which can fail in tests |
+//! | `store` | the files of a folder, used by one process at a time |
+//! | `index` | the files in memory: what to read and what to remove next. Pure |
+//! | `folder` | a folder in the public API |
 //!
-//! # How it is used
+//! # Usage
 //!
-//! All work on the disk is done by the disk actor, on a thread of its own; the buffer actor keeps the
-//! index and decides. A batch is in one of three places, and counted in one:
+//! The disk actor does all work on the disk, on its own thread; the buffer actor keeps the index
+//! and decides. A batch is in one of three places, and counted in one:
 //!
-//! - *in memory*, under the quota. With `write_ahead` a copy is on disk, which goes when the last of its
-//!   lines is settled;
+//! - *in memory*, under the quota. With `write_ahead` a copy is on disk, removed when the last line
+//!   is settled;
 //! - *on disk only*: counted as `spooled`;
-//! - *loaded*: read again, to be sent. The file stays until all its lines are settled, so that nothing is
-//!   lost if the process ends meanwhile: then they are sent again, with the same timestamps.
+//! - *loaded*: read back to be sent. The file stays until all its lines are settled: if the process
+//!   ends before, they are sent again, with the same timestamps.
 //!
-//! A loaded batch is not under the quota (a full buffer must not keep it from being sent), but few are
-//! loaded at a time.
+//! A loaded batch doesn't count against the quota (a full buffer must not prevent that it is sent),
+//! but few are loaded at a time.
 
 pub(crate) mod compression;
 pub(crate) mod disk;

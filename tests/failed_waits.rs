@@ -66,7 +66,7 @@ async fn nothing_was_recorded_or_flushed_or_it_is_on_its_way() {
     assert!(influx.flush(LONG).await.is_complete());
     assert_says(
         &fake,
-        "all that was recorded has arrived (recorded=1 written=1",
+        "all recorded measurements have arrived (recorded=1 written=1",
     );
 }
 
@@ -124,7 +124,7 @@ async fn the_body_of_a_response_was_not_read() {
     test::read_body(response).await;
     influx.flush(LONG).await;
     fake.wait_for_points("db", 1, Duration::ZERO);
-    assert_says(&fake, "all that was recorded has arrived");
+    assert_says(&fake, "all recorded measurements have arrived");
 }
 
 /// Many at the same time, each with a pipeline of its own, and code that knows of none.

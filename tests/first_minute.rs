@@ -69,9 +69,9 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
     let lines = first_minute(&[("INFLUXDB_URL", &nobody)]).await;
     let refused = [
         &*nobody,
-        "does not take measurements, they are kept",
+        "does not accept measurements, they are kept",
         "Connection refused",
-        "(nothing listens there: is the server running, and is INFLUXDB_URL right?)",
+        "(is the server running, and is INFLUXDB_URL right?)",
     ];
     assert_says(&lines, &refused);
     let port = nobody.rsplit(':').next().unwrap();
@@ -79,7 +79,7 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
     let lines = first_minute(&parts).await;
     assert_says(
         &lines,
-        &["is what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say right?"],
+        &["is the URL from INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT right?"],
     );
 
     // No such database.
@@ -87,7 +87,7 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
     let url = influxd.url();
     let lines = first_minute(&[("INFLUXDB_URL", url)]).await;
     let missing = [
-        "does not take measurements of database example, they are kept",
+        "does not accept measurements of database example, they are kept",
         "database not found: \"example\"",
         "(create it, or set INFLUXDB_CREATE_DATABASE)",
     ];
@@ -119,7 +119,7 @@ async fn one_line_says_what_is_wrong_and_what_to_do() {
     let lines = first_minute(&[("INFLUXDB_URL", url)]).await;
     let wanted = [
         "unable to parse authentication credentials",
-        "none are set: set INFLUXDB_USER and INFLUXDB_PASSWORD",
+        "requires credentials: set INFLUXDB_USER and INFLUXDB_PASSWORD",
     ];
     assert_says(&lines, &wanted);
     let wrong = [

@@ -77,8 +77,8 @@ async fn in_a_fork_nothing_waits_for_a_delivery_that_cannot_be_and_one_error_say
             lines[0].text,
             format!(
                 "nothing is delivered from this process ({here}): it was forked from the process that \
-                 started delivery ({home}), and has none of its threads. Call Influx::start after \
-                 the fork"
+                 started delivery ({home}), and lacks its threads. Call Influx::start after the \
+                 fork"
             )
         );
 

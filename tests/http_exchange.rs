@@ -215,7 +215,7 @@ async fn a_ping_says_what_is_there_instead() {
         ),
         (
             "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
-            "refers to \"http://127.0.0.1:1/\"",
+            "redirects to \"http://127.0.0.1:1/\"",
         ),
     ] {
         let server = RawServer::start(move |mut peer: Peer| {

@@ -72,11 +72,11 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     assert_logged(&[
         (
             Warn,
-            "does not take measurements of database db|kept|status 503",
+            "does not accept measurements of database db|kept|status 503",
         ),
         (
             Info,
-            "takes measurements of database db again|5 failed attempts",
+            "accepts measurements of database db again|5 failed attempts",
         ),
     ]);
 
@@ -88,9 +88,9 @@ async fn the_log_says_what_happens_once_with_counts_and_without_secrets() {
     influx.flush(LONG).await;
     assert_logged(&[
         (Warn, "status 503"),
-        (Error, "does not take measurements|status 401"),
-        (Info, "takes measurements again"),
-        (Info, "takes measurements of database db again"),
+        (Error, "does not accept measurements|status 401"),
+        (Info, "accepts measurements again"),
+        (Info, "accepts measurements of database db again"),
     ]);
 
     // Rejected lines: ten of them, with the reason.

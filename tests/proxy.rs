@@ -82,7 +82,7 @@ async fn connections_go_through_the_proxy_and_its_refusals_keep_everything() {
         (
             407,
             FailureKind::Misconfigured,
-            "asks for a user and password: status 407",
+            "requires a user and password: status 407",
         ),
         (
             403,

@@ -473,7 +473,7 @@ async fn a_file_for_another_build_is_left_in_place_and_nobody_waits_for_it() {
     assert!(report.elapsed < LONG / 2, "{report:?}");
     assert_eq!((report.spooled, report.undelivered), (lines, 0));
     assert!(newer.exists() && compressed.exists() != is_read);
-    let errors = lines_with("it is left in place");
+    let errors = lines_with("it stays in place");
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert_eq!(errors[0].level, Level::Error);
 }

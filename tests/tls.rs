@@ -96,10 +96,7 @@ async fn who_cannot_be_trusted_gets_nothing_and_the_reason_is_told() {
     for (identity, reason) in [
         (rig.authority.sign_expired("127.0.0.1"), "has expired"),
         (rig.authority.sign("elsewhere.test"), "is for another host"),
-        (
-            stranger.sign("127.0.0.1"),
-            "an authority that is not known here (set tls_ca",
-        ),
+        (stranger.sign("127.0.0.1"), "an unknown CA (set tls_ca"),
     ] {
         let front = rig.front(&identity, None);
         let influx = Influx::start(rig.config(front.url())).unwrap();
@@ -128,7 +125,7 @@ async fn a_server_that_asks_for_a_certificate_gets_it_or_its_refusal_is_told() {
     record(&influx, "db", 1);
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("asks for a client's certificate (set tls_cert and tls_key)"),
+        text.contains("requires a client certificate (set tls_cert and tls_key)"),
         "{text}"
     );
     let stranger = Authority::new("a stranger").sign("client");
@@ -140,7 +137,7 @@ async fn a_server_that_asks_for_a_certificate_gets_it_or_its_refusal_is_told() {
     influx.update(with("stranger", &stranger)).unwrap();
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("refuses the client's certificate (tls_cert)"),
+        text.contains("refuses the client certificate (tls_cert)"),
         "{text}"
     );
     influx
@@ -170,7 +167,7 @@ async fn a_server_without_tls_is_told_from_one_with_it() {
     record(&influx, "db", 1);
     let text = misconfigured(&influx, 1).await;
     assert!(
-        text.contains("does not speak TLS: is its URL one with http://"),
+        text.contains("does not use TLS: should its URL begin with http://"),
         "{text}"
     );
     influx.shutdown(Duration::ZERO).await;
@@ -211,7 +208,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
         (
             https().tls_ca(file("broken", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
             "tls_ca",
-            "certificates of authorities",
+            "CA certificates",
         ),
         (https().tls_cert(&cert), "tls_cert", "only together with tls_key"),
         (https().tls_key(&key), "tls_key", "only together with tls_cert"),
@@ -220,7 +217,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
             // As secrets from variables are: and what is in the file is not repeated.
             https().tls_cert(&cert).tls_key(file("flat.key", &other.key.replace('\n', "\\n"))),
             "tls_key",
-            "are its line breaks gone?)",
+            "are line breaks missing?)",
         ),
         (
             https().tls_cert(&cert).tls_key(file(
@@ -233,7 +230,7 @@ async fn files_that_cannot_be_used_are_an_error_at_the_start_that_names_setting_
         (
             https().tls_cert(&cert).tls_key(file("other.key", &other.key)),
             "tls_key",
-            "a key that goes with tls_cert",
+            "the key of tls_cert",
         ),
         (Config::v1("http://127.0.0.1:1").tls_ca(&cert), "tls_ca", "only with an https:// URL"),
         (

@@ -36,7 +36,7 @@ fn send(influx: &Influx, update: Update) -> Result<(), ConfigError> {
     answer.join().unwrap().expect("an answer")
 }
 
-const INSIDE: &str = "update is called inside of an update: \
+const INSIDE: &str = "update is called inside an update: \
                       nothing was changed, make all changes in one closure";
 
 /// Which settings are in force is seen by which are refused.

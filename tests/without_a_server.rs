@@ -39,7 +39,7 @@ async fn an_end_does_not_wait_for_a_server_that_was_never_there() {
         lines.retain(|line| line.level == Level::Error);
         assert_eq!(lines.len(), 1, "{lines:#?}");
         for words in [
-            "delivery has ended with 3 measurements undelivered (3 of db): no server was ever there",
+            "delivery has ended with 3 measurements undelivered (3 of db): no server was ever reachable",
             &urls.replace(',', " or "),
             "is the server running, and is the URL right?",
         ] {

@@ -1,4 +1,4 @@
-//! What the examples of the middleware share: an InfluxDB, a visitor, and a look at what arrived.
+//! Common parts of the middleware examples: an InfluxDB, a client, and a check of what arrived.
 
 mod second_signal;
 
@@ -7,7 +7,7 @@ use std::{env, error::Error, net::SocketAddr, time::Duration};
 use actix_influxdb::{Config, Influx, testing::FakeInflux};
 use actix_web::{dev::Server, http::Method, rt};
 
-/// Delivery to the InfluxDB of `INFLUXDB_URL`, or without it to one that lives in this process.
+/// Delivery to the InfluxDB of `INFLUXDB_URL`, or without it to a fake one in this process.
 pub struct Demo {
     pub influx: Influx,
     fake: Option<FakeInflux>,
@@ -26,8 +26,8 @@ impl Demo {
         Ok(Self { influx, fake })
     }
 
-    /// Sends requests to the service, ends it and then delivery, and prints what has arrived. An
-    /// error if that isn't all.
+    /// Sends requests to the service, ends it and then delivery, and prints the points that
+    /// arrived. Returns an error if any is missing.
     pub async fn visit(
         self,
         service: Server,

@@ -1,4 +1,4 @@
-//! Ctrl-C or SIGTERM ends the service in its own time; once more, and it ends at once.
+//! Ctrl-C or SIGTERM ends the service gracefully; a second one ends it at once.
 
 use std::{
     io,
@@ -10,15 +10,15 @@ use signal_hook::{
     flag,
 };
 
-/// Exit code of a process that was stopped in the middle of its end.
+/// Exit code of a process that was stopped during its shutdown.
 const CUT_SHORT: i32 = 130;
 
-/// From the second of these signals on, the process exits without waiting for anything. What is
-/// still pending then is lost.
+/// From the second of these signals on, the process exits without waiting. Pending measurements are
+/// lost.
 pub fn ends_at_once() -> io::Result<()> {
     let is_second = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // In this order: the first one only raises the flag.
+        // In this order: the first signal only sets the flag.
         flag::register_conditional_shutdown(signal, CUT_SHORT, Arc::clone(&is_second))?;
         flag::register(signal, Arc::clone(&is_second))?;
     }

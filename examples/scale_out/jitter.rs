@@ -1,23 +1,24 @@
-//! Many services that send on an interval: how many requests fall into the worst second.
+//! Simulates many services that send in intervals: the number of requests in the worst tenth of a
+//! second.
 
 use std::fmt::Write as _;
 
-/// Of all services, in seconds.
+/// Interval of all services, in seconds.
 const INTERVAL: f64 = 10.0;
 
-/// How long is looked at, from the start on, in seconds.
+/// Simulated time from the start on, in seconds.
 const WATCHED: usize = 600;
 
-/// A window of the peak, in seconds.
+/// Window in which requests are counted, in seconds.
 const WINDOW: f64 = 0.1;
 
-/// Requests in the worst tenth of a second, from a minute on: as a multiple of the average.
+/// Requests in the worst tenth of a second, from one minute on, as a multiple of the average.
 fn peak(services: usize, spread: f64, jitter: f64, random: &mut fastrand::Rng) -> (f64, f64) {
     let windows = (WATCHED as f64 / WINDOW) as usize;
     let mut counts = vec![0_usize; windows];
     let mut total = 0_u32;
     for _ in 0..services {
-        // Started within `spread`: a roll-out, or the end of an outage of the relay.
+        // Services start within `spread`: a roll-out, or the end of an outage of the relay.
         let mut at = spread * random.f64() + INTERVAL + jitter * random.f64();
         while at < WATCHED as f64 {
             counts[(at / WINDOW) as usize] += 1;
@@ -31,7 +32,7 @@ fn peak(services: usize, spread: f64, jitter: f64, random: &mut fastrand::Rng) -
     (worst, average)
 }
 
-/// A table in Markdown.
+/// Prints a table in Markdown.
 pub fn table(services: usize) -> String {
     let mut random = fastrand::Rng::with_seed(7);
     let mut table = format!(

@@ -1,5 +1,6 @@
-//! One of many services that write to a relay, and how `flush_jitter` spreads what they send. `run` beside this file starts several of
-//! them, with a vmagent and two nodes of VictoriaMetrics; README.md tells what was measured.
+//! One of many services that write to a relay, and how `flush_jitter` spreads their requests. The
+//! script `run` starts several of them, with a vmagent and two nodes of VictoriaMetrics; README.md
+//! has measurements.
 
 mod jitter;
 
@@ -11,7 +12,7 @@ use std::{
 use actix_influxdb::{Config, Influx, Measurement, Timestamp};
 use clap::Parser;
 
-/// A service that records at a steady rate, and says at its end what became of it.
+/// A service that records at a steady rate, and reports its ledger at the end.
 #[derive(Debug, Parser)]
 struct Args {
     /// Name of this service: the value of a tag
@@ -22,20 +23,20 @@ struct Args {
     #[arg(long, default_value_t = 1_000)]
     rate: u64,
 
-    /// How long it runs
+    /// Time to run
     #[arg(long, default_value_t = 10)]
     seconds: u64,
 
-    /// Show by simulation what `flush_jitter` does to the peak of so many services, and end
+    /// Simulate the peak of this many services with and without `flush_jitter`, and end
     #[arg(long, value_name = "SERVICES")]
     simulate: Option<usize>,
 }
 
-/// With at most 64,000 measurements a second, no series has two in a millisecond: VictoriaMetrics keeps one
-/// of them.
+/// With at most 64,000 measurements a second, no series has two in a millisecond: VictoriaMetrics
+/// would keep one of them.
 const SERIES: u64 = 64;
 
-/// How often it records.
+/// Pause between two recordings.
 const TICK: Duration = Duration::from_millis(20);
 
 #[actix::main]
@@ -70,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         number = due.min(end).max(number);
     }
-    // One more, by name: for whoever looks for the end.
+    // The last point has a name that marks the end.
     let last = Measurement::new("scale_out", "last").tag("service", args.name.clone());
     influx.record(last.field("value", number as i64))?;
     let report = influx.shutdown(Duration::from_secs(60)).await;
@@ -92,9 +93,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// CPU seconds and the most memory that this process had, in MiB; on Linux.
+/// CPU seconds and peak memory of this process, in MiB; Linux only.
 fn usage() -> Option<(f64, u64)> {
-    /// Of the kernel's clock, as good as everywhere.
+    /// Ticks of the kernel's clock per second, the same on all usual systems.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);

@@ -1,10 +1,10 @@
-//! The command line.
+//! Command line.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Shows, checks, exports and sends what is in the spool of a program with actix-influxdb.
+/// Shows, checks, exports and sends the files in the spool of a program with actix-influxdb.
 #[derive(Debug, Parser)]
 pub struct Args {
     #[command(subcommand)]
@@ -34,12 +34,12 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         to: Option<PathBuf>,
     },
-    /// Send all measurements, to the server of INFLUXDB_URL and with the other INFLUXDB_ settings; files
-    /// are removed when the server has answered. The program must not be running
+    /// Send all measurements, to the server of INFLUXDB_URL and with the other INFLUXDB_ settings;
+    /// files are removed when the server has answered. The program must not be running
     Send {
         /// The folder
         folder: PathBuf,
-        /// Give up when nothing was sent for so many seconds
+        /// Give up when nothing was sent for this many seconds
         #[arg(long, default_value_t = 60)]
         patience: u64,
     },

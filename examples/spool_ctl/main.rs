@@ -1,4 +1,4 @@
-//! Lists, checks, exports and sends what is in a spool.
+//! Lists, checks, exports and sends the files of a spool.
 //!
 //! `cargo install actix-influxdb --features gzip --example spool_ctl` installs it.
 
@@ -20,7 +20,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 
 use self::args::{Args, Command};
 
-/// What went wrong, for people.
+/// An error as text.
 type Failure = Box<dyn Error>;
 
 #[actix::main]
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the output has had enough, as `head` has.
+        // The reader of the output has closed it, as `head` does.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spool_ctl: {error}");

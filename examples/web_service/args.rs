@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line.
 
 use std::{
     io::{self, ErrorKind},
@@ -13,7 +13,7 @@ const DEFAULT_PORT: u16 = 8080;
 #[derive(Debug, Parser)]
 #[command(after_help = ENVIRONMENT)]
 pub struct Args {
-    /// Port on 127.0.0.1; 0 takes a free one [default: 8080, or a free one if that is taken]
+    /// Port on 127.0.0.1; 0 uses a free one [default: 8080, or a free one if that is in use]
     #[arg(long)]
     port: Option<u16>,
 
@@ -38,7 +38,7 @@ InfluxDB 1 needs to have the database:
   curl -X POST http://localhost:8086/query --data-urlencode 'q=CREATE DATABASE example'";
 
 impl Args {
-    /// Listens on the port that was asked for, or on a free one.
+    /// Listens on the requested port, or on a free one.
     pub fn listen(&self) -> io::Result<TcpListener> {
         let listen = |port| {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));

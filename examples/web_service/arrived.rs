@@ -1,4 +1,5 @@
-//! What has arrived at the server, as the page shows it: the same figures whichever server was asked.
+//! The points that have arrived at the server, as the page shows them: the same values for every
+//! server.
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -11,23 +12,23 @@ use serde::Serialize;
 
 use crate::{REQUESTS, report::Table};
 
-/// Rates and percentiles are of so long.
+/// Window of rates and percentiles.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
-/// At most so many requests of the window are looked at.
+/// Maximum number of requests in the window that are examined.
 const MAX_SAMPLES: usize = 50_000;
 
-/// A line that is sent again, because its batch failed, is one point, as in a database. So many lines are known
-/// again.
+/// Number of lines that are recognized when they are sent again after their batch failed: each is
+/// one point, as in a database.
 const REMEMBERED: usize = 200_000;
 
-/// So many of the last lines are shown, cut to so many characters.
+/// Number of the last lines that are shown, and of their characters.
 pub const LINES: usize = 8;
 pub const LINE_LENGTH: usize = 300;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// Lines that arrived since the start; where the server doesn't tell, requests.
+    /// Lines that arrived since the start; requests, if the server doesn't report lines.
     pub points: u64,
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Requests since the start, by status and outcome.
@@ -37,7 +38,7 @@ pub struct Figures {
     pub lines: Vec<String>,
 }
 
-/// Of the window.
+/// Requests in the window.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Endpoint {
     pub requests: u64,
@@ -60,7 +61,7 @@ pub struct Machine {
     pub sent: f64,
 }
 
-/// The figures of points that come by once: nothing here grows with time.
+/// Statistics of a stream of points, in constant memory.
 #[derive(Default)]
 pub struct Arrived {
     figures: Figures,
@@ -79,7 +80,7 @@ struct Known {
 }
 
 impl Known {
-    /// Whether it comes for the first time.
+    /// Whether the line is new.
     fn is_new(&mut self, line: &str) -> bool {
         let hash = self.hasher.hash_one(line);
         if !self.hashes.insert(hash) {
@@ -103,7 +104,7 @@ struct Sample {
 }
 
 impl Arrived {
-    /// Adds what arrived since the last time.
+    /// Adds the points that arrived since the last call.
     pub fn add<'a>(&mut self, points: impl Iterator<Item = &'a Point>, now: Instant) {
         let mut traffic = None;
         for point in points {
@@ -125,7 +126,7 @@ impl Arrived {
                 }
                 "network" => {
                     let (at, received, sent) = traffic.get_or_insert((point.timestamp, 0.0, 0.0));
-                    // One point per interface, all within an instant, a second after the last ones.
+                    // One point per interface, all at once, a second after the last ones.
                     let apart = point.timestamp.unwrap_or_default() - at.unwrap_or_default();
                     if apart.unsigned_abs() > 500_000_000 {
                         (*at, *received, *sent) = (point.timestamp, 0.0, 0.0);
@@ -162,7 +163,7 @@ impl Arrived {
         });
     }
 
-    /// The figures at this moment.
+    /// Returns the current values.
     pub fn figures(&mut self, now: Instant) -> Figures {
         let is_old = |sample: &Sample| now.duration_since(sample.at) > WINDOW;
         while self.window.front().is_some_and(is_old) {

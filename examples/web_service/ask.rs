@@ -1,4 +1,4 @@
-//! The figures of a real server, in its own language: InfluxQL, SQL or PromQL.
+//! Queries a real server in its own language: InfluxQL, SQL or PromQL.
 
 use std::{env, error::Error, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     arrived::{Endpoint, Figures, LINE_LENGTH, LINES, WINDOW},
 };
 
-/// The largest answer, in bytes.
+/// Maximum size of an answer, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,8 +41,8 @@ impl Language {
         }
     }
 
-    /// What is asked, always in this order: by endpoint, status, outcome; CPU, memory, network; the
-    /// last lines. A query that gives a single value comes with the value's name.
+    /// The queries, always in this order: by endpoint, status, outcome; CPU, memory, network; the
+    /// last lines. A query for a single value comes with the value's name.
     fn questions(self, since: u64) -> [Vec<(&'static str, String)>; 7] {
         let window = WINDOW.as_secs();
         let one = |query: String| vec![("", query)];
@@ -161,7 +161,7 @@ impl Asker {
         }
     }
 
-    /// The figures, of requests since so many seconds.
+    /// Returns the values, of requests in the given number of seconds.
     pub async fn figures(&self, since: u64) -> Result<Figures> {
         let mut answers = Vec::new();
         for questions in self.language.questions(since.max(1)) {
@@ -236,7 +236,7 @@ impl Asker {
         let body = response.body().limit(MAX_ANSWER).await?;
         if !response.status().is_success() {
             let body: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-            // A table that has nothing yet.
+            // The table has no rows yet.
             if body.contains("not found") {
                 return Ok(Value::Null);
             }
@@ -283,7 +283,7 @@ impl Asker {
     }
 }
 
-/// Rows of the same labels become one.
+/// Merges rows with the same labels.
 fn merge(rows: &mut Vec<Row>, more: Vec<Row>) {
     let labels = |row: &Row| -> Vec<(String, String)> {
         let labels = row

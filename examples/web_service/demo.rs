@@ -1,4 +1,4 @@
-//! Visitors that the service sends to itself, over real sockets.
+//! Clients that send requests to the service, over real sockets.
 
 use std::{error::Error, time::Duration};
 
@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, future::try_join_all};
 
 const VISITORS: usize = 8;
 
-/// What a visitor asks for, one after the other, and how long they stay.
+/// A client's requests, one after the other, and where it disconnects.
 const TOUR: [(&str, Stay); 10] = [
     ("/", Stay::ToTheEnd),
     ("/users/7", Stay::ToTheEnd),
@@ -32,16 +32,16 @@ const TOUR: [(&str, Stay); 10] = [
 #[derive(Clone, Copy)]
 enum Stay {
     ToTheEnd,
-    /// Goes away after so much of the body.
+    /// Disconnects after this number of chunks of the body.
     Chunks(usize),
-    /// Goes away after so long, answered or not.
+    /// Disconnects after this time, answered or not.
     Milliseconds(u64),
 }
 
-/// How long visitors of the page pause between requests.
-pub const GENTLE: Duration = Duration::from_millis(50);
+/// Pause of the page's clients between requests.
+pub const PAUSE: Duration = Duration::from_millis(50);
 
-/// Visits the service for so long. Says how many requests were answered.
+/// Sends requests for the given time. Returns the number of answered ones.
 pub async fn visitors(
     url: &str,
     time: Duration,
@@ -53,7 +53,7 @@ pub async fn visitors(
     Ok(try_join_all(visitors).await?.into_iter().sum())
 }
 
-/// Visits the service for so long, then stops it. Says how many requests were answered.
+/// Sends requests for the given time, then stops the service. Returns the number of answered ones.
 pub async fn run(url: &str, time: Duration, server: Server) -> Result<usize, Box<dyn Error>> {
     let handle = server.handle();
     let server = rt::spawn(server);
@@ -69,7 +69,7 @@ async fn visitor(
     pause: Duration,
     number: usize,
 ) -> Result<usize, String> {
-    // As a proxy or another service would name its requests.
+    // A correlation id, as a proxy or another service would add it.
     let id = ("x-request-id", format!("visitor-{number}"));
     let client = Client::builder().add_default_header(id).finish();
     let mut answered = 0;
@@ -88,7 +88,7 @@ async fn visitor(
     Ok(answered)
 }
 
-/// Was it answered?
+/// Whether the request was answered.
 async fn visit(client: &Client, url: String, stay: Stay) -> Result<bool, Box<dyn Error>> {
     let request = client.get(url).send();
     let (mut response, chunks) = match stay {
@@ -106,7 +106,8 @@ async fn visit(client: &Client, url: String, stay: Stay) -> Result<bool, Box<dyn
     Ok(true)
 }
 
-/// Was everything delivered? `stored` is how many requests the database has, if it can be asked.
+/// Checks that everything was delivered. `stored` is the number of requests in the database, if it
+/// can be queried.
 pub fn check(stats: &Stats, answered: usize, stored: Option<usize>) -> Result<(), Box<dyn Error>> {
     if !stats.balanced() {
         return Err("the ledger doesn't balance".into());

@@ -1,4 +1,4 @@
-//! What happens to measurements and to the server: the last events, for the page.
+//! The last events of delivery, for the page.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use actix_influxdb::Event;
 const KEPT: usize = 12;
 const LENGTH: usize = 300;
 
-/// The last events as text, the latest first.
+/// The last events as text, latest first.
 #[derive(Clone, Default)]
 pub struct Happenings(Arc<Mutex<VecDeque<String>>>);
 
@@ -24,7 +24,7 @@ impl Happenings {
     fn add(&self, text: String) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text: String = text.chars().take(LENGTH).collect();
-        // The same again and again tells nothing new.
+        // Repetitions are left out.
         if events.front() != Some(&text) {
             events.push_front(text);
             events.truncate(KEPT);

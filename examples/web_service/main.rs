@@ -1,6 +1,7 @@
-//! A web service whose requests are measured by `InfluxMetrics`, and whose machine by an actor.
+//! A web service whose requests are measured by `InfluxMetrics`, and whose machine is measured by
+//! an actor.
 //!
-//! This file is how the library is wired into a service; the others are what the service does.
+//! This file shows how a service uses the library; the others implement the service.
 
 mod args;
 mod arrived;
@@ -36,8 +37,7 @@ use crate::{
 /// The measurement of the requests.
 const REQUESTS: &str = "my-service";
 
-/// How long what is pending at the end may take, and before that requests that are being answered,
-/// in seconds.
+/// Maximum time for open requests at the end, and then for pending measurements, in seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWERS: u64 = 5;
 
@@ -59,17 +59,17 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let listener = args.listen()?;
     let url = format!("http://{}", listener.local_addr()?);
 
-    // 1. Delivery runs on a thread of its own. The guard is for every way out of this function:
-    //    after an error or a panic, too, there is time to deliver what is pending.
+    // 1. Delivery runs on its own thread. The guard delivers pending measurements however this
+    // function ends, also after an error or a panic.
     let (config, target) = Target::from_env()?;
     let influx = Influx::start(config)?;
     let _guard = influx.guard(PATIENCE);
     target.announce(&influx, &args.database);
 
-    // 2. The middleware measures requests, the outermost one all of them.
+    // 2. The middleware measures requests; as the outermost one it measures all of them.
     let metrics = InfluxMetrics::new(&influx, args.database.clone())
         .measurement(REQUESTS)
-        // What the page needs to be alive is no visitor's request.
+        // Requests of the page itself are not recorded.
         .exclude_regex("^/(page|live)/");
     let happenings = Happenings::default();
     influx.subscribe(happenings.clone().start().recipient());
@@ -91,9 +91,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
             .wrap(metrics.clone())
     };
     let server = HttpServer::new(app)
-        // Or actix-web notices only after the handler is done that the client has gone away.
+        // Otherwise actix-web detects only after the handler that the client has disconnected.
         .h1_allow_half_closed(false)
-        // Its own default is 30 s, which is as much as Kubernetes leaves for everything.
+        // The default is 30 s, the whole grace period of Kubernetes.
         .shutdown_timeout(ANSWERS)
         .listen(listener)?
         .run();
@@ -108,7 +108,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         Some(seconds) => demo::run(&url, Duration::from_secs(seconds), server).await,
     };
 
-    // 4. At the end, first whatever records stops, then delivery.
+    // 4. At the end, first everything that records stops, then delivery.
     sampler.send(Stop).await?;
     println!("Delivering what is pending, for {PATIENCE:?} at most.");
     let stats = influx.shutdown(PATIENCE).await.stats;

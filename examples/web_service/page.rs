@@ -34,18 +34,18 @@ use crate::{
     target::Target,
 };
 
-/// How often the page is told.
+/// Pause between two updates of the page.
 const TICK: Duration = Duration::from_millis(500);
-/// How often a real server is asked: once in so many ticks.
+/// Number of updates between two queries of a real server.
 const ASK_EVERY: u32 = 4;
-/// So many ticks are shown in the plots.
+/// Number of updates shown in the plots.
 const HISTORY: usize = 240;
-/// So many ticks may wait for a slow browser.
+/// Number of updates that are queued for a slow browser.
 const BACKLOG: usize = 16;
-/// Only a page of this service can send this header: others would need its leave (CORS).
+/// Only a page of this service can send this header: others would need its permission (CORS).
 const PRESSED: &str = "x-pressed";
 
-/// One moment, as the page shows it.
+/// An update of the page.
 #[derive(Serialize)]
 struct Tick<'a> {
     /// Milliseconds since 1970.
@@ -58,11 +58,11 @@ struct Tick<'a> {
     running: BTreeMap<&'static str, u64>,
 }
 
-/// Who was asked.
+/// The server that was queried.
 #[derive(Clone, Debug, Serialize)]
 struct Server {
     name: String,
-    /// How it was asked, or why not.
+    /// How the server was queried, or why not.
     asked: String,
     is_fake: bool,
 }
@@ -98,7 +98,7 @@ impl Ledger {
     }
 }
 
-/// What a plot needs of a tick.
+/// The part of an update that the plots need.
 #[derive(Clone, Serialize)]
 struct Past {
     time: u64,
@@ -113,7 +113,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Begins to look, and goes on until the service is told to end.
+    /// Updates the page until the service ends.
     pub fn start(
         influx: &Influx,
         target: &Target,
@@ -157,11 +157,11 @@ impl Live {
         history.push_back(past);
         drop(history);
         let ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody may be listening.
+        // There may be no listener.
         ticks.as_ref().map(|ticks| ticks.send(tick));
     }
 
-    /// Ends all streams: a server that is to end waits for them.
+    /// Ends all streams, which would delay the end of the server.
     fn end(&self) {
         *self.ticks.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -221,7 +221,7 @@ impl Look {
             }
         }
         let Some(asker) = &self.asker else { return };
-        // A little more, so that the first requests are in it.
+        // Slightly more, to include the first requests.
         match asker.figures(self.started.elapsed().as_secs() + 2).await {
             Ok(figures) => {
                 self.server.asked = asker.language.name().to_owned();
@@ -252,9 +252,9 @@ impl Look {
     }
 }
 
-/// An event of the stream (WHATWG HTML, 9.2 Server-sent events).
+/// Formats an event of the stream (WHATWG HTML, 9.2 Server-sent events).
 fn event(name: &str, data: &impl Serialize) -> Bytes {
-    // JSON has no line breaks outside of strings, and escapes them there.
+    // JSON has no line breaks outside strings, and escapes them in strings.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()
 }
@@ -270,7 +270,7 @@ pub fn configure(service: &mut ServiceConfig) {
 fn of_type(mime: &'static str, body: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(mime)
-        // Everything comes from here, and nothing else is asked.
+        // The page loads everything from this service.
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             "default-src 'self'; img-src data:",
@@ -340,7 +340,7 @@ async fn events(live: Data<Live>) -> impl Responder {
         loop {
             match ticks.recv().await {
                 Ok(tick) => return Some((tick, ticks)),
-                // A browser that is slow misses ticks; each tells everything.
+                // A slow browser misses updates; each is complete.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }

@@ -1,4 +1,4 @@
-//! The buttons of the page: each brings about a fault, to be seen how it is coped with.
+//! The buttons of the page: each causes a fault, to show how it is handled.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ const FORBIDDEN: usize = 20;
 const VISITORS: usize = 4;
 const VISIT: Duration = Duration::from_secs(30);
 
-/// A button: its name, what it says, and whether it needs a server that can be told to fail.
+/// A button: its name, its text, and whether it needs a server that can be made to fail.
 pub const BUTTONS: [(&str, &str, bool); 7] = [
     ("visitors", "Send visitors for 30 s", false),
     ("stop", "Stop the database for 10 s", true),
@@ -38,7 +38,7 @@ pub struct Promises {
     target: Target,
     database: String,
     url: String,
-    /// Until when a button does something, and so can't be pressed again.
+    /// When a button's effect ends, until which it is disabled.
     running: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
@@ -53,7 +53,7 @@ impl Promises {
         }
     }
 
-    /// Seconds that each button will be busy for.
+    /// Remaining seconds of each button's effect.
     pub fn running(&self) -> BTreeMap<&'static str, u64> {
         let now = Instant::now();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl Promises {
         is_free
     }
 
-    /// Presses a button, and says what happens now; the error says why nothing does.
+    /// Presses a button, and returns a description of its effect, or the reason why it has none.
     pub fn press(&self, name: &str) -> Result<&'static str, &'static str> {
         let known = BUTTONS.into_iter().find(|(known, ..)| *known == name);
         let (name, _, needs_fake) = known.ok_or("there is no such button")?;
@@ -95,7 +95,7 @@ impl Promises {
         match (name, fake) {
             ("visitors", _) => {
                 let url = self.url.clone();
-                rt::spawn(async move { demo::visitors(&url, VISIT, VISITORS, demo::GENTLE).await });
+                rt::spawn(async move { demo::visitors(&url, VISIT, VISITORS, demo::PAUSE).await });
                 Ok("4 visitors ask for all pages, for 30 s")
             }
             ("bad", _) => {

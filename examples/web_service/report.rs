@@ -1,4 +1,4 @@
-//! What the service prints of its measurements.
+//! What the service prints about its measurements.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -43,7 +43,7 @@ impl Actor for Reporter {
     }
 }
 
-/// The requests, if there are any, and how long they took; then one as it arrived.
+/// Prints the requests, if there are any, with their durations, and one line as an example.
 #[derive(Default)]
 pub struct Table {
     /// By endpoint, method, status and outcome.

@@ -1,4 +1,4 @@
-//! What the service serves, beside the page: something behind each of its links.
+//! Routes of the service for the page's links.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -20,7 +20,7 @@ pub fn configure(service: &mut ServiceConfig) {
 
 #[get("/users/{id}")]
 async fn user(id: Path<u32>, measurement: RequestMeasurement) -> impl Responder {
-    // There are two plans: a tag. The id, of which there is no end, would be a field.
+    // There are two plans: a tag. An id has unlimited values, so it would be a field.
     measurement.set_tag("plan", if *id < 8 { "free" } else { "paid" });
     format!("user {id}\n")
 }
@@ -35,7 +35,7 @@ async fn slow() -> impl Responder {
 #[display("the kitchen is on fire")]
 struct OnFire;
 
-/// Answered with 500.
+/// Answers with 500.
 impl ResponseError for OnFire {}
 
 #[get("/fail")]
@@ -43,7 +43,7 @@ async fn fail() -> Result<&'static str, OnFire> {
     Err(OnFire)
 }
 
-/// Counts to ten in a second, and records how far it came.
+/// Counts to ten in a second, and records the last number.
 #[get("/count")]
 async fn count(measurement: RequestMeasurement) -> impl Responder {
     let numbers = stream::iter(1..=10).then(move |number| {

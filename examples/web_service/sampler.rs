@@ -6,7 +6,7 @@ use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, Messa
 use actix_influxdb::Measurement;
 use sysinfo::{Networks, System};
 
-/// Where it sends what it measures is the buffer actor here; a test could be there instead.
+/// The recipient of the measurements: the ingest actor here, a mock in a test.
 pub struct Sampler {
     database: String,
     influx: Recipient<Measurement>,
@@ -17,7 +17,7 @@ pub struct Sampler {
 impl Sampler {
     pub fn new(database: &str, influx: Recipient<Measurement>) -> Self {
         let mut system = System::new();
-        // The first look, which CPU usage is measured from.
+        // The first sample, which CPU usage is measured from.
         system.refresh_cpu_usage();
         Self {
             database: database.to_owned(),
@@ -67,7 +67,7 @@ impl Actor for Sampler {
     }
 }
 
-/// Measure no more.
+/// Ends the sampling.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Stop;

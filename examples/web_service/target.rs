@@ -1,4 +1,4 @@
-//! Where the measurements go: to the InfluxDB of the environment, or into this process.
+//! Destination of the measurements: the InfluxDB of the environment, or one in this process.
 
 use std::{
     env,
@@ -14,20 +14,20 @@ const ADDRESS: [&str; 3] = ["INFLUXDB_URL", "INFLUXDB_HOST", "INFLUXDB_PORT"];
 const INTERVAL: &str = "INFLUXDB_INTERVAL";
 const MAX_RETRY_DELAY: &str = "INFLUXDB_MAX_RETRY_DELAY";
 
-/// What stands in for an InfluxDB, if none is set.
+/// Replacement for an InfluxDB, if none is set.
 #[derive(Clone)]
 pub struct Target(Option<Arc<Fake>>);
 
-/// A server in this process. Its lines are taken out, counted and forgotten.
+/// A server in this process. Its lines are removed, counted and discarded.
 pub struct Fake {
     pub server: FakeInflux,
     arrived: Mutex<Arrived>,
 }
 
 impl Fake {
-    /// Looks at what has arrived since the last time.
+    /// Counts the lines that have arrived since the last call.
     fn arrived(&self) -> MutexGuard<'_, Arrived> {
-        // Under the lock: no line is in neither.
+        // Under the lock, so that every line is counted once.
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = self.server.take();
         arrived.add(lines.values().flatten(), Instant::now());
@@ -51,19 +51,19 @@ impl Target {
             config = config.interval(Duration::from_secs(1));
         }
         if !is_set(MAX_RETRY_DELAY) {
-            // Nobody wants to watch a longer pause.
+            // A longer pause would be tedious.
             config = config.max_retry_delay(Duration::from_secs(2));
         }
         let arrived = Mutex::default();
         Ok((config, Self(Some(Arc::new(Fake { server, arrived })))))
     }
 
-    /// The server, if it is in this process.
+    /// The server, if it runs in this process.
     pub fn fake(&self) -> Option<&Arc<Fake>> {
         self.0.as_ref()
     }
 
-    /// Says where the measurements go, and whether somebody is there.
+    /// Prints the destination, and whether the server answers.
     pub fn announce(&self, influx: &Influx, database: &str) {
         if self.0.is_some() {
             println!("No INFLUXDB_URL is set: writing to a FakeInflux inside this program.");
@@ -82,19 +82,19 @@ impl Target {
                     println!("Writing to {url} ({product} {version}), database {database}.");
                 }
                 Err(error @ PingError::Stopped) => println!("Writing nowhere: {error}."),
-                Err(error) => println!("{error}. Measurements are kept until it takes them."),
+                Err(error) => println!("{error}. Measurements are kept until it accepts them."),
             }
         });
     }
 
-    /// How many points and requests have arrived. Nothing, if it isn't ours to ask.
+    /// Number of points and requests that have arrived; `None` for a real server.
     pub fn stored(&self) -> Option<(u64, usize)> {
         let mut arrived = self.0.as_ref()?.arrived();
         let points = arrived.figures(Instant::now()).points;
         Some((points, arrived.table.requests()))
     }
 
-    /// Prints what it has of the requests.
+    /// Prints the requests.
     pub fn print_requests(&self) {
         if let Some(fake) = &self.0 {
             print!("{}", fake.arrived().table);
@@ -102,7 +102,7 @@ impl Target {
     }
 }
 
-/// As the library sees it, to which an empty variable is absent.
+/// A variable as the library reads it: an empty one is absent.
 fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }

@@ -8,7 +8,7 @@ pub(super) struct Budget {
 }
 
 /// Messages in a row. With its feature `mailbox_assert` actix panics at 256.
-const MESSAGES: u8 = 128;
+const MAX_IN_A_ROW: u8 = 128;
 
 impl Budget {
     /// Counts a message; at the limit, yields to the other tasks.
@@ -18,7 +18,7 @@ impl Budget {
         A: Actor<Context = Context<A>>,
     {
         self.spent += 1;
-        if self.spent == MESSAGES {
+        if self.spent == MAX_IN_A_ROW {
             self.spent = 0;
             context.wait(wrap_future::<_, A>(actix_rt::task::yield_now()));
         }

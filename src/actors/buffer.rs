@@ -1,18 +1,19 @@
-//! Owns every measurement from the thread buffers to its end, and decides which batch is sent when.
+//! Owns every measurement from the thread buffers until it is settled, and decides which batch is
+//! sent when.
 //!
-//! Its messages are in `handlers.rs`.
-//!
-//! No state lives in a future: a batch in flight stays in the [`Backlog`](crate::delivery::backlog::Backlog).
+//! Messages are in `handlers.rs`. No state lives in a future: a batch in flight stays in the
+//! [`Backlog`](crate::delivery::backlog::Backlog).
 
 mod advice;
 mod alarms;
 mod barrier;
-mod collecting;
 mod creation;
 mod delivery;
+mod draining;
 mod files;
 mod first_contact;
 mod handlers;
+mod notifications;
 mod outages;
 mod ping_back;
 mod rejections;
@@ -20,7 +21,6 @@ mod reports;
 mod self_measuring;
 mod sending;
 mod spool;
-mod telling;
 mod undelivered;
 mod updating;
 
@@ -34,9 +34,8 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Recipient, SpawnHandle, System};
 
 use self::{
-    alarms::Alarms, collecting::Interval, creation::Creations, files::WatchedFiles,
-    outages::Outages, rejections::Rejections, reports::Waiting, self_measuring::SelfMeasuring,
-    spool::Spool,
+    alarms::Alarms, creation::Creations, draining::Interval, files::WatchedFiles, outages::Outages,
+    rejections::Rejections, reports::PendingReports, self_measuring::SelfMeasuring, spool::Spool,
 };
 use super::{
     budget::Budget,
@@ -48,66 +47,66 @@ use crate::{
     Config,
     batch::BatchLimits,
     config::Files,
-    delivery::{backlog::Taken, contacts::Contacts, dispatcher::Dispatcher},
+    delivery::{backlog::Leftover, contacts::Contacts, dispatcher::Dispatcher},
     endpoint::{Endpoint, Http, Identity},
     influx::shared::Shared,
     ingest::QuotaLimits,
     logging,
 };
 
-/// Starts a replay actor: the first one, and another when that has died.
+/// Starts a replay actor, initially and when one has died.
 pub(crate) type StartReplay = Box<dyn Fn() -> Recipient<Isolate>>;
 
-/// Time that subscribers have at the end for the events that are queued.
+/// Time for subscribers to handle queued events at the end.
 const LAST_EVENTS: Duration = Duration::from_millis(100);
 
-/// Time at the end in which measurements in the mailbox of `addr()` are counted as dropped.
+/// Time at the end in which messages in the mailbox of `addr()` are counted as dropped.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
 /// The actor that owns all batches.
 pub(crate) struct BufferActor {
     shared: Arc<Shared>,
-    /// The configuration that the actor follows: [`Shared`] may be one message ahead.
+    /// The configuration in force here; [`Shared`] may be one message ahead.
     config: Arc<Config>,
     limits: QuotaLimits,
     dispatcher: Dispatcher,
-    /// The endpoints, by the dispatcher's numbers.
+    /// Indexed by the dispatcher's endpoint numbers.
     endpoints: Vec<Endpoint>,
     http: Http,
     writers: Pool,
     replay: Recipient<Isolate>,
     start_replay: StartReplay,
-    /// Runs while a thread buffer is not empty.
+    /// Set while thread buffers are not empty.
     interval: Option<Interval>,
-    /// Runs while only a breaker or a later time prevents sending: until when.
+    /// Timer and its time, while only a breaker or a later time prevents sending.
     reopening: Option<(Instant, SpawnHandle)>,
-    /// Runs while pending measurements may reach `max_age`.
+    /// Set while pending measurements may reach `max_age`.
     expiry: Option<SpawnHandle>,
-    /// Runs while an endpoint or a database is out of service.
+    /// Set while an endpoint or a database is out of service.
     reminder: Option<SpawnHandle>,
-    waiting: Waiting,
+    reports: PendingReports,
     subscribers: Subscribers,
     alarms: Alarms,
     outages: Outages,
     rejections: Rejections,
-    /// The endpoints that were pinged because their answers don't tell what they are.
-    asked: BTreeSet<usize>,
-    /// Runs while an endpoint is in use that is not the first.
+    /// Endpoints that were pinged to identify them.
+    pinged: BTreeSet<usize>,
+    /// Set while an endpoint other than the first is in use.
     ping_back: Option<SpawnHandle>,
     files: WatchedFiles,
-    /// What the endpoints are, as far as they have told.
-    known: BTreeMap<usize, Identity>,
+    /// The endpoints that are identified.
+    identities: BTreeMap<usize, Identity>,
     contacts: Contacts,
     creations: Creations,
     /// Whether it was logged that measurements arrive.
     has_arrived: bool,
     budget: Budget,
-    own: SelfMeasuring,
+    self_measuring: SelfMeasuring,
     /// The actor behind `addr()`.
     ingest: Option<Recipient<Barrier>>,
     spool: Option<Spool>,
-    /// At the end, what could not be put on disk.
-    unsaved: Vec<Taken>,
+    /// At the end, batches that could not be written to disk.
+    unsaved: Vec<Leftover>,
 }
 
 impl std::fmt::Debug for BufferActor {
@@ -142,20 +141,20 @@ impl BufferActor {
             reopening: None,
             expiry: None,
             reminder: None,
-            waiting: Waiting::default(),
+            reports: PendingReports::default(),
             subscribers: Subscribers::default(),
             alarms: Alarms::default(),
             outages: Outages::default(),
             rejections: Rejections::default(),
-            asked: BTreeSet::new(),
+            pinged: BTreeSet::new(),
             ping_back: None,
             files: WatchedFiles::default(),
-            known: BTreeMap::new(),
+            identities: BTreeMap::new(),
             contacts: Contacts::default(),
             creations: Creations::default(),
             has_arrived: false,
             budget: Budget::default(),
-            own: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
+            self_measuring: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
             ingest: None,
             spool: None,
             unsaved: Vec::new(),
@@ -166,33 +165,33 @@ impl BufferActor {
         self.ingest = Some(ingest);
     }
 
-    /// The time of the runtime's clock, which the timers run by.
+    /// The time of the runtime's clock, which timers use.
     fn now(&self) -> Instant {
         actix_rt::time::Instant::now().into_std()
     }
 
-    /// Ends the thread, when the messages that were sent before are counted as dropped.
+    /// Ends the thread, after earlier messages are counted as dropped.
     fn end(&mut self, context: &mut Context<Self>) {
-        self.behind_ingest(LAST_MESSAGES, context, Self::stop);
+        self.after_ingest(LAST_MESSAGES, context, Self::stop);
     }
 
     fn stop(&mut self, context: &mut Context<Self>) {
         match self.subscribers.are_waiting() {
             false => System::current().stop(),
-            // The last events are sent, unless a subscriber is slow.
+            // Sends the last events, unless a subscriber is slow.
             true => _ = context.run_later(LAST_EVENTS, |_, _| System::current().stop()),
         }
     }
 
-    /// Nothing is known of them, nor of the same with other credentials.
+    /// Replaces the endpoints; nothing is known of the new ones.
     pub(super) fn use_endpoints(&mut self, endpoints: Vec<Endpoint>) {
         self.endpoints = endpoints;
         let urls = self.endpoints.iter().map(Endpoint::to_string);
         self.shared.health.set_endpoints(urls);
         let now = self.now();
         self.dispatcher.set_endpoints(self.endpoints.len(), now);
-        self.asked.clear();
-        self.known.clear();
+        self.pinged.clear();
+        self.identities.clear();
         self.creations.forget_all();
     }
 
@@ -219,7 +218,7 @@ impl BufferActor {
                     logging::info!("measurements now go to {destination}");
                 }
                 Err(error) => logging::error!(
-                    "measurements go to the same servers as before, the new settings can't be used: {error}"
+                    "the new server settings can't be used, measurements go to the same servers as before: {error}"
                 ),
             }
         }
@@ -227,17 +226,17 @@ impl BufferActor {
         if let Some(expiry) = self.expiry.take() {
             context.cancel_future(expiry);
         }
-        // The interval began when the first measurement came.
+        // The interval still begins with the first measurement.
         if let Some(began) = self.stop_interval(context) {
             self.start_interval(began, context);
         }
         self.arm_self_measuring(context);
-        self.look(context);
+        self.drain_if_due(context);
         self.pump(context);
     }
 }
 
-/// Whether a server may take now what was refused before.
+/// Whether a server may accept now what was refused before.
 pub(crate) fn has_another_server(old: &Config, new: &Config) -> bool {
     (&old.url, &old.user, &old.password) != (&new.url, &new.user, &new.password)
         || (&old.token, &old.org, old.api) != (&new.token, &new.org, new.api)
@@ -248,8 +247,8 @@ pub(crate) fn has_another_server(old: &Config, new: &Config) -> bool {
         || (old.consistency, old.no_sync) != (new.consistency, new.no_sync)
 }
 
-/// Answers those who wait for the end, and counts every measurement, also if the actor panicked or its
-/// thread was stopped.
+/// Answers pending requests and counts every measurement, also if the actor panicked or its thread
+/// was stopped.
 impl Drop for BufferActor {
     fn drop(&mut self) {
         if self.shared.end().is_none() {

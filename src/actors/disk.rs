@@ -1,5 +1,5 @@
-//! Does the spool's work on the disk, on a thread of its own: neither a recording thread nor the buffer
-//! actor ever waits for a disk.
+//! Does the spool's work on the disk, on its own thread: no recording thread nor the buffer actor
+//! waits for a disk.
 //!
 //! | message | from | answer |
 //! |---|---|---|
@@ -22,7 +22,7 @@ use crate::{
     threads,
 };
 
-/// Has the folder, while it is open.
+/// Holds the store while the folder is open.
 pub(crate) struct Worker {
     make_disk: Box<dyn Fn() -> Box<dyn Disk> + Send>,
     store: Option<Store>,
@@ -44,7 +44,7 @@ impl Worker {
 
     fn result_of(&mut self, task: Task) -> DiskResult {
         if let Task::Open(folder) = task {
-            // The lock is given back first, if it was held.
+            // Releases the lock first, if held.
             self.store = None;
             return match Store::open((self.make_disk)(), &folder) {
                 Ok(Opened::Open(store, listing)) => {

@@ -1,14 +1,14 @@
-//! Takes the messages that programs send to `addr()`, in front of the buffer actor.
+//! Receives the messages that programs send to `addr()`, in front of the buffer actor.
 //!
-//! Programs may send any number of messages. actix empties a mailbox before it polls anything else,
-//! so an actor that is flooded runs no timer and gets no other actor's messages. The ingest actor has
-//! neither: it records measurements into its thread buffer, like any other thread, and passes on the
-//! other messages to the buffer actor, in order.
+//! actix empties a mailbox before it polls anything else, so an actor flooded with messages runs no
+//! timer and gets no other actor's messages. The ingest actor needs neither: it records
+//! measurements into its thread buffer, like any other thread, and passes other messages to the
+//! buffer actor, in order.
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
 //! | [`Measurement`] | any actor | none | counted; logged if invalid |
-//! | [`Deliver`] | any actor | what became of it | `Delivery::Dropped` |
+//! | [`Deliver`] | any actor | how it ended | `Delivery::Dropped` |
 //! | [`GetStats`] | any actor | the ledger | |
 //! | [`Flush`], [`Shutdown`], [`Ping`], [`Update`], [`Subscribe`] | any actor | the buffer actor's | see there |
 //! | [`Barrier`] | the buffer actor | when all earlier messages are handled | none, if the ingest actor has died |
@@ -35,7 +35,7 @@ use crate::{
     ShutdownReport, influx::shared::Shared, logging, stats::report::Ticket,
 };
 
-/// The actor that takes measurements as messages, also named `BufferActor`. Its address is
+/// The actor that records measurements sent as messages, also named `BufferActor`. Its address is
 /// [`Influx::addr`](crate::Influx::addr).
 ///
 /// ```
@@ -58,11 +58,11 @@ pub struct IngestActor {
     shared: Arc<Shared>,
     buffer: Addr<BufferActor>,
     budget: Budget,
-    /// Limits the log of invalid measurements, whose errors have no caller to go to.
+    /// Limits log lines of invalid measurements, whose errors reach no caller.
     invalid: LogLimit,
 }
 
-/// Number of messages in the mailbox beyond which `try_send` fails.
+/// Mailbox size beyond which `try_send` fails.
 const MAILBOX: usize = 1_024;
 
 const INVALID_LINES: u32 = 5;
@@ -111,7 +111,7 @@ impl Actor for IngestActor {
     }
 }
 
-/// Logs a panic: delivery goes on, but the program's messages are lost.
+/// Logs a panic: delivery continues, but the program's messages are lost.
 impl Drop for IngestActor {
     fn drop(&mut self) {
         if thread::panicking() && self.shared.end().is_none() {
@@ -204,7 +204,7 @@ impl Handler<Ping> for IngestActor {
 impl Handler<Update> for IngestActor {
     type Result = ResponseFuture<Result<(), ConfigError>>;
 
-    /// Handles no other message until the update is applied, so that it covers what is sent behind it.
+    /// Blocks other messages until the update is applied, so that it covers what is sent after it.
     fn handle(&mut self, update: Update, context: &mut Self::Context) -> Self::Result {
         self.budget.spend(context);
         let (answer, result) = oneshot::channel();

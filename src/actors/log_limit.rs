@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-/// Lets a number of log lines through per window, and counts the others. Pure: the time is an argument.
+/// Allows a number of log lines per window, and counts the others. Pure: the time is an argument.
 #[derive(Debug)]
 pub(crate) struct LogLimit {
     lines: u32,
@@ -13,7 +13,7 @@ pub(crate) struct LogLimit {
 /// Permission to log one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// Number of lines that were held back since the one before.
+    /// Number of lines held back since the last one.
     pub(crate) held_back: u64,
 }
 
@@ -50,7 +50,7 @@ impl LogLimit {
         self.held_back > 0
     }
 
-    /// Takes the number of lines that were held back.
+    /// Takes the number of lines held back.
     pub(crate) fn take_held_back(&mut self) -> u64 {
         std::mem::take(&mut self.held_back)
     }

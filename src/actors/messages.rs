@@ -25,10 +25,10 @@ use actix::{Message, Recipient};
 use crate::{
     Config, ConfigError, Delivery, Event, FlushReport, Measurement, PingError, ServerInfo,
     ShutdownReport, Stats,
-    influx::turn::{self, TurnId},
+    influx::update_lock::{self, LockId},
 };
 
-/// Record a measurement, and answer what became of it. See
+/// Records a measurement. Answered when it has ended: see
 /// [`Influx::deliver`](crate::Influx::deliver).
 ///
 /// ```
@@ -41,8 +41,8 @@ use crate::{
 #[rtype(result = "Delivery")]
 pub struct Deliver(pub Measurement);
 
-/// Send all pending measurements, and answer when everything that was recorded before the message
-/// has ended, or when `timeout` has passed. See [`Influx::flush`](crate::Influx::flush).
+/// Sends all pending measurements. Answered when everything recorded before the message has ended,
+/// or after `timeout`. See [`Influx::flush`](crate::Influx::flush).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -59,8 +59,8 @@ pub struct Flush {
     pub timeout: Duration,
 }
 
-/// Record nothing more, send all pending measurements, and end. Answered when everything has ended,
-/// or when `timeout` has passed. See [`Influx::shutdown`](crate::Influx::shutdown).
+/// Stops recording, sends all pending measurements, and ends. Answered when everything has ended,
+/// or after `timeout`. See [`Influx::shutdown`](crate::Influx::shutdown).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -77,7 +77,7 @@ pub struct Shutdown {
     pub timeout: Duration,
 }
 
-/// Answer a snapshot of the ledger. See [`Influx::stats`](crate::Influx::stats).
+/// Answered with a snapshot of the ledger. See [`Influx::stats`](crate::Influx::stats).
 ///
 /// ```
 /// # use actix_influxdb::{Influx, messages::GetStats};
@@ -89,7 +89,7 @@ pub struct Shutdown {
 #[rtype(result = "Stats")]
 pub struct GetStats;
 
-/// Ask the server for its version. See [`Influx::ping`](crate::Influx::ping).
+/// Asks the server for its version. See [`Influx::ping`](crate::Influx::ping).
 ///
 /// ```
 /// # use actix_influxdb::{Influx, messages::Ping};
@@ -101,7 +101,7 @@ pub struct GetStats;
 #[rtype(result = "Result<ServerInfo, PingError>")]
 pub struct Ping;
 
-/// Change settings. See [`Influx::update`](crate::Influx::update).
+/// Changes settings. See [`Influx::update`](crate::Influx::update).
 ///
 /// ```
 /// # use actix_influxdb::{Influx, messages::Update};
@@ -114,17 +114,17 @@ pub struct Ping;
 #[rtype(result = "Result<(), ConfigError>")]
 pub struct Update {
     pub(crate) change: Box<dyn FnOnce(Config) -> Config + Send>,
-    /// The updates inside of which this one was made: they have the turn, and may wait for the answer.
-    pub(crate) inside: Vec<TurnId>,
+    /// The updates in whose closures this one was made: they may be waiting for its answer.
+    pub(crate) held_locks: Vec<LockId>,
 }
 
 impl Update {
-    /// Creates an update that applies `change` to the configuration. One that is made inside of the
-    /// closure of another update is answered with an error.
+    /// Creates an update that applies `change` to the configuration. Within the closure of another
+    /// update, it is answered with an error.
     pub fn new(change: impl FnOnce(Config) -> Config + Send + 'static) -> Self {
         Self {
             change: Box::new(change),
-            inside: turn::taken_here(),
+            held_locks: update_lock::held_here(),
         }
     }
 }
@@ -135,7 +135,7 @@ impl fmt::Debug for Update {
     }
 }
 
-/// Send all events from now on to this subscriber. See
+/// Subscribes the recipient to all events from now on. See
 /// [`Influx::subscribe`](crate::Influx::subscribe).
 ///
 /// ```

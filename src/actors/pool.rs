@@ -2,7 +2,7 @@ use actix::Recipient;
 
 use super::messages::internal::Write;
 
-/// The writers, one for each concurrent POST, started when they are first needed.
+/// The writers, one per concurrent POST, started when first needed.
 pub(crate) struct Pool {
     size: usize,
     start: Box<dyn Fn() -> Recipient<Write>>,
@@ -25,12 +25,12 @@ impl Pool {
         self.size
     }
 
-    /// Changes the number of writers. A writer that is sending finishes first.
+    /// Changes the number of writers; a busy writer finishes first.
     pub(crate) fn resize(&mut self, size: usize) {
         self.size = size;
     }
 
-    /// Takes an idle writer, if there is one or another may be started.
+    /// Takes an idle writer, or starts one if allowed.
     pub(crate) fn take(&mut self) -> Option<usize> {
         if self.writers.len() - self.idle.len() >= self.size {
             return None;

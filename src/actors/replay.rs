@@ -1,8 +1,8 @@
 //! Finds the lines that a refusal names.
 //!
-//! The replay actor owns no batch: [`Isolate`] brings one, and the result goes back through the message's
-//! [`Reply`](super::reply::Reply), also if this actor dies. What is to be sent again takes its turn in the buffer
-//! actor's queues, so an isolation survives everything that a batch survives.
+//! The replay actor owns no batch: [`Isolate`] brings one, and the result goes back through the
+//! message's [`Reply`](super::reply::Reply), also if this actor dies. Lines to be sent again wait
+//! in the buffer actor's queues, so an isolation survives whatever a batch survives.
 
 use actix::{Actor, Context, Handler};
 
@@ -10,7 +10,7 @@ use super::{
     budget::Budget,
     messages::internal::{Isolate, Isolated},
 };
-use crate::delivery::isolation::named;
+use crate::delivery::isolation::named_lines;
 
 #[derive(Default)]
 pub(crate) struct ReplayActor {
@@ -24,7 +24,7 @@ impl ReplayActor {
             refusal,
             reply,
         } = message;
-        let found = named(&lines, &refusal);
+        let found = named_lines(&lines, &refusal);
         reply.send(|lost| Isolated {
             found: Some((found, refusal)),
             ..lost

@@ -1,9 +1,9 @@
 use actix::{Message, Recipient};
 
-/// The answer to a message about a batch, for the actor that owns the batch.
+/// The answer to a message, for the actor that owns the batch.
 ///
-/// If the reply is dropped, because its holder panicked or was stopped, then the message `if_lost` is
-/// sent in its place: so the owner gets an answer in every case.
+/// If the reply is dropped, because its holder panicked or was stopped, the message `if_lost` is
+/// sent instead: the owner always gets an answer.
 #[derive(Debug)]
 pub(crate) struct Reply<M>
 where

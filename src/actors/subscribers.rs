@@ -4,14 +4,14 @@ use actix::{MailboxError, Recipient};
 
 use crate::Event;
 
-/// Maximum number and bytes of events queued for one subscriber. Beyond that the oldest are left out,
-/// and the subscriber is told how many.
+/// Maximum number and bytes of events queued for one subscriber. Beyond that the oldest are
+/// dropped, and the subscriber is told how many.
 const MAX_WAITING: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
 
 /// The subscribers of events.
 ///
-/// A subscriber gets its next event when it has handled the one before: a slow one costs a bounded
+/// A subscriber gets an event when it has handled the previous one: a slow one costs a bounded
 /// queue, a dead one nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers {
@@ -24,7 +24,7 @@ struct Subscriber {
     id: u64,
     recipient: Recipient<Event>,
     waiting: VecDeque<Event>,
-    /// Size of the queued events.
+    /// Bytes of the queued events.
     bytes: usize,
     missed: u64,
     is_busy: bool,
@@ -34,7 +34,7 @@ impl Subscriber {
     fn push(&mut self, event: Event) {
         let bytes = event.size();
         if bytes > MAX_BYTES {
-            // A huge line, for which no number of left out events makes room.
+            // An oversized line, for which dropping others makes no room.
             self.missed += 1;
             return;
         }
@@ -88,7 +88,7 @@ impl Subscribers {
         }
     }
 
-    /// Whether an event is not handled yet.
+    /// Whether any event is not handled yet.
     pub(crate) fn are_waiting(&self) -> bool {
         let waits = |subscriber: &Subscriber| {
             subscriber.is_busy || !subscriber.waiting.is_empty() || subscriber.missed > 0
@@ -96,8 +96,8 @@ impl Subscribers {
         self.all.iter().any(waits)
     }
 
-    /// Returns the events to send now, with their recipients. Each has to be reported as
-    /// [handled](Self::handled).
+    /// The events to send now, with their recipients. Each must be reported to
+    /// [`handled`](Self::handled).
     pub(crate) fn due(&mut self) -> Vec<(u64, Recipient<Event>, Event)> {
         let idle = self.all.iter_mut().filter(|subscriber| !subscriber.is_busy);
         idle.filter_map(|subscriber| {

@@ -46,7 +46,7 @@ async fn post(http: Http, write: Write) {
         reply,
     } = write;
     let began = Instant::now();
-    let (outcome, told) = http.post(&endpoint, &database, payload, timeout).await;
+    let (outcome, identification) = http.post(&endpoint, &database, payload, timeout).await;
     let took = began.elapsed();
     let name = database.to_string();
     logging::debug!(
@@ -59,7 +59,7 @@ async fn post(http: Http, write: Write) {
         verdict,
         is_unusual,
         took,
-        told,
+        identification,
         ..lost
     });
 }

@@ -1,4 +1,4 @@
-//! Bodies that were compressed, kept for the next attempt.
+//! Compressed bodies, kept for the next attempt.
 
 use std::sync::{
     Arc, OnceLock,
@@ -7,12 +7,13 @@ use std::sync::{
 
 use bytes::Bytes;
 
-/// What all batches of the process together may keep compressed, in bytes. Beyond that, a retry compresses again.
-const MOST: usize = 16 << 20;
+/// Maximum size of all compressed bodies in the process, in bytes. Beyond that, a retry compresses
+/// again.
+const MAX_BYTES: usize = 16 << 20;
 
-static KEPT: AtomicUsize = AtomicUsize::new(0);
+static KEPT_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// The compressed form of a run of lines, if there is one. Clones share it.
+/// The compressed form of a run of lines, if any. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compressed(Arc<OnceLock<Kept>>);
 
@@ -24,13 +25,13 @@ impl Compressed {
         self.0.get().map(|kept| kept.0.clone())
     }
 
-    /// Keeps it, as far as there is room.
+    /// Keeps a compressed body, if there is room.
     pub(crate) fn keep(&self, body: &Bytes) {
         let count = body.len();
-        let add = |kept: usize| Some(kept + count).filter(|kept| *kept <= MOST);
-        let has_room = KEPT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let add = |kept: usize| Some(kept + count).filter(|kept| *kept <= MAX_BYTES);
+        let has_room = KEPT_BYTES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         if has_room.is_ok() {
-            // If another was faster, this one gives its room back.
+            // If another thread was first, dropping this one releases its room.
             _ = self.0.set(Kept(body.clone()));
         }
     }
@@ -38,7 +39,7 @@ impl Compressed {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        KEPT.fetch_sub(self.0.len(), Ordering::Relaxed);
+        KEPT_BYTES.fetch_sub(self.0.len(), Ordering::Relaxed);
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     #[test]
     fn a_compressed_body_is_kept_as_long_as_its_lines_and_there_is_room() {
         let (first, second) = (Compressed::default(), Compressed::default());
-        let body = Bytes::from(vec![0; MOST / 2 + 1]);
+        let body = Bytes::from(vec![0; MAX_BYTES / 2 + 1]);
         first.keep(&body);
         assert_eq!(first.clone().get(), Some(body.clone()));
         second.keep(&body);

@@ -1,4 +1,4 @@
-//! Which of InfluxDB's write APIs is spoken.
+//! InfluxDB's write APIs.
 
 use std::str::FromStr;
 
@@ -18,11 +18,12 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum Api {
-    /// InfluxDB 1.x and servers that speak its API (VictoriaMetrics, QuestDB, Telegraf, vmagent). The default.
+    /// InfluxDB 1.x and servers with its API (VictoriaMetrics, QuestDB, Telegraf, vmagent). The
+    /// default.
     #[default]
     #[display("v1")]
     V1,
-    /// InfluxDB 2.x: an organisation, a token, and buckets for databases.
+    /// InfluxDB 2.x: an organisation, a token, and buckets in place of databases.
     #[display("v2")]
     V2,
     /// InfluxDB 3.

@@ -1,10 +1,10 @@
-//! A URL that was copied with the path of an API on it.
+//! Base URLs that were copied with the path of an API.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// Paths that the library adds by itself, or that belong to an API which it speaks. Longer ones
-/// first. A prefix of a reverse proxy, like `/influx`, may stand before each.
+/// Paths that the library appends itself, or that belong to an API it uses; longer ones first. A
+/// reverse proxy's prefix, like `/influx`, may precede each.
 const API_PATHS: [&[&str]; 17] = [
     &["api", "v1", "write"],
     &["api", "v2", "write"],
@@ -25,10 +25,10 @@ const API_PATHS: [&[&str]; 17] = [
     &["health"],
 ];
 
-/// The base URL that is meant, if this one ends in an API's path.
+/// The intended base URL, if this one ends in an API's path.
 pub(super) fn base_of(url: &Url) -> Option<String> {
     let all: Vec<&str> = url.path_segments()?.collect();
-    // A slash more, between or at the end, makes no other path.
+    // Extra slashes, between segments or at the end, are ignored.
     let named: Vec<(usize, String)> = all
         .iter()
         .enumerate()

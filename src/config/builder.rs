@@ -1,14 +1,15 @@
 //! One method per setting, each documented with its variable, unit, default and range.
 
 mod server;
+mod spool;
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Config, Consistency, Overflow, StringNewlines};
+use super::{Config, Consistency, StringNewlines};
 use crate::point::database::Database;
 use crate::point::precision::Precision;
 
-/// What is delivered, when, and in what form.
+/// What is delivered, when, and in what format.
 impl Config {
     /// Whether measurements are delivered at all. If not, recording succeeds, and the measurement is
     /// counted as [disabled](crate::Dropped::disabled) and dropped.
@@ -32,9 +33,10 @@ impl Config {
 
     /// Maximum random time that is added to each [`interval`](Self::interval), up to 1 day.
     ///
-    /// Services that were started at the same moment, by a deployment or after an outage, send at the same
-    /// moments: with a jitter as long as the interval their requests spread over it (`docs/connections.md` shows by how much). Measurements that
-    /// reach [`trigger_size`](Self::trigger_size) are sent at once all the same.
+    /// Services that were started together, by a deployment or after an outage, send at the same
+    /// moments: a jitter as long as the interval spreads their requests over it
+    /// (`docs/connections.md` has figures). Measurements that reach
+    /// [`trigger_size`](Self::trigger_size) are sent at once nevertheless.
     ///
     /// `INFLUXDB_FLUSH_JITTER`, milliseconds; default 0.
     pub fn flush_jitter(mut self, jitter: Duration) -> Self {
@@ -43,9 +45,9 @@ impl Config {
         self
     }
 
-    /// Number of buffered measurements, of all databases together, that are sent without waiting for
-    /// the [`interval`](Self::interval), at least 1. A full buffer is sent too, so a larger number than
-    /// [`max_buffer_size`](Self::max_buffer_size) has no effect.
+    /// Number of buffered measurements, of all databases together, that are sent without waiting
+    /// for the [`interval`](Self::interval), at least 1. A full buffer is sent too, so a value
+    /// above [`max_buffer_size`](Self::max_buffer_size) has no effect.
     ///
     /// `INFLUXDB_TRIGGER_SIZE`, measurements; default 5,000.
     pub fn trigger_size(mut self, measurements: usize) -> Self {
@@ -73,8 +75,8 @@ impl Config {
     }
 
     /// Maximum number of pending measurements in memory, at least 1. Beyond that, or beyond
-    /// [`max_buffer_bytes`](Self::max_buffer_bytes), measurements are dropped as
-    /// [`overflow`](Self::overflow) says.
+    /// [`max_buffer_bytes`](Self::max_buffer_bytes), measurements are dropped according to
+    /// [`overflow`](Self::overflow).
     ///
     /// `INFLUXDB_MAX_BUFFER_SIZE`, measurements; default 500,000.
     pub fn max_buffer_size(mut self, measurements: usize) -> Self {
@@ -111,27 +113,18 @@ impl Config {
         self
     }
 
-    /// Which measurements give way when the buffer is full.
+    /// Maximum number of distinct values of a tag, for each database, measurement and tag key. 0:
+    /// unlimited.
     ///
-    /// `INFLUXDB_OVERFLOW`: `drop_newest` (default), `drop_oldest`, or `spool`, which needs a
-    /// [`spool_dir`](Self::spool_dir).
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.origin.set_by_program("overflow");
-        self.overflow = overflow;
-        self
-    }
-
-    /// Maximum number of distinct values of a tag, for each database, measurement and tag key. 0: any
-    /// number.
+    /// Each value costs the server memory permanently, so a tag whose values come from outside
+    /// could bring the server down. Beyond the limit, a value that is new since the program's start
+    /// is replaced by `_other`; known values stay. Replaced values are counted in
+    /// [`Stats::tags_capped`](crate::Stats::tags_capped), and one warning is logged for each limit
+    /// that is reached. Base tags are constant and are not counted.
     ///
-    /// Each value costs the server memory for ever, so a tag whose values strangers choose could bring
-    /// the server down. Beyond the limit a value that is new since the program's start is replaced by
-    /// `_other`; known values stay. Replaced values are counted in
-    /// [`Stats::tags_capped`](crate::Stats::tags_capped), and one warning is logged for each limit that
-    /// is reached. Base tags are constant and are not counted.
-    ///
-    /// All tags together are limited to 10,000 keys of measurements, and to 1,000,000 values or those of
-    /// 100 full keys; a new value beyond that is replaced by `_other` too.
+    /// All tags together are limited to 10,000 combinations of measurement and tag key, and to
+    /// 1,000,000 values or those of 100 full keys; a new value beyond that is replaced by `_other`
+    /// too.
     ///
     /// `INFLUXDB_MAX_TAG_VALUES`, distinct values; default 10,000.
     pub fn max_tag_values(mut self, values: usize) -> Self {
@@ -152,8 +145,9 @@ impl Config {
 
     /// Unit of the timestamps that are sent. Can't be changed while delivery runs.
     ///
-    /// With API v1, `us` is sent as nanoseconds that are rounded to microseconds: its servers have no word for
-    /// microseconds in common (InfluxDB 2 reads the `u` of InfluxDB 1 as nanoseconds).
+    /// With API v1, `us` is sent as nanoseconds that are rounded to microseconds, as its servers
+    /// differ in how microseconds are requested (InfluxDB 2 reads the `u` of InfluxDB 1 as
+    /// nanoseconds).
     ///
     /// `INFLUXDB_PRECISION`: `ns` (default), `us`, `ms` or `s`.
     pub fn precision(mut self, precision: Precision) -> Self {
@@ -162,7 +156,7 @@ impl Config {
         self
     }
 
-    /// Whether unsigned fields are written as such (`7u`), for servers that take them: InfluxDB 2
+    /// Whether unsigned fields are written as such (`7u`), for servers that accept them: InfluxDB 2
     /// and 3 do, InfluxDB 1 refuses the line. Otherwise they are written as integers, those above
     /// `i64::MAX` clipped to it.
     ///
@@ -174,7 +168,7 @@ impl Config {
     }
 
     /// How a newline in a string field is sent: escaped, so that one measurement is one line for
-    /// every server and what strangers send can't forge another, or as it is.
+    /// every server and a value from outside can't forge another, or raw.
     ///
     /// `INFLUXDB_STRING_NEWLINES`: `escape` (default) or `raw`.
     pub fn string_newlines(mut self, newlines: StringNewlines) -> Self {
@@ -184,8 +178,8 @@ impl Config {
 
     /// Maximum time for one request, from 1 ms to 1 hour.
     ///
-    /// Resolving the name and connecting may take half of it, but at most 5 s. After the response's head,
-    /// its body may take 2 s, with pauses of at most half a second: the rest is not read.
+    /// Resolving the name and connecting may take half of it, but at most 5 s. After the response's
+    /// head, its body may take 2 s, with pauses of at most half a second; the rest is not read.
     ///
     /// `INFLUXDB_REQUEST_TIMEOUT`, milliseconds; default 10 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
@@ -204,8 +198,8 @@ impl Config {
     }
 
     /// Age at which pending measurements are dropped as expired
-    /// ([`DropReason::Expired`](crate::DropReason::Expired)) rather than sent, from 1 ms to
-    /// 365 days, counted from when they were recorded; `None`: they are kept however old they are.
+    /// ([`DropReason::Expired`](crate::DropReason::Expired)) rather than sent, from 1 ms to 365
+    /// days after they were recorded; `None`: never.
     ///
     /// Set it where measurements are worthless after a long outage. With an age below the
     /// [`interval`](Self::interval), measurements may expire before they are sent at all.
@@ -225,67 +219,6 @@ impl Config {
         self
     }
 
-    /// Folder in which measurements are kept on disk that can't be delivered: at a shutdown, when the
-    /// buffer is full ([`overflow`](Self::overflow)), and, if wanted, before they are sent
-    /// ([`write_ahead`](Self::write_ahead)). The next process with the same folder delivers them. Empty:
-    /// none.
-    ///
-    /// The folder is made, for its owner only, if it is missing. It belongs to one process at a time:
-    /// another one that is given the same folder starts without it, says so at WARN, and takes it when it
-    /// is free. A folder that can't be used is an ERROR in the log, and measurements stay in memory. Can't be
-    /// changed while delivery runs.
-    ///
-    /// ```
-    /// use actix_influxdb::{Config, Overflow};
-    ///
-    /// let config = Config::v1("http://localhost:8086")
-    ///     .spool_dir("/var/lib/shop/influx-spool")
-    ///     .overflow(Overflow::Spool);
-    /// config.validate()?;
-    /// # Ok::<(), actix_influxdb::ConfigError>(())
-    /// ```
-    ///
-    /// `INFLUXDB_SPOOL_DIR`; default none.
-    pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.origin.set_by_program("spool_dir");
-        self.spool_dir = Some(folder.into()).filter(|folder| !folder.as_os_str().is_empty());
-        self
-    }
-
-    /// Maximum number of bytes of the files in the [`spool_dir`](Self::spool_dir), at least
-    /// [`max_batch_bytes`](Self::max_batch_bytes). Beyond that the oldest file is removed, and its
-    /// measurements are counted as dropped ([`DropReason::SpoolFull`](crate::DropReason::SpoolFull)).
-    ///
-    /// `INFLUXDB_SPOOL_MAX_BYTES`, bytes or with `KiB`, `MiB`, `GiB`; default 1 GiB.
-    pub fn spool_max_bytes(mut self, bytes: usize) -> Self {
-        self.origin.set_by_program("spool_max_bytes");
-        self.spool_max_bytes = bytes;
-        self
-    }
-
-    /// Whether measurements are written to the [`spool_dir`](Self::spool_dir) before they are sent, and
-    /// removed when they are written, rejected or dropped. Then a process that is killed, or a machine that
-    /// loses its power, loses at most the measurements of the last [`seal_interval`](Self::seal_interval),
-    /// and of the time that the disk takes.
-    ///
-    /// `INFLUXDB_WRITE_AHEAD`; default `false`.
-    pub fn write_ahead(mut self, write_ahead: bool) -> Self {
-        self.origin.set_by_program("write_ahead");
-        self.write_ahead = write_ahead;
-        self
-    }
-
-    /// Maximum time before recorded measurements are written to disk, with
-    /// [`write_ahead`](Self::write_ahead), from 1 ms to 1 day. One file is written each time, whatever the
-    /// number of databases.
-    ///
-    /// `INFLUXDB_SEAL_INTERVAL`, milliseconds; default 1 s.
-    pub fn seal_interval(mut self, interval: Duration) -> Self {
-        self.origin.set_by_program("seal_interval");
-        self.seal_interval = interval;
-        self
-    }
-
     /// Whether a missing database is created. API v1 only.
     ///
     /// `INFLUXDB_CREATE_DATABASE`; default `false`.
@@ -295,14 +228,15 @@ impl Config {
         self
     }
 
-    /// Writes the pipeline's own figures to `database` every `interval`, from 1 ms to 1 day. A database with
-    /// an empty name: none are written.
+    /// Writes the pipeline's own statistics to `database` every `interval`, from 1 ms to 1 day. An
+    /// empty name: none are written.
     ///
-    /// `influx_client` has the ledger, where pending measurements are, and how many POSTs took how long;
-    /// `influx_client_endpoint` has a point for each endpoint. Both have the tag `program`, the name of the
-    /// executable. docs/operations.md lists their fields. They are measurements like others: counted in
-    /// the [ledger](crate::Stats), sent with them, and kept during an outage. There they become rarer, take at
-    /// most a hundredth of the buffer, and are left out while it is more than half full.
+    /// `influx_client` has the ledger, where pending measurements are, and how many POSTs took how
+    /// long; `influx_client_endpoint` has a point for each endpoint. Both have the tag `program`,
+    /// the name of the executable. docs/operations.md lists their fields. They are delivered like
+    /// other measurements: counted in the [ledger](crate::Stats) and kept during an outage. During
+    /// an outage they are recorded less often, take at most a hundredth of the buffer, and are left
+    /// out while it is more than half full.
     ///
     /// ```
     /// use std::time::Duration;
@@ -323,8 +257,8 @@ impl Config {
         self
     }
 
-    /// Number of nodes of a cluster that have to take a write, or `None` for the server's own default. Only with
-    /// API v1, where clusters of InfluxDB Enterprise have it.
+    /// Number of cluster nodes that have to accept a write, or `None` for the server's default.
+    /// Only with API v1, for clusters of InfluxDB Enterprise.
     ///
     /// `INFLUXDB_CONSISTENCY`: `any`, `one`, `quorum` or `all`; default none.
     pub fn consistency(mut self, level: impl Into<Option<Consistency>>) -> Self {
@@ -333,8 +267,9 @@ impl Config {
         self
     }
 
-    /// Whether InfluxDB 3 may answer before a write is in its write-ahead log: sooner (it writes its log once a
-    /// second), but a crash of the server then loses measurements that are counted as written. Only with API v3.
+    /// Whether InfluxDB 3 may answer before a write is in its write-ahead log: sooner (the log is
+    /// written once a second), but a crash of the server then loses measurements that are counted
+    /// as written. Only with API v3.
     ///
     /// `INFLUXDB_NO_SYNC`; default `false`.
     pub fn no_sync(mut self, no_sync: bool) -> Self {
@@ -352,7 +287,7 @@ impl Config {
         self
     }
 
-    /// Value of the tag `environment` of every measurement. Empty: no such tag.
+    /// Value of the tag `environment` of every measurement. Empty: no tag.
     ///
     /// `ENVIRONMENT`, without a prefix; default none.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
@@ -361,8 +296,8 @@ impl Config {
         self
     }
 
-    /// Adds a tag to every measurement. The last value of a key wins, also over `hostname` and
-    /// `environment`; an empty value leaves the tag out. The key may be neither empty nor `time`.
+    /// Adds a tag to every measurement. The last value of a key wins, even over `hostname` and
+    /// `environment`; an empty value leaves the tag out. The key must be neither empty nor `time`.
     ///
     /// ```
     /// use actix_influxdb::Config;

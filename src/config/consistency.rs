@@ -1,12 +1,13 @@
-//! How many nodes of a cluster have to have a write before it is answered.
+//! Number of cluster nodes that have to accept a write before it succeeds.
 
 use std::str::FromStr;
 
 use super::shown;
 use crate::error::ConfigError;
 
-/// How many nodes of a cluster have to take a write before it succeeds: the parameter `consistency` of
-/// the API of InfluxDB 1, which InfluxDB Enterprise uses and a single server ignores.
+/// Number of cluster nodes that have to accept a write before it succeeds: the parameter
+/// `consistency` of the API of InfluxDB 1, which InfluxDB Enterprise uses and a single server
+/// ignores.
 ///
 /// Parsed from and printed as `any`, `one`, `quorum` and `all`.
 ///
@@ -19,7 +20,7 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum Consistency {
-    /// Any node, also one that only keeps the write for those that are away (hinted handoff).
+    /// Any node, including one that only stores the write for unavailable nodes (hinted handoff).
     #[display("any")]
     Any,
     /// At least one node that owns the data.

@@ -1,4 +1,4 @@
-//! Whether a request can carry the credentials, and which of them go together.
+//! Which credentials requests carry, and which may be combined.
 
 use super::secret::REDACTED;
 use super::{Api, Config, Files, Secret};
@@ -36,14 +36,14 @@ impl Config {
         }
     }
 
-    /// RFC 7617 §2 allows no control characters in either half of the credentials, and no colon
-    /// in the user; a token goes into a header as it is.
+    /// RFC 7617 §2 allows no control characters in user and password, and no colon in the user; a
+    /// token is sent in a header as it is.
     pub(super) fn validate_each_credential(&self) -> Result<(), ConfigError> {
         let of_url = self.url.credentials();
         let users = [self.user.as_deref(), of_url.map(|(user, _)| user)];
         let is_bad = |user: &&str| user.contains(':') || user.contains(char::is_control);
         if users.into_iter().flatten().any(|user| is_bad(&user)) {
-            // What follows the colon may well be the password.
+            // The part after the colon may be the password.
             return Err(ConfigError::new(
                 "user",
                 REDACTED,
@@ -136,7 +136,7 @@ impl Config {
                 Some(_) => "token_file",
                 None => "token",
             };
-            // A token that was set in the wrong place, perhaps.
+            // The value may be a token that was set in the wrong place.
             return Err(ConfigError::new(
                 setting,
                 REDACTED,

@@ -1,7 +1,7 @@
-//! How far apart two names are.
+//! Edit distance of two names.
 
-/// How many letters have to be put in, left out, replaced, or swapped with the next one (optimal
-/// string alignment). Quadratic: for short names.
+/// Number of letters to insert, remove, replace, or swap with the next one (optimal string
+/// alignment). Takes quadratic time: for short names only.
 pub(super) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

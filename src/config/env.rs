@@ -1,5 +1,5 @@
-//! The settings that the environment gives. The parser takes a look-up, so that no test touches
-//! the process's environment.
+//! Settings from environment variables. The parser takes a look-up function, so that tests don't
+//! touch the process's environment.
 
 #[cfg(test)]
 mod tests;
@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use super::headers::Headers;
 use super::lookalikes::resembled;
 use super::origin::Origin;
-use super::parts::url_of_parts;
+use super::parts::url_from_parts;
 use super::secret::REDACTED;
-use super::variables::{BYTES, COUNT, Form, MILLISECONDS, NUMBER, SWITCH, Variables};
+use super::variables::{BYTES, COUNT, Format, MILLISECONDS, NUMBER, SWITCH, Variables};
 use super::{Api, BaseUrls, Config};
 use crate::error::ConfigError;
 use crate::point::database::Database;
@@ -20,7 +20,7 @@ use crate::point::database::Database;
 impl Config {
     /// Reads the settings from the process's environment; absent ones have their defaults.
     ///
-    /// Each builder method says which variable it is. Besides those there are
+    /// Each builder method documents its variable. In addition there are
     ///
     /// | variable | default | |
     /// |---|---|---|
@@ -28,33 +28,34 @@ impl Config {
     /// | `INFLUXDB_HOST` | `localhost` | one host name or IP address, IPv6 with or without brackets |
     /// | `INFLUXDB_PORT` | `8086`, with API v3 `8181` | 1 to 65535 |
     ///
-    /// which aren't looked at if `INFLUXDB_URL` is set. An `INFLUXDB_PORT` like
-    /// `tcp://10.0.0.1:8086` comes from Kubernetes or a Docker link, and is passed over.
+    /// which are ignored if `INFLUXDB_URL` is set. An `INFLUXDB_PORT` like `tcp://10.0.0.1:8086`,
+    /// as set by Kubernetes or a Docker link, is ignored too.
     ///
     /// - An *empty* variable is treated as if it were absent.
     /// - Switches are `true`, `yes`, `on`, `1` and `false`, `no`, `off`, `0`, in any case.
     /// - Durations are whole milliseconds.
     /// - Sizes in bytes may have a unit: `4 MiB`, `512KiB`, `1gib`.
     ///
-    /// Variables that resemble one of these, like `INFLUXDB_URI`, are named in a warning each.
+    /// For each variable that resembles one of these, like `INFLUXDB_URI`, there is a warning.
     /// Warnings are kept in the [`Config`] and logged when delivery starts, as there may be no
     /// logger before.
     ///
     /// # Errors
     ///
-    /// A variable that is malformed, out of its range, not Unicode, or for something that this
-    /// version doesn't support: the variable's name, the value (where it can't be a credential
-    /// that ended up there) and what is allowed. What depends on several settings, such as a token for API v2, is left to
-    /// [`validate`](Self::validate), so that the program can still set the others.
+    /// If a variable is malformed, out of its range, not Unicode, or for something that this
+    /// version doesn't support. The error has the variable's name, the value (unless it might be a
+    /// misplaced credential) and what is allowed. Rules for several settings, such as a token for
+    /// API v2, are left to [`validate`](Self::validate), so that the program can still set the
+    /// others.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut config = Self::from_variables(|variable| std::env::var_os(variable))?;
         config.warn_of_lookalikes(std::env::vars_os());
         Ok(config)
     }
 
-    /// Reads the settings as [`from_env`](Self::from_env) does, from a function that returns a variable by
-    /// its name: from a file, with another prefix, or from a test's table. Resembling variables are not
-    /// warned of.
+    /// Reads the settings as [`from_env`](Self::from_env) does, from a function that returns a
+    /// variable by its name: from a file, with another prefix, or from a test's table. There are no
+    /// warnings about resembling variables.
     ///
     /// ```
     /// use actix_influxdb::Config;
@@ -69,7 +70,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`from_env`](Self::from_env).
+    /// See [`from_env`](Self::from_env).
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::from_variables(|variable| lookup(variable).map(OsString::from))
     }
@@ -103,7 +104,7 @@ impl Config {
         config.url = BaseUrls::new(match url {
             Some(url) => url,
             None => {
-                let (url, warning) = url_of_parts(&env, config.api)?;
+                let (url, warning) = url_from_parts(&env, config.api)?;
                 warning
                     .into_iter()
                     .for_each(|text| config.origin.warn(text));
@@ -172,8 +173,7 @@ impl Config {
     }
 
     fn warn_of_lookalikes(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
-        /// More are told of by number.
-        const MOST: usize = 10;
+        const MAX_WARNINGS: usize = 10;
         let mut count = 0_usize;
         for (variable, value) in variables {
             let (variable, value) = (variable.to_string_lossy(), value.to_string_lossy());
@@ -182,14 +182,14 @@ impl Config {
             }
             if let Some(meant) = resembled(&variable, &value) {
                 count += 1;
-                if count <= MOST {
+                if count <= MAX_WARNINGS {
                     let warning = format!("{variable} is set, but not read: is it {meant}?");
                     self.origin.warn(warning);
                 }
             }
         }
-        if count > MOST {
-            let more = count - MOST;
+        if count > MAX_WARNINGS {
+            let more = count - MAX_WARNINGS;
             self.origin.warn(format!(
                 "{more} more variables are set that resemble settings"
             ));
@@ -197,7 +197,7 @@ impl Config {
     }
 }
 
-const HEADERS: Form<Headers> = Form {
+const HEADERS: Format<Headers> = Format {
     read: Headers::parse,
     show: |_| REDACTED.to_owned(),
     allowed: "headers like X-Scope-OrgID=team-1, separated by commas, values percent-encoded",

@@ -1,14 +1,14 @@
-//! Secrets and certificates that stand in files.
+//! Secrets and certificates in files.
 
 use std::{fs, io, path::Path};
 
 use super::{Config, Secret, shown};
 use crate::error::ConfigError;
 
-/// More than any certificates and keys have, in bytes.
-const LARGEST: u64 = 16 << 20;
+/// Maximum size of a file in bytes, more than any certificates and keys have.
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// What the files of a [`Config`] held when they were read. Two are equal if all files hold the same.
+/// The contents of the files of a [`Config`] when they were read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Files {
     pub(crate) password: Option<Secret>,
@@ -23,7 +23,7 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// The first file that can't be read or used: the setting as it was set, and the reason.
+    /// If a file can't be read or used: the setting as it was set, and the reason.
     pub(crate) fn read(config: &Config) -> Result<Self, ConfigError> {
         let named = |error| config.origin.named(error);
         let text = |setting, path: &Option<_>| {
@@ -62,22 +62,25 @@ fn text(setting: &'static str, path: &Path) -> Result<Secret, ConfigError> {
             format!("a file that can be used ({why})"),
         )
     };
-    // A pipe or a device would never end.
+    // Reading a pipe or a device might never end.
     let meta = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
     if !meta.is_file() {
-        return Err(refused("it is no regular file".to_owned()));
+        return Err(refused("it is not a regular file".to_owned()));
     }
-    if meta.len() > LARGEST {
-        return Err(refused(format!("it is larger than {} MiB", LARGEST >> 20)));
+    if meta.len() > MAX_FILE_BYTES {
+        return Err(refused(format!(
+            "it is larger than {} MiB",
+            MAX_FILE_BYTES >> 20
+        )));
     }
     let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => refused("it is no text".to_owned()),
+        io::ErrorKind::InvalidData => refused("it is not text".to_owned()),
         _ => refused(error.to_string()),
     })?;
     Ok(Secret::new(text))
 }
 
-/// The content without the line break that editors and `echo` leave at its end.
+/// The content without a trailing line break, which editors and `echo` add.
 fn secret(setting: &'static str, path: &Path) -> Result<Secret, ConfigError> {
     let refused = |allowed| Err(ConfigError::new(setting, shown::file(path), allowed));
     let content = text(setting, path)?;
@@ -126,11 +129,11 @@ mod tests {
         let folder = folder.path().to_owned();
         for (path, reason) in [
             (folder.join("absent"), "No such file"),
-            (folder.clone(), "no regular file"),
+            (folder.clone(), "not a regular file"),
             (write("empty", b"\n"), "not empty"),
             (write("two", b"hunter2\nhunter2\n"), "one line"),
             (write("blank", b" hunter2"), "blanks"),
-            (write("binary", b"hunter2\xff"), "no text"),
+            (write("binary", b"hunter2\xff"), "not text"),
         ] {
             let error = Files::read(&Config::default().password_file(&path)).unwrap_err();
             let error = error.to_string();

@@ -10,8 +10,8 @@ use super::Secret;
 use super::secret::REDACTED;
 use crate::error::ConfigError;
 
-/// Headers that are the library's own, or belong to the connection (RFC 9110 §7.6.1).
-const OWN: [&str; 12] = [
+/// Headers that the library sets itself, or that belong to the connection (RFC 9110 §7.6.1).
+const RESERVED: [&str; 12] = [
     "accept",
     "connection",
     "content-encoding",
@@ -26,7 +26,7 @@ const OWN: [&str; 12] = [
     "upgrade",
 ];
 
-/// The names in lower case, each with its value.
+/// Names in lower case, with their values.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Headers(BTreeMap<String, Secret>);
 
@@ -59,12 +59,12 @@ impl Headers {
     pub(crate) fn values(&self) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
         let refused = |allowed: String| ConfigError::new("headers", REDACTED, allowed);
         let header = |(name, value): (&String, &Secret)| {
-            // What is no name may be a secret.
+            // An invalid name may be a secret.
             let header = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| refused("names of headers, like X-Scope-OrgID".to_owned()))?;
-            if OWN.contains(&header.as_str()) {
+            if RESERVED.contains(&header.as_str()) {
                 return Err(refused(format!(
-                    "others than {header}, which the library sets itself"
+                    "headers other than {header}, which the library sets itself"
                 )));
             }
             let value = HeaderValue::from_str(value.expose());
@@ -77,7 +77,7 @@ impl Headers {
     }
 }
 
-/// The names alone, as far as they are names.
+/// Shows the names only, and no invalid ones.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown =
@@ -111,8 +111,12 @@ mod tests {
     #[test]
     fn the_librarys_own_headers_and_bad_ones_are_refused_without_their_values() {
         for (name, value, reason) in [
-            ("Host", "hunter2", "others than host"),
-            ("Content-Length", "hunter2", "others than content-length"),
+            ("Host", "hunter2", "headers other than host"),
+            (
+                "Content-Length",
+                "hunter2",
+                "headers other than content-length",
+            ),
             ("a b", "hunter2", "names of headers"),
             ("", "hunter2", "names of headers"),
             ("x", "hunter2\n", "printable"),

@@ -2,7 +2,7 @@
 
 use super::distance::distance;
 
-/// Every variable that is looked at, without `INFLUXDB_`.
+/// Every variable that is read, without `INFLUXDB_`.
 pub(super) const SETTINGS: [&str; 46] = [
     "URL",
     "SCHEME",
@@ -52,14 +52,14 @@ pub(super) const SETTINGS: [&str; 46] = [
     "SEAL_INTERVAL",
 ];
 
-/// What the command line `influx` and other clients read as `INFLUX_HOST` and so on.
-const OTHERS_CONNECTION: [&str; 9] = [
+/// Settings that the command `influx` and other clients read as `INFLUX_HOST` and so on.
+const FOREIGN_SETTINGS: [&str; 9] = [
     "URL", "SCHEME", "HOST", "PORT", "USER", "PASSWORD", "TOKEN", "ORG", "API",
 ];
 
-/// How the names of variables begin that the official images (of InfluxDB 1 and 2, and Bitnami's)
-/// or the server's own configuration (`INFLUXDB_DATA_DIR`) take, and no setting of this library.
-const OTHERS: [&str; 29] = [
+/// Prefixes (or names) of variables of the official images (InfluxDB 1 and 2, Bitnami's) and of the
+/// server's own configuration (`INFLUXDB_DATA_DIR`), which are no settings of this library.
+const FOREIGN_PREFIXES: [&str; 29] = [
     "INFLUXDB_ADMIN_",
     "INFLUXDB_BIND_ADDRESS",
     "INFLUXDB_CLUSTER_",
@@ -91,28 +91,28 @@ const OTHERS: [&str; 29] = [
     "INFLUXDB_WRITE_",
 ];
 
-/// Longer names are not compared.
-const LONGEST: usize = 48;
+/// Maximum length of a name that is compared.
+const MAX_NAME_LENGTH: usize = 48;
 
-/// The variable that this one was probably meant to be; nothing for those that are known, that
-/// other programs read, or that resemble none. Names that differ only by their case count as
-/// alike, except on Windows, where they are the same.
+/// The variable that was probably intended; `None` for variables that are known, are read by other
+/// programs, or resemble none. Names that differ only in case resemble each other, except on
+/// Windows, where they are the same.
 pub(super) fn resembled(variable: &str, value: &str) -> Option<String> {
     let upper = variable.to_ascii_uppercase();
     let is_known = SETTINGS.iter().any(|setting| upper == full_name(setting));
     if is_known {
         return (upper != variable && !cfg!(windows)).then_some(upper);
     }
-    if variable.len() > LONGEST || !upper.starts_with("IN") || is_anothers(&upper, value) {
+    if variable.len() > MAX_NAME_LENGTH || !upper.starts_with("IN") || is_foreign(&upper, value) {
         return None;
     }
     if upper == "INFLUXDB_ENVIRONMENT" {
         return Some("ENVIRONMENT".to_owned());
     }
     let squeezed = upper.replace('_', "");
-    // `INFLUX_TOKEN` is another client's, `INFLUX_TRIGGER_SIZE` can only be meant for this one.
+    // `INFLUX_TOKEN` belongs to other clients, `INFLUX_TRIGGER_SIZE` only to this library.
     let is_ours =
-        |setting: &&&str| !(upper.starts_with("INFLUX_") && OTHERS_CONNECTION.contains(setting));
+        |setting: &&&str| !(upper.starts_with("INFLUX_") && FOREIGN_SETTINGS.contains(setting));
     let distance_to = |setting: &&'static str| {
         let meant = full_name(setting).replace(
             "INFLUXDB_",
@@ -121,10 +121,10 @@ pub(super) fn resembled(variable: &str, value: &str) -> Option<String> {
                 false => "INFLUXDB_",
             },
         );
-        let steps = distance(&upper, &meant).min(distance(&squeezed, &meant.replace('_', "")));
-        // Of a short name, two letters are half.
-        let most = if setting.len() <= 4 { 1 } else { 2 };
-        (steps <= most).then_some((steps, *setting))
+        let edits = distance(&upper, &meant).min(distance(&squeezed, &meant.replace('_', "")));
+        // In a short name, two letters are half of it.
+        let max_edits = if setting.len() <= 4 { 1 } else { 2 };
+        (edits <= max_edits).then_some((edits, *setting))
     };
     let near = SETTINGS.iter().filter(is_ours).filter_map(distance_to);
     near.min().map(|(_, setting)| full_name(setting))
@@ -134,20 +134,22 @@ fn full_name(setting: &str) -> String {
     format!("INFLUXDB_{setting}")
 }
 
-fn is_anothers(upper: &str, value: &str) -> bool {
-    // The servers' own: `INFLUXD_HTTP_BIND_ADDRESS`, `INFLUXDB3_NODE_ID`.
+fn is_foreign(upper: &str, value: &str) -> bool {
+    // Variables of the servers: `INFLUXD_HTTP_BIND_ADDRESS`, `INFLUXDB3_NODE_ID`.
     let is_servers = ["INFLUXD_", "INFLUXDB3_", "INFLUXDB_IOX_"]
         .iter()
         .any(|prefix| upper.starts_with(prefix));
-    let is_images = OTHERS.iter().any(|other| match other.ends_with('_') {
-        true => upper.starts_with(other),
-        false => upper == *other,
-    });
+    let is_images = FOREIGN_PREFIXES
+        .iter()
+        .any(|other| match other.ends_with('_') {
+            true => upper.starts_with(other),
+            false => upper == *other,
+        });
     is_servers || is_images || is_service(upper, value)
 }
 
-/// What Kubernetes sets for a Service named `influxdb`, or `influxdb-…`, and Docker for a link:
-/// `INFLUXDB_SERVICE_HOST`, `INFLUXDB_PORT_8086_TCP_ADDR`.
+/// Whether Kubernetes sets the variable for a Service named `influxdb` or `influxdb-…`, or Docker
+/// for a link: `INFLUXDB_SERVICE_HOST`, `INFLUXDB_PORT_8086_TCP_ADDR`.
 fn is_service(upper: &str, value: &str) -> bool {
     let is_numbered_port = upper
         .split_once("_PORT_")
@@ -159,7 +161,8 @@ fn is_service(upper: &str, value: &str) -> bool {
         || is_service_address(value)
 }
 
-/// `tcp://10.0.0.1:8086`, which Kubernetes and Docker put into `INFLUXDB_PORT`.
+/// Whether the value is like `tcp://10.0.0.1:8086`, which Kubernetes and Docker set in
+/// `INFLUXDB_PORT`.
 pub(super) fn is_service_address(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
     ["tcp://", "udp://", "sctp://"]

@@ -1,14 +1,15 @@
-//! Keeping secrets from the processes that this one starts: the only unsafe code of the crate.
+//! Masking of secrets in the environment, so that child processes don't inherit them: the only
+//! unsafe code of the crate.
 
 use std::ffi::OsString;
 
 use super::Config;
 use super::secret::REDACTED;
 
-/// What [`Config::mask_env_secrets`] overwrites.
+/// Variables that [`Config::mask_env_secrets`] overwrites.
 const SECRETS: [&str; 3] = ["INFLUXDB_PASSWORD", "INFLUXDB_TOKEN", "INFLUXDB_HEADERS"];
 
-/// What it overwrites if there are credentials in it, before an `@`.
+/// Variables that are overwritten if they contain credentials, before an `@`.
 const URLS: [&str; 2] = ["INFLUXDB_URL", "INFLUXDB_PROXY"];
 
 impl Config {
@@ -16,13 +17,13 @@ impl Config {
     /// `INFLUXDB_URL` and `INFLUXDB_PROXY`, where they hold credentials, in the process's
     /// environment with `[redacted]`, so that processes started from now on don't inherit them.
     ///
-    /// Call it after [`from_env`](Self::from_env), which refuses a masked value rather than send
+    /// Call this after [`from_env`](Self::from_env), which refuses a masked value rather than send
     /// it as a password.
     ///
-    /// The secrets don't become unreadable: code that read them before still has them, they stay in this
-    /// process's memory, and on Linux `/proc/<pid>/environ` goes on showing the
-    /// environment that the process was started with, to its own user and to root. A
-    /// service manager or a container runtime that configured the process may show them as well.
+    /// The secrets don't become unreadable: code that read them before still has them, they stay in
+    /// this process's memory, and on Linux `/proc/<pid>/environ` still shows the environment that
+    /// the process was started with, to its own user and to root. A service manager or a container
+    /// runtime that configured the process may show them as well.
     ///
     /// ```no_run
     /// use actix_influxdb::{Config, ConfigError};
@@ -44,7 +45,7 @@ impl Config {
     /// before anything starts a thread; `#[tokio::main]` has started some before its body runs.
     #[allow(
         unsafe_code,
-        reason = "changing the environment is unsafe, and is all this does"
+        reason = "the function changes the environment, which is unsafe"
     )]
     pub unsafe fn mask_env_secrets() {
         for variable in SECRETS.into_iter().chain(URLS) {
@@ -53,7 +54,7 @@ impl Config {
                 false => !value.is_empty(),
             };
             if std::env::var_os(variable).is_some_and(|value| is_secret(&value)) {
-                // SAFETY: nobody else uses the environment meanwhile, as the caller promises.
+                // SAFETY: the caller guarantees that nobody else uses the environment meanwhile.
                 unsafe { std::env::set_var(variable, REDACTED) };
             }
         }

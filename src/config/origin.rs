@@ -1,18 +1,18 @@
-//! Where the settings come from, so that an error names each as it was set.
+//! Where settings were set, so that errors name each accordingly.
 
 use std::borrow::Cow;
 
 use crate::error::ConfigError;
 
-/// Where the settings of a [`Config`](super::Config) come from. Not a part of its value: two
-/// configurations with the same settings are equal.
+/// Where the settings of a [`Config`](super::Config) were set. Origins are always equal, so that
+/// configurations with the same settings are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
-    /// The variable that gave the URL, if the settings were read from the environment.
+    /// The variable of the URL, if the settings were read from the environment.
     url_variable: Option<&'static str>,
-    /// Settings that the program has set since.
+    /// Settings that the program has set afterwards.
     by_program: Vec<&'static str>,
-    /// Warnings of the environment, for the log, once there is a logger.
+    /// Warnings about the environment, to be logged once there is a logger.
     warnings: Vec<String>,
 }
 
@@ -39,16 +39,16 @@ impl Origin {
         &self.warnings
     }
 
-    /// Notes that a builder method was called.
+    /// Records the call of a builder method.
     pub(super) fn set_by_program(&mut self, setting: &'static str) {
         if self.url_variable.is_some() && !self.by_program.contains(&setting) {
             self.by_program.push(setting);
         }
     }
 
-    /// The setting that the interval of the pipeline's own figures is a part of, or the one that it is by itself
-    /// in the environment.
-    pub(super) fn own_interval(&self) -> &'static str {
+    /// Name of the setting for the interval of the pipeline's own statistics: the builder has one
+    /// method for database and interval, the environment two variables.
+    pub(super) fn self_measurement_interval_name(&self) -> &'static str {
         const INTERVAL: &str = "self_measurement_interval";
         match self.url_variable.is_none() || self.by_program.contains(&INTERVAL) {
             true => "self_measurement",
@@ -56,23 +56,23 @@ impl Origin {
         }
     }
 
-    /// Returns the setting's name as it was set: the builder's method or the variable. A setting that was
-    /// not set is named as the others are.
+    /// Returns the setting's name as it was set: the builder's method or the variable. For a
+    /// setting that was not set, the name depends on where the settings come from.
     pub(crate) fn name(&self, setting: &'static str) -> Cow<'static, str> {
         self.rename(setting.into())
     }
 
-    /// Returns the names of the settings that say where the server is.
+    /// Returns the names of the settings that determine the servers.
     pub(crate) fn address(&self) -> Cow<'static, str> {
         match self.name("url") {
             name if name == "INFLUXDB_SCHEME" => {
-                "what INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT say".into()
+                "the URL from INFLUXDB_SCHEME, INFLUXDB_HOST and INFLUXDB_PORT".into()
             }
             name => name,
         }
     }
 
-    /// Names the setting in the error as it was set.
+    /// Gives the error the setting's name as it was set.
     pub(crate) fn named(&self, error: ConfigError) -> ConfigError {
         ConfigError {
             setting: self.rename(error.setting),

@@ -1,12 +1,12 @@
-//! What gives way when the buffer is full.
+//! Measurements to drop when the buffer is full.
 
 use std::str::FromStr;
 
 use super::shown;
 use crate::error::ConfigError;
 
-/// What gives way when a measurement is recorded while the buffer is full. Dropped measurements are
-/// counted in [`Stats::dropped`](crate::Stats::dropped).
+/// Which measurements are dropped when one is recorded while the buffer is full. Dropped
+/// measurements are counted in [`Stats::dropped`](crate::Stats::dropped).
 ///
 /// Parsed from and printed as `drop_newest`, `drop_oldest` and `spool`.
 ///
@@ -20,18 +20,18 @@ use crate::error::ConfigError;
 #[non_exhaustive]
 pub enum Overflow {
     /// The measurement that is being recorded: those from the beginning of an outage are kept. The
-    /// default. (A database that has less than its share of the buffer may record all the same, and
-    /// measurements of others are evicted.)
+    /// default. (A database that has less than its share of the buffer may still record, and
+    /// measurements of other databases are evicted.)
     #[default]
     #[display("drop_newest")]
     DropNewest,
     /// The oldest pending measurements: the most recent ones are kept.
     #[display("drop_oldest")]
     DropOldest,
-    /// None, as long as the disk has room: the oldest pending measurements go to the
-    /// [spool](crate::Config::spool_dir), the most recent ones stay in memory. Where the disk fails or is
-    /// full, this is [`DropOldest`](Self::DropOldest); where it is slower than the measurements come,
-    /// those beyond a tenth more than the buffer's limit are refused.
+    /// None, as long as there is disk space: the oldest pending measurements go to the
+    /// [spool](crate::Config::spool_dir), the most recent ones stay in memory. If the disk fails or
+    /// is full, this is [`DropOldest`](Self::DropOldest); if it is too slow, measurements beyond
+    /// 110 % of the buffer's limit are refused.
     #[display("spool")]
     Spool,
 }

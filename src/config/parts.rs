@@ -1,4 +1,4 @@
-//! The URL that is built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`.
+//! URL built from `INFLUXDB_SCHEME`, `INFLUXDB_HOST` and `INFLUXDB_PORT`.
 
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
@@ -6,12 +6,12 @@ use std::net::Ipv6Addr;
 use url::Host;
 
 use super::lookalikes::is_service_address;
-use super::variables::{Form, Variables};
+use super::variables::{Format, Variables};
 use super::{Api, shown};
 use crate::error::ConfigError;
 
-/// An error names the variable that is wrong. The second text is a warning for the log, if there is one.
-pub(super) fn url_of_parts(
+/// Returns the URL, and a warning for the log if there is one. An error names the invalid variable.
+pub(super) fn url_from_parts(
     env: &Variables<impl Fn(&str) -> Option<OsString>>,
     api: Api,
 ) -> Result<(String, Option<String>), ConfigError> {
@@ -24,7 +24,7 @@ pub(super) fn url_of_parts(
         Api::V1 | Api::V2 => 8086,
         Api::V3 => 8181,
     };
-    // Kubernetes and Docker put an address there, which must not keep the program from starting.
+    // Kubernetes and Docker set an address, which must not keep the program from starting.
     let address = env.text("INFLUXDB_PORT")?;
     let (port, warning) = match address.filter(|text| is_service_address(text)) {
         None => (env.read("INFLUXDB_PORT", PORT)?.unwrap_or(default), None),
@@ -38,28 +38,28 @@ fn port_of_service(address: &str, host: &str, port: u16) -> String {
         "INFLUXDB_PORT is {}, as Kubernetes sets it for a Service named influxdb, or Docker for a \
          link: it is ignored, and measurements go to {host}:{port} (set INFLUXDB_URL to \
          choose the server)",
-        shown::place(address)
+        shown::server_address(address)
     )
 }
 
-/// The host as a URL has it: an IPv6 address in brackets.
+/// The host in the format of URLs: an IPv6 address in brackets.
 fn host(text: &str) -> Result<String, ConfigError> {
     let text = text.trim();
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Ok(format!("[{address}]"));
     }
     match Host::parse(text) {
-        // A comma may be in a host name, but would begin another URL.
+        // The parser accepts a comma, which would separate two URLs.
         Ok(host) if !text.contains(',') => Ok(host.to_string()),
         _ => Err(ConfigError::new(
             "INFLUXDB_HOST",
-            shown::place(text),
+            shown::server_address(text),
             "one host name or IP address, without scheme, port or path",
         )),
     }
 }
 
-const SCHEME: Form<&str> = Form {
+const SCHEME: Format<&str> = Format {
     read: |text| {
         let schemes = ["http", "https"];
         schemes
@@ -67,10 +67,10 @@ const SCHEME: Form<&str> = Form {
             .find(|scheme| text.eq_ignore_ascii_case(scheme))
     },
     show: |text| shown::word(text, &["http", "https"]),
-    allowed: "http or https, the word alone",
+    allowed: "http or https",
 };
 
-const PORT: Form<u16> = Form {
+const PORT: Format<u16> = Format {
     read: |text| text.parse().ok().filter(|port| *port != 0),
     show: shown::number,
     allowed: "a port from 1 to 65535",
@@ -87,7 +87,7 @@ mod tests {
             "INFLUXDB_PORT" => Some(port.into()),
             _ => None,
         });
-        let url = url_of_parts(&env, Api::V1).map_err(|error| error.to_string())?;
+        let url = url_from_parts(&env, Api::V1).map_err(|error| error.to_string())?;
         assert_eq!(url.1, None);
         Ok(url.0)
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_default_port_is_the_one_of_the_api() {
         let env = Variables::new(|_| None);
-        let port = |api| url_of_parts(&env, api).unwrap().0;
+        let port = |api| url_from_parts(&env, api).unwrap().0;
         assert_eq!(port(Api::V2), "http://localhost:8086");
         assert_eq!(port(Api::V3), "http://localhost:8181");
     }
@@ -142,7 +142,7 @@ mod tests {
                 "INFLUXDB_HOST" => Some("db".into()),
                 _ => None,
             });
-            let (url, warning) = url_of_parts(&env, Api::V1).unwrap();
+            let (url, warning) = url_from_parts(&env, Api::V1).unwrap();
             assert_eq!(url, "http://db:8086");
             assert_eq!(
                 warning.unwrap(),
@@ -202,7 +202,7 @@ mod tests {
             ("http://user:secret@h", "[redacted]"),
         ] {
             let error = url(scheme, "", "").unwrap_err();
-            let expected = format!("INFLUXDB_SCHEME is {shown}: http or https, the word alone");
+            let expected = format!("INFLUXDB_SCHEME is {shown}: http or https");
             assert_eq!(error, expected);
         }
     }

@@ -1,4 +1,4 @@
-//! The proxy that connections go through.
+//! HTTP proxy for connections.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::error::ConfigError;
 const A_PROXY: &str =
     "the URL of an HTTP proxy like http://proxy:3128, perhaps with user:password@";
 
-/// An HTTP proxy that takes `CONNECT`. Prints as its host and port.
+/// An HTTP proxy for `CONNECT`. Displayed as its host and port.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Proxy {
-    /// As a URL has it: an IPv6 address in brackets.
+    /// In the format of URLs: an IPv6 address in brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
     /// User and password, decoded.
@@ -39,15 +39,13 @@ impl Config {
 fn proxy(text: &str) -> Result<Proxy, ConfigError> {
     let refused = |why: &str| {
         let allowed = format!("{A_PROXY}{why}");
-        ConfigError::new("proxy", shown::place(text), allowed)
+        ConfigError::new("proxy", shown::server_address(text), allowed)
     };
     let url = Url::parse(text.trim()).map_err(|_| refused(""))?;
     match url.scheme() {
         "http" => {}
         "https" | "socks4" | "socks5" | "socks5h" => {
-            return Err(refused(
-                " (one that is spoken to in TLS or SOCKS is not supported)",
-            ));
+            return Err(refused(" (TLS or SOCKS to the proxy is not supported)"));
         }
         _ => return Err(refused("")),
     }

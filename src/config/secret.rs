@@ -1,12 +1,12 @@
-//! A text that is sent to the server and never shown.
+//! Passwords and tokens, which are never shown.
 
 use std::fmt;
 
-/// The text that is shown in place of a secret.
+/// The replacement for a secret in texts.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// A password or token. `Debug` and `Display` print `[redacted]`; only [`expose`](Self::expose)
-/// gives the text, so a search for it finds every use.
+/// returns the text, so a search for it finds every use.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 

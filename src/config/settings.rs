@@ -1,4 +1,4 @@
-//! The settings of a [`Config`], to be read.
+//! Read access to the settings of a [`Config`].
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::{Api, Config, Consistency, Overflow, StringNewlines};
 use crate::point::database::Database;
 use crate::point::precision::Precision;
 
-/// The settings of a [`Config`], each read by a method that is named as the one that sets it.
+/// The settings of a [`Config`], each returned by a method named like the one that sets it.
 ///
 /// No method returns a password or token.
 ///
@@ -28,8 +28,8 @@ use crate::point::precision::Precision;
 pub struct Settings<'a>(&'a Config);
 
 impl Config {
-    /// Returns the settings for reading, without secrets. (The methods of the same names on
-    /// `Config` itself set them.)
+    /// Returns the settings for reading, without secrets. (Methods of the same names on `Config`
+    /// set them.)
     pub fn settings(&self) -> Settings<'_> {
         Settings(self)
     }
@@ -57,7 +57,7 @@ copied! {
     flush_jitter: Duration,
     /// Whether request bodies are compressed: [`Config::gzip`].
     gzip: bool,
-    /// Whether any certificate is taken: [`Config::danger_accept_invalid_certs`].
+    /// Whether any certificate is accepted: [`Config::danger_accept_invalid_certs`].
     danger_accept_invalid_certs: bool,
     /// Number of buffered measurements that are sent without waiting for the interval:
     /// [`Config::trigger_size`].
@@ -98,9 +98,9 @@ copied! {
     seal_interval: Duration,
     /// Whether a missing database is created: [`Config::create_database`].
     create_database: bool,
-    /// Time between two points of the pipeline's own figures: [`Config::self_measurement`].
+    /// Time between two points of the pipeline's own statistics: [`Config::self_measurement`].
     self_measurement_interval: Duration,
-    /// Number of nodes that have to take a write: [`Config::consistency`].
+    /// Number of nodes that have to accept a write: [`Config::consistency`].
     consistency: Option<Consistency>,
     /// Whether InfluxDB 3 may answer before a write is in its log: [`Config::no_sync`].
     no_sync: bool,
@@ -109,8 +109,8 @@ copied! {
 }
 
 impl<'a> Settings<'a> {
-    /// Base URLs of the servers, without a slash at their end: [`Config::url`]. Empty if the setting
-    /// is malformed ([`Config::validate`] says how).
+    /// Base URLs of the servers, without trailing slashes: [`Config::url`]. Empty if the setting is
+    /// malformed (see [`Config::validate`]).
     pub fn urls(&self) -> Vec<String> {
         self.0.urls().unwrap_or_default()
     }
@@ -144,7 +144,7 @@ impl<'a> Settings<'a> {
         self.0.token_file.as_deref()
     }
 
-    /// File of the authorities that servers are trusted by: [`Config::tls_ca`].
+    /// File with the CA certificates that servers are verified with: [`Config::tls_ca`].
     pub fn tls_ca(&self) -> Option<&'a Path> {
         self.0.tls_ca.as_deref()
     }
@@ -186,7 +186,8 @@ impl<'a> Settings<'a> {
         self.0.spool_dir.as_deref()
     }
 
-    /// Database of the pipeline's own figures, if they are written: [`Config::self_measurement`].
+    /// Database of the pipeline's own statistics, if they are written:
+    /// [`Config::self_measurement`].
     pub fn self_measurement(&self) -> Option<&'a Database> {
         self.0.self_measurement.as_ref()
     }

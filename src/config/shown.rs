@@ -1,8 +1,8 @@
-//! The part of a setting's value that an error and a `Debug` may repeat: only what can't be a credential.
+//! The part of a setting's value that errors and `Debug` may show: only what can't be a credential.
 //!
-//! A token or a password ends up in a wrong variable, before an `@`, in a query or in the port. So
-//! a value is repeated if it has the form of what belongs there, and is `[redacted]` otherwise.
-//! The person who set it can look it up.
+//! Tokens and passwords end up in the wrong variable, before an `@`, in a query or in the port. So
+//! a value is shown if its format is that of the setting, and `[redacted]` otherwise; whoever set
+//! it can look it up.
 
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -10,39 +10,38 @@ use std::path::Path;
 use super::distance::distance;
 use super::secret::REDACTED;
 
-/// Shorter than any credential, in characters.
-const SHORT: usize = 3;
+/// Maximum length of a text that can't be a credential, in characters.
+const MAX_HARMLESS_LENGTH: usize = 3;
 
-/// Longer than any setting's number, with its unit.
-const LONGEST_NUMBER: usize = 24;
+/// Maximum length of a number with its unit.
+const MAX_NUMBER_LENGTH: usize = 24;
 
-/// The longest label of a host name (RFC 1035 §2.3.4), in bytes.
-const LONGEST_LABEL: usize = 63;
+/// Maximum length of a host name's label (RFC 1035 §2.3.4), in bytes.
+const MAX_LABEL_LENGTH: usize = 63;
 
-/// The longest part of a path that is shown, in bytes.
-const LONGEST_SEGMENT: usize = 32;
+/// Maximum length of a path segment that is shown, in bytes.
+const MAX_SEGMENT_LENGTH: usize = 32;
 
-/// A value that is none of the words which the setting takes: shown if it is nearly one of them.
+/// A value that is none of the words allowed: shown if it resembles one of them.
 pub(crate) fn word(text: &str, words: &[&str]) -> String {
     let lower = text.trim().to_ascii_lowercase();
     let is_near = |word: &&str| lower.len() <= 2 * word.len() && distance(&lower, word) <= 2;
     quoted_if(is_short(text) || words.iter().any(is_near), text)
 }
 
-/// A value that is not the number that the setting takes: shown if it is one with something
-/// attached, like `10s` or `60%`.
+/// A value that is not a number: shown if it is one with something attached, like `10s` or `60%`.
 pub(super) fn number(text: &str) -> String {
     let letters = text.chars().filter(char::is_ascii_alphabetic).count();
     let is_part = |char: char| char.is_ascii_alphanumeric() || " \n\t+-.,_%".contains(char);
-    let is_number = text.len() <= LONGEST_NUMBER
-        && letters <= SHORT
+    let is_number = text.len() <= MAX_NUMBER_LENGTH
+        && letters <= MAX_HARMLESS_LENGTH
         && text.contains(|char: char| char.is_ascii_digit())
         && text.chars().all(is_part);
     quoted_if(is_short(text) || is_number, text)
 }
 
 fn is_short(text: &str) -> bool {
-    text.trim().chars().nth(SHORT).is_none() && text.len() <= LONGEST_NUMBER
+    text.trim().chars().nth(MAX_HARMLESS_LENGTH).is_none() && text.len() <= MAX_NUMBER_LENGTH
 }
 
 fn quoted_if(is_harmless: bool, text: &str) -> String {
@@ -52,11 +51,11 @@ fn quoted_if(is_harmless: bool, text: &str) -> String {
     }
 }
 
-/// A URL, a list of URLs, or a host, quoted: without what may be a password (before an `@`) or a
-/// token (in a query), or all of it if its form is none that is known.
-pub(super) fn place(text: &str) -> String {
+/// A URL, a list of URLs, or a host, quoted: without a possible password (before an `@`) or token
+/// (in a query), or redacted entirely if its format is unknown.
+pub(super) fn server_address(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    // Anywhere in a list: a comma in a password would cut it in two. `%2540` is `%40` escaped.
+    // In the whole list: a comma in a password would split it. `%2540` is `%40` escaped.
     let hides_user = lower.contains('@') || (lower.contains('%') && lower.contains("40"));
     let shown: Vec<_> = match hides_user {
         true => vec![format!("{}{REDACTED}", scheme(text).0)],
@@ -73,7 +72,7 @@ fn without_secrets(text: &str) -> String {
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
     let host = host.trim();
-    // `hunter2` could be a host, but without a scheme or a port it could be anything.
+    // `hunter2` could be a host, but without a scheme or a port it may be a credential.
     let is_known = !scheme.is_empty() || host.contains(':') || ["", "localhost"].contains(&host);
     match is_known && is_authority(host) {
         true => format!("{scheme}{host}{}", shown_path(path)),
@@ -81,7 +80,7 @@ fn without_secrets(text: &str) -> String {
     }
 }
 
-/// `http://` and the like, and what follows.
+/// Splits a scheme, such as `http://`, off.
 fn scheme(text: &str) -> (&str, &str) {
     const SCHEMES: [&str; 8] = [
         "http://", "https://", "unix://", "unix:", "tcp://", "udp://", "ftp://", "ws://",
@@ -98,12 +97,12 @@ fn scheme(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// A host with or without a port, or nothing.
+/// Whether the text is a host with or without a port, or empty.
 fn is_authority(text: &str) -> bool {
     if text.parse::<Ipv6Addr>().is_ok() {
         return true;
     }
-    // The colon before a port is behind the brackets of an IPv6 address.
+    // In an IPv6 address, the colon before a port follows the brackets.
     let (host, port) = match text
         .rfind(':')
         .filter(|colon| !text[*colon..].contains(']'))
@@ -113,7 +112,7 @@ fn is_authority(text: &str) -> bool {
     };
     let is_label = |label: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        label.len() <= LONGEST_LABEL && label.bytes().all(is_part)
+        label.len() <= MAX_LABEL_LENGTH && label.bytes().all(is_part)
     };
     let address = host
         .strip_prefix('[')
@@ -126,11 +125,11 @@ fn is_authority(text: &str) -> bool {
     is_host && is_port
 }
 
-/// The path as far as it consists of plain names.
+/// The path, with segments that are no plain names redacted.
 fn shown_path(path: &str) -> String {
     let is_plain = |segment: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        segment.len() <= LONGEST_SEGMENT && segment.bytes().all(is_part)
+        segment.len() <= MAX_SEGMENT_LENGTH && segment.bytes().all(is_part)
     };
     let end = path.find(['?', '#', '\\']).unwrap_or(path.len());
     let segments = path[..end].split('/');
@@ -143,7 +142,8 @@ fn shown_path(path: &str) -> String {
     shown
 }
 
-/// The path of a file, quoted: what begins like one, without parts that may be a credential.
+/// The path of a file, quoted: if it begins like one, and without segments that may be a
+/// credential.
 pub(super) fn file(path: &std::path::Path) -> String {
     let text = path.to_string_lossy();
     match text.starts_with(['/', '.']) || cfg!(windows) && text.contains('\\') {
@@ -152,15 +152,15 @@ pub(super) fn file(path: &std::path::Path) -> String {
     }
 }
 
-/// A folder: as it is, but for parts that look like a token.
+/// A folder, without segments that look like a token.
 pub(crate) fn folder(path: &Path) -> String {
     let text = path.to_string_lossy();
     let parts = text.split('/').map(name);
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A user, an organisation or the like, for `Debug`: as it is, unless it looks like a token that
-/// was meant for another setting.
+/// A user, an organisation or the like, for `Debug`: redacted if it looks like a token that was
+/// meant for another setting.
 pub(super) fn name(text: &str) -> &str {
     let is_part = |char: char| char.is_alphanumeric() || "+/=_-.".contains(char);
     let mut words = text.split(|char| !is_part(char));
@@ -170,7 +170,8 @@ pub(super) fn name(text: &str) -> &str {
     }
 }
 
-/// Long and mixed, as random texts are, or with the marks of a known kind: InfluxDB 3, JWT, base64.
+/// Whether the text is long and mixed, as random texts are, or looks like a known kind of token:
+/// InfluxDB 3, JWT, base64.
 fn is_token(word: &str) -> bool {
     let has = |is: fn(&char) -> bool| word.chars().any(|char| is(&char));
     let is_mixed = has(char::is_ascii_digit) && has(char::is_ascii_alphabetic);
@@ -262,7 +263,7 @@ mod tests {
             ("http:admin:hunter2", "[redacted]"),
             (r"http:\\admin:hunter2", r#""http:\\[redacted]""#),
         ] {
-            assert_eq!(place(text), shown, "{text}");
+            assert_eq!(server_address(text), shown, "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What becomes of a newline in a string field.
+//! Encodings of a newline in a string field.
 
 use std::str::FromStr;
 
@@ -23,8 +23,8 @@ pub enum StringNewlines {
     #[default]
     #[display("escape")]
     Escape,
-    /// As a newline, for servers that accept it, as InfluxDB does. VictoriaMetrics before 1.112 splits the
-    /// line there, and stores the second half as a point of its own if it is one.
+    /// As a newline, for servers that accept it, such as InfluxDB. VictoriaMetrics before 1.112
+    /// splits the line there, and stores the second half as a point if it is valid.
     #[display("raw")]
     Raw,
 }

@@ -1,10 +1,10 @@
-//! The settings in one line of the log: servers, API and limits.
+//! Summary of the settings for the log: servers, API and limits.
 
 use super::{Api, Config, Overflow};
 use crate::printable::{LIMIT, printable};
 
 impl Config {
-    /// The line that is logged when delivery starts.
+    /// The line logged when delivery starts.
     pub(crate) fn summary(&self) -> String {
         if !self.enabled {
             return format!(
@@ -93,7 +93,7 @@ impl Config {
     }
 }
 
-/// Bytes in the largest unit that divides them.
+/// A number of bytes in the largest unit that divides it.
 fn size(bytes: usize) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {

@@ -1,20 +1,20 @@
-//! Where the servers are: a comma-separated list of base URLs.
+//! Comma-separated list of base URLs.
 
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::{Secret, api_path, shown::place};
+use super::{Secret, api_path, shown::server_address};
 use crate::error::ConfigError;
 
 const A_BASE_URL: &str = "base URLs like http://localhost:8086, separated by commas";
 
-/// The longest path that the address of a unix socket holds (`sun_path` without its NUL), in bytes.
-const LONGEST_SOCKET: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+/// Maximum length of a unix socket's path (`sun_path` without its NUL), in bytes.
+const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// The list as it was given. It may hold a password that doesn't belong there, so it prints
-/// without the parts that could.
+/// The list as given. It may contain a password in the wrong place, so `Debug` leaves out the parts
+/// that could be one.
 #[derive(Clone, PartialEq)]
 pub(crate) struct BaseUrls {
     list: String,
@@ -34,8 +34,8 @@ impl BaseUrls {
         Self { list, parsed }
     }
 
-    /// Each base URL, at least one, without a slash at its end: a path can be appended. None has
-    /// credentials.
+    /// The base URLs, at least one, without credentials and without a trailing slash, so that a
+    /// path can be appended.
     pub(crate) fn parse(&self) -> Result<Vec<String>, ConfigError> {
         self.parsed
             .as_ref()
@@ -43,7 +43,7 @@ impl BaseUrls {
             .map_err(Clone::clone)
     }
 
-    /// User and password that stood in the URLs.
+    /// User and password from the URLs.
     pub(crate) fn credentials(&self) -> Option<(&str, &Secret)> {
         let parsed = self.parsed.as_ref().ok()?;
         let (user, password) = parsed.credentials.as_ref()?;
@@ -53,12 +53,12 @@ impl BaseUrls {
 
 impl fmt::Debug for BaseUrls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&place(&self.list))
+        f.write_str(&server_address(&self.list))
     }
 }
 
 fn parse(list: &str) -> Result<Parsed, ConfigError> {
-    // Of the whole list, as a comma in a password would cut it in two.
+    // For the whole list, as a comma in a password would split it.
     let refused = |allowed: &str| refused(list, allowed.to_owned());
     let mut urls = Vec::new();
     let mut all = Vec::new();
@@ -69,9 +69,9 @@ fn parse(list: &str) -> Result<Parsed, ConfigError> {
             return Err(refused(CREDENTIALS));
         }
         let url = base_url(&text).map_err(|error| match list.contains('@') {
-            // The part may be one of a password.
+            // The text may be part of a password.
             true => ConfigError {
-                value: place(list),
+                value: server_address(list),
                 ..error
             },
             false => error,
@@ -92,7 +92,7 @@ fn parse(list: &str) -> Result<Parsed, ConfigError> {
 const CREDENTIALS: &str = "base URLs, with user and password only as http://user:password@host, where special \
                            characters are escaped (%40 for an @, %2C for a comma, %2F for a slash)";
 
-/// Takes `user:password@` out of a URL. `None` if it is not clear what is meant.
+/// Takes `user:password@` out of a URL. `None` if the URL is ambiguous.
 #[allow(
     clippy::type_complexity,
     reason = "a URL and perhaps a user and password"
@@ -129,7 +129,7 @@ fn base_url(text: &str) -> Result<String, ConfigError> {
             format!(
                 "the server's base URL, {}: the library itself adds the path of the API, and the \
                  database is each measurement's",
-                place(&base)
+                server_address(&base)
             ),
         ));
     }
@@ -164,8 +164,8 @@ fn base_url(text: &str) -> Result<String, ConfigError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Labels of 1 to 63 bytes, 253 in all (RFC 1035 §2.3.4); an underscore is seen in container networks. Names in other
-/// scripts are in Punycode by then.
+/// Whether the labels have 1 to 63 bytes, 253 in all (RFC 1035 §2.3.4). Underscores occur in
+/// container networks. Names in other scripts have been converted to Punycode before.
 fn is_host_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -173,7 +173,7 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// `unix:///run/influxdb.sock`.
+/// Parses a URL like `unix:///run/influxdb.sock`.
 fn unix_socket(text: &str) -> Result<String, ConfigError> {
     let refused = |why: String| {
         refused(
@@ -193,14 +193,14 @@ fn unix_socket(text: &str) -> Result<String, ConfigError> {
     if path.ends_with('/') || path.contains(['?', '#']) || bytes.iter().any(is_control) {
         return Err(refused(", of a file, without ? or #".to_owned()));
     }
-    if bytes.len() > LONGEST_SOCKET {
-        return Err(refused(format!(" of at most {LONGEST_SOCKET} bytes")));
+    if bytes.len() > MAX_SOCKET_PATH {
+        return Err(refused(format!(" of at most {MAX_SOCKET_PATH} bytes")));
     }
     Ok(format!("unix://{path}"))
 }
 
 fn refused(text: &str, allowed: impl Into<String>) -> ConfigError {
-    ConfigError::new("url", place(text), allowed.into())
+    ConfigError::new("url", server_address(text), allowed.into())
 }
 
 #[cfg(test)]

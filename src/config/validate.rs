@@ -1,4 +1,4 @@
-//! What is allowed: each setting by itself, then all of them together.
+//! Validation: each setting by itself, then all of them together.
 
 use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
@@ -26,16 +26,16 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first setting that can't be used: its name as it was set (the builder's method, or the
-    /// variable), the value, and what is allowed. A value that is or may be a credential is not
-    /// repeated.
+    /// If a setting can't be used. The error has its name as it was set (the builder's method, or
+    /// the variable), the value, and what is allowed. A value that is or may be a credential is not
+    /// shown.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let checked = self.validate_each().and_then(|()| self.validate_together());
         checked.map_err(|error| self.origin.named(error))
     }
 
-    /// The checks that need no other setting, so that the environment's are made where the
-    /// variable is still known.
+    /// Checks each setting alone. Those of the environment are checked while the variable is still
+    /// known.
     pub(super) fn validate_each(&self) -> Result<(), ConfigError> {
         self.urls()?;
         self.validate_each_credential()?;
@@ -69,7 +69,7 @@ impl Config {
         )?;
 
         within(
-            self.origin.own_interval(),
+            self.origin.self_measurement_interval_name(),
             self.self_measurement_interval,
             MS..=DAY,
             "an interval from 1 ms to 1 day",
@@ -119,7 +119,7 @@ impl Config {
         self.base_tags.keys().try_for_each(|key| base_tag_key(key))
     }
 
-    /// What is set must be in the program.
+    /// Checks that the program was built with the features of its settings.
     fn validate_features(&self) -> Result<(), ConfigError> {
         let settings = [
             ("gzip", self.gzip, "gzip", cfg!(feature = "gzip")),
@@ -148,8 +148,8 @@ impl Config {
                 cfg!(feature = "rustls"),
             ),
         ];
-        for (setting, is_set, feature, is_there) in settings {
-            if is_set && !is_there {
+        for (setting, is_set, feature, is_enabled) in settings {
+            if is_set && !is_enabled {
                 let allowed = format!(
                     "only with the feature `{feature}` of actix-influxdb, which this program was built without"
                 );
@@ -159,7 +159,8 @@ impl Config {
         Ok(())
     }
 
-    /// A certificate goes with its key, and all of TLS with `https`: whoever sets it believes that it is in use.
+    /// Checks that a certificate has its key, and that TLS settings come with `https`: otherwise
+    /// they would have no effect.
     fn validate_tls(&self) -> Result<(), ConfigError> {
         let (cert, key) = (self.tls_cert.is_some(), self.tls_key.is_some());
         if cert != key {
@@ -222,7 +223,7 @@ impl Config {
         self.only_with("no_sync", self.no_sync.then_some(true), Api::V3)
     }
 
-    /// A setting that only one API has.
+    /// Checks a setting that only one API has.
     fn only_with(
         &self,
         setting: &'static str,
@@ -231,8 +232,8 @@ impl Config {
     ) -> Result<(), ConfigError> {
         match value {
             Some(value) if self.api != api => {
-                let there = self.origin.name("api");
-                let allowed = format!("only with API {api}, and {there} is {}", self.api);
+                let api_setting = self.origin.name("api");
+                let allowed = format!("only with API {api}, and {api_setting} is {}", self.api);
                 Err(ConfigError::new(setting, value.to_string(), allowed))
             }
             _ => Ok(()),
@@ -290,8 +291,9 @@ fn at_least_one(setting: &'static str, measurements: usize) -> Result<(), Config
     )
 }
 
-/// InfluxDB refuses a line with a tag named `time`, so this one would spoil every line. A
-/// trailing backslash is trimmed when a line is written, so it doesn't make another name.
+/// Checks the key of a base tag. InfluxDB refuses a line with a tag named `time`, so every line
+/// would be invalid. A trailing backslash is trimmed when a line is written, so `time\` is refused
+/// too.
 fn base_tag_key(key: &str) -> Result<(), ConfigError> {
     match key.trim_end_matches('\\') {
         "" | "time" => Err(ConfigError::new(

@@ -10,17 +10,17 @@ use super::secret::REDACTED;
 use super::{Secret, shown};
 use crate::error::ConfigError;
 
-/// How a value is written: its parser, which gets trimmed text, and what it accepts, in words.
-pub(super) struct Form<T> {
+/// Format of a value: its parser, which gets trimmed text, and a description.
+pub(super) struct Format<T> {
     pub(super) read: fn(&str) -> Option<T>,
-    /// What an error repeats of a value that can't be read.
+    /// The part of an invalid value that an error may show.
     pub(super) show: fn(&str) -> String,
     pub(super) allowed: &'static str,
 }
 
 const SWITCHES: [&str; 8] = ["true", "yes", "on", "1", "false", "no", "off", "0"];
 
-pub(super) const SWITCH: Form<bool> = Form {
+pub(super) const SWITCH: Format<bool> = Format {
     read: |text| match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
         "false" | "no" | "off" | "0" => Some(false),
@@ -30,25 +30,25 @@ pub(super) const SWITCH: Form<bool> = Form {
     allowed: "true or false",
 };
 
-pub(super) const COUNT: Form<usize> = Form {
+pub(super) const COUNT: Format<usize> = Format {
     read: |text| text.parse().ok(),
     show: shown::number,
     allowed: "a whole number",
 };
 
-pub(super) const NUMBER: Form<f64> = Form {
+pub(super) const NUMBER: Format<f64> = Format {
     read: |text| text.parse().ok(),
     show: shown::number,
     allowed: "a number",
 };
 
-pub(super) const MILLISECONDS: Form<Duration> = Form {
+pub(super) const MILLISECONDS: Format<Duration> = Format {
     read: |text| text.parse().ok().map(Duration::from_millis),
     show: shown::number,
     allowed: "whole milliseconds, like 10000",
 };
 
-pub(super) const BYTES: Form<usize> = Form {
+pub(super) const BYTES: Format<usize> = Format {
     read: |text| {
         let unit = text
             .find(|c: char| c.is_ascii_alphabetic())
@@ -67,7 +67,7 @@ pub(super) const BYTES: Form<usize> = Form {
     allowed: "whole bytes, or a whole number of KiB, MiB or GiB, like 4 MiB",
 };
 
-/// Asks the look-up for variables. An empty one is as good as absent.
+/// Reads variables through a look-up function. An empty variable counts as absent.
 pub(super) struct Variables<L>(L);
 
 impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
@@ -90,7 +90,7 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
             return Err(ConfigError::new(
                 variable,
                 REDACTED,
-                "read before Config::mask_env_secrets() overwrites it, and it has been masked",
+                "a value that Config::mask_env_secrets() has not overwritten yet",
             ));
         }
         Ok(text.map(Secret::new))
@@ -99,31 +99,35 @@ impl<L: Fn(&str) -> Option<OsString>> Variables<L> {
     pub(super) fn read<T>(
         &self,
         variable: &'static str,
-        form: Form<T>,
+        format: Format<T>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.text(variable)? else {
             return Ok(None);
         };
-        match (form.read)(text.trim()) {
+        match (format.read)(text.trim()) {
             Some(value) => Ok(Some(value)),
-            None => Err(ConfigError::new(variable, (form.show)(&text), form.allowed)),
+            None => Err(ConfigError::new(
+                variable,
+                (format.show)(&text),
+                format.allowed,
+            )),
         }
     }
 
-    /// Replaces the default if the variable is there.
+    /// Replaces the default if the variable is set.
     pub(super) fn set<T>(
         &self,
         variable: &'static str,
-        form: Form<T>,
+        format: Format<T>,
         setting: &mut T,
     ) -> Result<(), ConfigError> {
-        if let Some(value) = self.read(variable, form)? {
+        if let Some(value) = self.read(variable, format)? {
             *setting = value;
         }
         Ok(())
     }
 
-    /// Replaces the default by one of the words that the setting's type knows.
+    /// Replaces the default by a word that the setting's type parses.
     pub(super) fn choose<T: FromStr<Err = ConfigError>>(
         &self,
         variable: &'static str,

@@ -1,126 +1,94 @@
-//! All that has left the thread buffers and is not settled: the buffer actor's books. Pure.
+//! Queues of all measurements that have left the thread buffers and are not settled. Pure.
 //!
-//! Per database: a batch that still grows, sealed batches, parts of batches that are looked into, and
-//! suspects. What is sent is *lent*: it stays here until it is settled, line by line.
+//! A database has an open batch, sealed batches, parts of batches that are being isolated, and
+//! suspects. A batch in flight is *leased*: it stays in the backlog until each of its lines is
+//! settled.
 
 mod eviction;
+mod leases;
 mod queue;
 mod spooling;
 
 use std::{
     collections::BTreeMap,
-    ops::Range,
     time::{Duration, Instant},
 };
 
 use foldhash::HashMap;
 
-use self::queue::{Job, Queue, Source};
+use self::queue::{Job, Queue};
 pub(crate) use self::{
+    leases::{LeaseId, PartPosition, RunResult},
     queue::Due,
-    spooling::{Evicted, FileId, Origin, Sealed, Taken},
+    spooling::{Evicted, FileId, Leftover, Origin, SealedBatch},
 };
-use super::retry_history::RetryHistory;
 use crate::{
     Database,
-    batch::{Batch, BatchLimits, Lines, OpenBatch},
-    stats::reason::GivenUp,
+    batch::{Batch, BatchLimits, OpenBatch},
+    stats::reason::LossReason,
 };
-
-/// Names a batch that is lent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LoanId(u64);
-
-/// What a borrower gets to see.
-#[derive(Debug)]
-pub(crate) struct Lent {
-    pub(crate) id: LoanId,
-    pub(crate) lines: Lines,
-    /// Was it never lent before?
-    pub(crate) is_first: bool,
-}
 
 /// How a pending line ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
     Written,
     Rejected { reason: String },
-    Dropped(GivenUp),
+    Dropped(LossReason),
 }
 
-/// What is known of a run of lines of a batch that was lent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Ended(Disposition),
-    /// To be sent again, apart from the other runs.
-    Apart,
-    /// To be sent again, together with the other such runs.
-    Together,
-}
-
-/// Where parts that are to be sent again go among those of other batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PartsPlace {
-    Behind,
-    /// Before them, the first part or the last one first.
-    Before {
-        last_first: bool,
-    },
-}
-
-/// A run of lines that has ended, out of the books.
+/// A run of lines that has ended and left the backlog.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
-    /// For [`Backlog::seal_all`]'s marks.
+    /// Number of its batch: see [`Backlog::seal_all`].
     pub(crate) number: u64,
     pub(crate) origin: Origin,
     pub(crate) disposition: Disposition,
 }
 
-/// A batch that is not settled as a whole.
+/// A batch that has unsettled lines.
 #[derive(Debug)]
 struct Unsettled {
     lines: usize,
     database: Database,
-    /// When the first line came, and the last one.
+    /// When its first and its newest line were added.
     began: Instant,
     newest: Instant,
-    /// Files of the spool that hold lines of it.
+    /// Spool files that hold lines of it.
     files: Vec<FileId>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Backlog {
     limits: BatchLimits,
-    /// How long lines may come into a batch that grows.
+    /// Maximum time between the first and the last line of an open batch.
     max_span: Option<Duration>,
     queues: HashMap<Database, Queue>,
-    /// The queues by how much they have pending.
+    /// The databases by their number of pending lines.
     by_pending: BTreeMap<(usize, u64), Database>,
     pending: usize,
-    lent: HashMap<LoanId, (Database, Job)>,
+    leased: HashMap<LeaseId, (Database, Job)>,
     next_queue: u64,
-    next_loan: u64,
-    /// Counts the batches, in the order in which they began.
+    next_lease: u64,
+    /// Number of the next batch: batches are numbered in the order in which they began.
     next_number: u64,
-    /// The same, for batches of earlier processes.
+    /// Number of the next batch of an earlier process.
     next_old_number: u64,
     unsettled: BTreeMap<u64, Unsettled>,
-    /// Files of batches that are settled, once for each batch.
+    /// Spool files of settled batches, once per batch.
     released: Vec<FileId>,
 }
 
-/// The first number of a batch of this process: those of earlier ones have lower numbers.
+/// First batch number of this process; batches of earlier processes have lower ones.
 const FIRST_NUMBER: u64 = 1 << 40;
 
-/// So many batches, of all databases, are more than are about to be sent.
-const MANY: usize = 16;
+/// With this many batches pending, a newly sealed one is not sent soon.
+const MANY_BATCHES: usize = 16;
 
-/// Of the time after which measurements expire, the part that those of one batch may be apart: they
-/// expire together, with the newest.
-pub(crate) const AGE_PART: u32 = 8;
+/// Fraction of `max_age` that the lines of one batch may be apart: a batch expires as a whole, with
+/// its newest line.
+pub(crate) const MAX_AGE_DIVISOR: u32 = 8;
 
 impl Backlog {
     pub(crate) fn new(limits: BatchLimits) -> Self {
@@ -130,9 +98,9 @@ impl Backlog {
             queues: HashMap::default(),
             by_pending: BTreeMap::new(),
             pending: 0,
-            lent: HashMap::default(),
+            leased: HashMap::default(),
             next_queue: 0,
-            next_loan: 0,
+            next_lease: 0,
             next_number: FIRST_NUMBER,
             next_old_number: 0,
             unsettled: BTreeMap::new(),
@@ -140,18 +108,18 @@ impl Backlog {
         }
     }
 
-    /// What waits is cut anew when it is lent.
+    /// Sets the limits of batches; sealed batches are cut to them when they are leased.
     pub(crate) fn set_limits(&mut self, limits: BatchLimits, max_age: Option<Duration>) {
         self.limits = limits;
-        self.max_span = max_age.map(|age| age / AGE_PART);
+        self.max_span = max_age.map(|age| age / MAX_AGE_DIVISOR);
     }
 
-    /// Takes in what came from a thread buffer.
+    /// Adds lines drained from a thread buffer.
     pub(crate) fn add(&mut self, database: Database, batch: OpenBatch, now: Instant) {
         if batch.is_empty() {
             return;
         }
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         let (lines, bytes) = (batch.len(), batch.byte_len());
         if !queue.open.is_empty() {
@@ -164,7 +132,7 @@ impl Backlog {
                 self.max_span.is_some_and(|max| span > max)
             });
             if is_long_ago || !queue.open.has_room(lines, bytes, self.limits) {
-                queue.seal(many_wait);
+                queue.seal(many_pending);
             }
         }
         if queue.open.is_empty() {
@@ -199,147 +167,30 @@ impl Backlog {
         self.by_pending.insert((queue.pending, queue.id), name);
     }
 
-    /// When the database has something to send, if it has anything that is not lent.
+    /// When the database has something to send; `None` if nothing is queued.
     pub(crate) fn due(&self, database: &Database, now: Instant) -> Option<Due> {
         self.queues.get(database)?.due(now)
     }
 
-    /// Lends the next batch of a database, of at most `max_bytes`. So many POSTs of it were written
-    /// so far, and so many failed.
-    pub(crate) fn lend(
-        &mut self,
-        database: &Database,
-        max_bytes: usize,
-        (written, failed): (u64, u64),
-        now: Instant,
-    ) -> Option<Lent> {
-        let limits = BatchLimits {
-            bytes: self.limits.bytes.min(max_bytes),
-            ..self.limits
-        };
-        let many_wait = self.unsettled.len() >= MANY;
-        let mut job = self
-            .queues
-            .get_mut(database)?
-            .next(limits, many_wait, now)?;
-        job.history.sent(written, failed);
-        let is_first = !std::mem::replace(&mut job.was_lent, true);
-        let id = LoanId(self.next_loan);
-        self.next_loan += 1;
-        let lines = job.batch.lines.clone();
-        self.lent.insert(id, (database.clone(), job));
-        Some(Lent {
-            id,
-            lines,
-            is_first,
-        })
-    }
-
-    /// Whose batch is lent, if it still is.
-    pub(crate) fn database(&self, id: LoanId) -> Option<&Database> {
-        self.lent.get(&id).map(|(database, _)| database)
-    }
-
-    /// The lines of a batch that is lent.
-    pub(crate) fn lines(&self, id: LoanId) -> Option<&Lines> {
-        self.lent.get(&id).map(|(_, job)| &job.batch.lines)
-    }
-
-    /// What has happened to a batch that is lent.
-    pub(crate) fn history(&mut self, id: LoanId) -> Option<&mut RetryHistory> {
-        self.lent.get_mut(&id).map(|(_, job)| &mut job.history)
-    }
-
-    /// Are there parts of batches of this database that were not sent yet?
+    /// Whether the database has parts of batches that were not sent yet.
     pub(crate) fn has_parts(&self, database: &Database) -> bool {
         self.queues.get(database).is_some_and(Queue::has_parts)
     }
 
-    /// Nothing became of it: it goes back to the head of its queue.
-    pub(crate) fn give_back(&mut self, id: LoanId) {
-        if let Some((queue, job)) = self.take_back(id) {
-            queue.push_front(job);
-        }
-    }
-
-    /// Nothing became of it, and others of its database are not to wait for it.
-    pub(crate) fn set_apart(&mut self, id: LoanId) {
-        if let Some((queue, job)) = self.take_back(id) {
-            queue.push_suspect(job);
-        }
-    }
-
-    fn take_back(&mut self, id: LoanId) -> Option<(&mut Queue, Job)> {
-        let (database, job) = self.lent.remove(&id)?;
-        let queue = self.queues.get_mut(&database)?;
-        queue.returned(&job);
-        Some((queue, job))
-    }
-
-    /// The part that was made first is the next one: that on hand leads nowhere.
-    pub(crate) fn turn_parts(&mut self, database: &Database) {
+    /// Makes the oldest part the next one, because the part just sent led nowhere.
+    pub(crate) fn rotate_parts(&mut self, database: &Database) {
         if let Some(queue) = self.queues.get_mut(database) {
-            queue.turn_parts();
+            queue.rotate_parts();
         }
     }
 
-    /// What is known of the lines of a batch that was lent: the runs cover it in order.
-    pub(crate) fn conclude(
-        &mut self,
-        id: LoanId,
-        runs: impl IntoIterator<Item = (Range<usize>, Part)>,
-        place: PartsPlace,
-    ) -> Vec<Settled> {
-        let Some((database, job)) = self.lent.remove(&id) else {
-            return Vec::new();
-        };
-        let Some(queue) = self.queues.get_mut(&database) else {
-            return Vec::new();
-        };
-        queue.returned(&job);
-        let Job {
-            number,
-            origin,
-            history,
-            batch,
-            ..
-        } = job;
-        let (ranges, parts): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
-        let (mut settled, mut apart, mut together) = (Vec::new(), Vec::new(), Vec::new());
-        for (batch, part) in batch.split(&ranges).into_iter().zip(parts) {
-            match part {
-                Part::Apart => apart.push(batch),
-                Part::Together => together.push(batch),
-                Part::Ended(disposition) => settled.push(Settled {
-                    database: database.clone(),
-                    batch,
-                    number,
-                    origin,
-                    disposition,
-                }),
-            }
-        }
-        let joined = Batch::join(together);
-        let part = |batch: Batch, history| Job {
-            origin,
-            ..Job::new(number, Source::Parts, batch.compacted(), history)
-        };
-        let inherited = history.inherited();
-        let jobs = apart.into_iter().map(|batch| part(batch, inherited));
-        // What is left together is the batch as it was: its history goes on.
-        queue.push_parts(jobs.chain(joined.map(|batch| part(batch, history))), place);
-        let lines = settled.iter().map(|run| run.batch.lines.len()).sum();
-        self.leave(&database, number, lines);
-        settled
-    }
-
-    /// How many lines of the database are not settled.
+    /// Number of unsettled lines of the database.
     pub(crate) fn pending(&self, database: &Database) -> usize {
         self.queues.get(database).map_or(0, |queue| queue.pending)
     }
 
-    /// Lines of a database, from the batch `number`, have left the books.
-    fn leave(&mut self, database: &Database, number: u64, lines: usize) {
+    /// Removes `lines` lines of the batch `number` from the totals.
+    fn remove_lines(&mut self, database: &Database, number: u64, lines: usize) {
         self.change_pending(database, |pending| pending - lines);
         if let Some(queue) = self.queues.get(database)
             && queue.is_idle()
@@ -357,16 +208,16 @@ impl Backlog {
         }
     }
 
-    /// Seals what still grows. Returns a mark: all that is here now is numbered below it.
+    /// Seals all open batches. Returns a mark: all batches present now have lower numbers.
     pub(crate) fn seal_all(&mut self) -> u64 {
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         for queue in self.queues.values_mut() {
-            queue.seal(many_wait);
+            queue.seal(many_pending);
         }
         self.next_number
     }
 
-    /// The lines below a mark that are not settled.
+    /// Number of unsettled lines in batches below a mark.
     pub(crate) fn unsettled_below(&self, mark: u64) -> usize {
         self.unsettled
             .range(..mark)
@@ -374,23 +225,23 @@ impl Backlog {
             .sum()
     }
 
-    /// Is nothing below the mark unsettled?
+    /// Whether all batches below the mark are settled.
     pub(crate) fn is_settled_below(&self, mark: u64) -> bool {
         self.unsettled.range(..mark).next().is_none()
     }
 
-    /// Has the database anything that is not settled?
-    pub(crate) fn has(&self, database: &Database) -> bool {
+    /// Whether the database has unsettled lines.
+    pub(crate) fn has_unsettled(&self, database: &Database) -> bool {
         self.queues.contains_key(database)
     }
 
-    /// The databases that have something pending, those with the most first.
+    /// Databases with pending lines, those with the most first.
     pub(crate) fn databases(&self) -> impl Iterator<Item = (&Database, usize)> {
         let all = self.by_pending.iter().rev();
         all.map(|((pending, _), database)| (database, *pending))
     }
 
-    /// Nothing that is kept apart waits any longer.
+    /// Lets all suspects be sent at once.
     pub(crate) fn release_suspects(&mut self) {
         self.queues.values_mut().for_each(Queue::release_suspects);
     }

@@ -1,21 +1,21 @@
-//! When to try again: backoff, open and half-open. Pure: the time and the random number come in.
+//! Circuit breaker with exponential backoff. Pure: time and random numbers are arguments.
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// The upper end of the first delay; it doubles with every failure.
+/// Upper bound of the first delay; doubles with every failure.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 
-/// However the jitter falls, nothing is tried again sooner.
-const LEAST_DELAY: Duration = Duration::from_millis(25);
+/// Minimum delay, whatever the jitter.
+const MIN_DELAY: Duration = Duration::from_millis(25);
 
-/// Closed, or open until some time, or half-open: then a single batch is out as a probe.
+/// Closed, open until a time, or half-open with a single batch in flight as the probe.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     state: State,
-    /// Counts how often it has opened: an answer to what was sent before says nothing of now.
-    epoch: u64,
+    /// Results of requests that were sent before it last opened are ignored.
+    open_count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -38,16 +38,16 @@ struct Outage {
     delays: ExponentialBackoff,
 }
 
-/// Which epoch of the breaker a batch was sent in.
+/// Number of times that the breaker had opened when a request was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Epoch(u64);
+pub(crate) struct OpenCount(u64);
 
 /// The end of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recovery {
-    /// How long it was open.
+    /// Time that the breaker was open.
     pub(crate) after: Duration,
-    /// How many tries failed.
+    /// Number of failed attempts.
     pub(crate) attempts: u32,
 }
 
@@ -59,14 +59,14 @@ pub(crate) enum Effect {
     OpenedAgain,
 }
 
-/// What to make of a failure.
+/// The inputs of a breaker's backoff.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) now: Instant,
     /// In [0, 1).
     pub(crate) random: f64,
     pub(crate) max_delay: Duration,
-    /// What the server asked for with `Retry-After`.
+    /// From the header `Retry-After`.
     pub(crate) not_before: Option<Duration>,
 }
 
@@ -75,7 +75,7 @@ impl Breaker {
         matches!(self.state, State::Closed)
     }
 
-    /// May something be sent?
+    /// Whether a request may be sent.
     pub(crate) fn allows(&self, now: Instant) -> bool {
         match &self.state {
             State::Closed => true,
@@ -84,7 +84,7 @@ impl Breaker {
         }
     }
 
-    /// When it half-opens, if it is open.
+    /// When it becomes half-open, if it is open.
     pub(crate) fn until(&self) -> Option<Instant> {
         match &self.state {
             State::Open { until, .. } => Some(*until),
@@ -92,19 +92,19 @@ impl Breaker {
         }
     }
 
-    /// Something is sent. If it is open, that is the probe.
-    pub(crate) fn send(&mut self) -> Epoch {
+    /// Notes that a request is sent; the probe, if the breaker is open.
+    pub(crate) fn send(&mut self) -> OpenCount {
         self.state = match std::mem::take(&mut self.state) {
             State::Open { outage, .. } => State::HalfOpen { outage },
             other => other,
         };
-        Epoch(self.epoch)
+        OpenCount(self.open_count)
     }
 
-    /// What was sent has failed. Did that open it, or open it once more? It says nothing if it was
-    /// sent before the breaker opened last.
-    pub(crate) fn fail(&mut self, epoch: Epoch, failure: Failure) -> Effect {
-        if epoch.0 != self.epoch {
+    /// Handles a failed request. Has no effect if the request was sent before the breaker last
+    /// opened.
+    pub(crate) fn fail(&mut self, open_count: OpenCount, failure: Failure) -> Effect {
+        if open_count.0 != self.open_count {
             return Effect::None;
         }
         let Failure {
@@ -126,12 +126,12 @@ impl Breaker {
                     .build(),
             },
         };
-        self.epoch += 1;
+        self.open_count += 1;
         outage.attempts += 1;
-        // Full jitter: programs that lost one server must not come back in step.
+        // Full jitter, so that clients that lost a server together don't return together.
         let delay = outage.delays.next().unwrap_or(max_delay);
         let delay = delay.min(max_delay).mul_f64(random);
-        let delay = delay.max(LEAST_DELAY).max(not_before.unwrap_or_default());
+        let delay = delay.max(MIN_DELAY).max(not_before.unwrap_or_default());
         self.state = State::Open {
             until: now + delay,
             outage,
@@ -142,9 +142,9 @@ impl Breaker {
         }
     }
 
-    /// What was sent has succeeded. The recovery, if that closed it.
-    pub(crate) fn succeed(&mut self, epoch: Epoch, now: Instant) -> Option<Recovery> {
-        if epoch.0 != self.epoch {
+    /// Handles a successful request. Returns the recovery if this closed the breaker.
+    pub(crate) fn succeed(&mut self, open_count: OpenCount, now: Instant) -> Option<Recovery> {
+        if open_count.0 != self.open_count {
             return None;
         }
         match std::mem::take(&mut self.state) {
@@ -156,9 +156,9 @@ impl Breaker {
         }
     }
 
-    /// The probe came to nothing for another reason: try again at once.
-    pub(crate) fn abandon(&mut self, epoch: Epoch, now: Instant) {
-        if epoch.0 != self.epoch {
+    /// Allows the next probe at once: this one ended without saying anything of the server.
+    pub(crate) fn abandon(&mut self, open_count: OpenCount, now: Instant) {
+        if open_count.0 != self.open_count {
             return;
         }
         self.state = match std::mem::take(&mut self.state) {
@@ -167,12 +167,12 @@ impl Breaker {
         };
     }
 
-    /// Which epoch it is, for what is sent without being its probe.
-    pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.epoch)
+    /// The current open count, for a request that is not the probe.
+    pub(crate) fn open_count(&self) -> OpenCount {
+        OpenCount(self.open_count)
     }
 
-    /// Since when it has been open or half-open, and how many tries have failed.
+    /// When the outage began, and how many attempts have failed since.
     pub(crate) fn outage(&self) -> Option<(Instant, u32)> {
         match &self.state {
             State::Closed => None,
@@ -182,7 +182,7 @@ impl Breaker {
         }
     }
 
-    /// Something has changed (a credential, the program is about to end): try at once.
+    /// Allows a probe at once, after a change of credentials or before shutdown.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         if let State::Open { until, .. } = &mut self.state {
             *until = now.min(*until);
@@ -205,10 +205,10 @@ mod tests {
         }
     }
 
-    /// Fails a probe at `now`, and says how long the breaker is open from there.
+    /// Fails a probe at `now`. Returns how long the breaker is open.
     fn delay_after(breaker: &mut Breaker, now: Instant, random: f64) -> Duration {
-        let epoch = breaker.send();
-        breaker.fail(epoch, failure(now, random));
+        let open_count = breaker.send();
+        breaker.fail(open_count, failure(now, random));
         breaker.until().unwrap() - now
     }
 
@@ -232,12 +232,12 @@ mod tests {
             delay_after(&mut breaker, now, 1.0);
         }
         let max_delay = Duration::from_millis(100);
-        let epoch = breaker.send();
+        let open_count = breaker.send();
         let limited = Failure {
             max_delay,
             ..failure(now, 1.0)
         };
-        breaker.fail(epoch, limited);
+        breaker.fail(open_count, limited);
         assert_eq!(breaker.until(), Some(now + max_delay));
     }
 
@@ -245,7 +245,7 @@ mod tests {
     fn nothing_is_tried_again_in_a_hot_loop_however_the_jitter_falls() {
         assert_eq!(
             delay_after(&mut Breaker::default(), Instant::now(), 0.0),
-            LEAST_DELAY
+            MIN_DELAY
         );
     }
 
@@ -253,11 +253,11 @@ mod tests {
     fn nothing_is_tried_before_the_server_wants_it() {
         let mut breaker = Breaker::default();
         let now = Instant::now();
-        let epoch = breaker.send();
+        let open_count = breaker.send();
         let asked = Duration::from_secs(30);
         let not_before = Some(asked);
         breaker.fail(
-            epoch,
+            open_count,
             Failure {
                 not_before,
                 ..failure(now, 0.0)

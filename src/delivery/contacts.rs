@@ -1,15 +1,15 @@
-//! Was there ever a server? Where there is none, as in development, an end need not wait for it.
+//! Whether any server ever answered. Without one, as in development, shutdown need not wait.
 
 use std::collections::BTreeSet;
 
-/// What came of all attempts to reach the servers, since the pipeline was started.
+/// Results of all connection attempts since the pipeline started.
 #[derive(Debug, Default)]
 pub(crate) struct Contacts {
-    /// Something answered, with whatever status.
+    /// A server has answered, with any status.
     answered: bool,
-    /// POSTs that were sent, those that are under way included.
+    /// Number of POSTs, including those in flight.
     attempts: u64,
-    /// Those of them whose connection was refused.
+    /// Number of POSTs whose connection was refused.
     refused: u64,
     shutdown: Option<SinceShutdown>,
 }
@@ -17,22 +17,21 @@ pub(crate) struct Contacts {
 #[derive(Debug)]
 struct SinceShutdown {
     servers: usize,
-    /// By their numbers, those that refused a connection which was made after the call.
+    /// Servers, by index, that refused a connection made after the call.
     refused: BTreeSet<usize>,
 }
 
-/// One attempt.
+/// One attempt to reach a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contact {
-    /// By its number, in the order of the URLs.
+    /// Index in the order of the URLs.
     server: usize,
     is_since_shutdown: bool,
 }
 
 impl Contacts {
-    /// A POST is sent to the server of that number. What comes of it is
-    /// [`answered`](Self::answered) or [`refused`](Self::refused); anything else (a timeout, a
-    /// reset) needs no call.
+    /// Counts a POST to a server. Its result is reported by [`answered`](Self::answered) or
+    /// [`refused`](Self::refused); other results (a timeout, a reset) need no call.
     pub(crate) fn attempt(&mut self, server: usize) -> Contact {
         self.attempts += 1;
         Contact {
@@ -41,12 +40,12 @@ impl Contacts {
         }
     }
 
-    /// A response came, whatever it says.
+    /// A response came, with any status.
     pub(crate) fn answered(&mut self) {
         self.answered = true;
     }
 
-    /// Nobody listens there.
+    /// The connection was refused.
     pub(crate) fn refused(&mut self, contact: Contact) {
         self.refused += 1;
         if let Some(shutdown) = &mut self.shutdown
@@ -56,7 +55,7 @@ impl Contacts {
         }
     }
 
-    /// Shutdown was called, with so many servers.
+    /// Shutdown was called, with this number of servers.
     pub(crate) fn shut_down(&mut self, servers: usize) {
         self.shutdown = Some(SinceShutdown {
             servers,
@@ -64,7 +63,7 @@ impl Contacts {
         });
     }
 
-    /// Need an end wait no longer?
+    /// Whether shutdown may end without waiting longer.
     pub(crate) fn end_early(&self) -> bool {
         let refused_since_call = self
             .shutdown
@@ -78,14 +77,14 @@ impl Contacts {
         )
     }
 
-    /// How many connections were tried.
+    /// Number of connection attempts.
     pub(crate) fn attempts(&self) -> u64 {
         self.attempts
     }
 }
 
-/// Nothing was ever delivered, and nobody ever listened, now included: a server that is only being
-/// restarted has answered before, or swallows packets, or is refused once and not each time.
+/// Whether nothing was ever delivered, and every connection was refused, also after the call. A
+/// server that is restarting has answered before, or drops packets, or doesn't refuse each time.
 fn ends_early(delivered_ever: bool, attempts: u64, refused: u64, refused_since_call: bool) -> bool {
     !delivered_ever && refused_since_call && attempts > 0 && attempts == refused
 }
@@ -102,11 +101,11 @@ mod tests {
             // Nothing is known yet.
             (false, 0, 0, false, false),
             (false, 0, 0, true, false),
-            // It may have come since.
+            // A server may have started since.
             (false, 50, 50, false, false),
-            // One is under way, or timed out, or was reset.
+            // One attempt is in progress, or timed out, or was reset.
             (false, 50, 49, true, false),
-            // It was there, and will be again.
+            // A server was reachable before.
             (true, 50, 50, true, false),
             (true, 50, 49, true, false),
         ] {

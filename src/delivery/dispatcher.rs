@@ -1,8 +1,8 @@
-//! What is sent next, and what follows from what came of it: the backlog, the breakers, the turns
-//! and what is known of each database, put together. Pure.
+//! Decides what is sent next, and what follows from each result, with the backlog, the breakers,
+//! the round robin and the history of each database. Pure.
 //!
-//! What is done per event costs the same for one database and for a hundred thousand: nothing here
-//! looks through all of them but a change of settings, a flush and the end.
+//! The cost per event doesn't depend on the number of databases; only a change of settings, a flush
+//! and shutdown iterate over all.
 
 mod outcome;
 
@@ -10,35 +10,36 @@ use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 
-pub(crate) use self::outcome::{Outcome, Terms};
+pub(crate) use self::outcome::{Outcome, RetryTiming};
 use super::{
     backlog::{
-        Backlog, Disposition, Due, Evicted, FileId, LoanId, Part, PartsPlace, Sealed, Settled,
-        Taken,
+        Backlog, Disposition, Due, Evicted, FileId, LeaseId, Leftover, PartPosition, RunResult,
+        SealedBatch, Settled,
     },
     breakers::{Attempt, Breakers, State},
-    records::Records,
+    database_records::DatabaseRecords,
     round_robin::{RoundRobin, Standing},
 };
 use crate::{
     Database, Overflow,
     batch::{BatchLimits, Lines, OpenBatch},
-    stats::reason::GivenUp,
+    stats::reason::LossReason,
 };
 
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     backlog: Backlog,
     breakers: Breakers,
-    records: Records,
+    records: DatabaseRecords,
     turns: RoundRobin,
-    /// What each batch that is lent was sent under.
-    flights: HashMap<LoanId, Flight>,
-    /// How many of those are probes, or of databases that have proved nothing while others fail.
-    guarded: usize,
-    /// Lines of the batches that are out.
+    /// The state of the breakers when each batch in flight was sent.
+    flights: HashMap<LeaseId, Flight>,
+    /// Number of batches in flight that are probes, or of unproven databases while others fail.
+    on_probation: usize,
+    /// Number of lines in flight.
     in_flight: usize,
-    /// Counts the changes of endpoints: what was sent before the last says nothing of the new ones.
+    /// Counts changes of the endpoints: results from before the last change say nothing of the new
+    /// ones.
     generation: u32,
     limits: BatchLimits,
 }
@@ -46,21 +47,22 @@ pub(crate) struct Dispatcher {
 #[derive(Clone, Copy, Debug)]
 struct Flight {
     attempt: Attempt,
-    is_guarded: bool,
+    is_on_probation: bool,
     generation: u32,
     began: Instant,
     bytes: usize,
-    /// Is it out? Not once the server has answered, while its lines are looked into.
-    is_out: bool,
+    /// Whether the batch is still with a writer. `false` once the server has answered, while bad lines are
+    /// isolated.
+    is_with_writer: bool,
     lines: usize,
 }
 
-/// What is to be sent.
+/// A batch to be sent.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    pub(crate) loan: LoanId,
+    pub(crate) lease: LeaseId,
     pub(crate) database: Database,
-    /// By number.
+    /// Index of the URL.
     pub(crate) endpoint: usize,
     pub(crate) lines: Lines,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Dispatch {
 #[derive(Debug)]
 pub(crate) enum NextUp {
     Send(Dispatch),
-    /// It was not drawn.
+    /// The batch did not pass sampling.
     Sampled(Vec<Settled>),
 }
 
@@ -79,10 +81,10 @@ impl Dispatcher {
         Self {
             backlog,
             breakers: Breakers::new(endpoints),
-            records: Records::default(),
+            records: DatabaseRecords::default(),
             turns: RoundRobin::default(),
             flights: HashMap::default(),
-            guarded: 0,
+            on_probation: 0,
             in_flight: 0,
             generation: 0,
             limits,
@@ -97,46 +99,46 @@ impl Dispatcher {
         &self.breakers
     }
 
-    /// Is nothing sent, and nothing looked into?
+    /// Whether nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.flights.is_empty()
     }
 
-    /// Is nothing sent but probes of databases that have failed before?
+    /// Whether nothing is in flight but probes of databases that have failed before.
     pub(crate) fn only_probes(&self) -> bool {
         let mut flights = self.flights.values();
-        flights.all(|flight| flight.attempt.is_probe && flight.is_out)
+        flights.all(|flight| flight.attempt.is_probe && flight.is_with_writer)
     }
 
-    /// How many lines are being sent.
+    /// Number of lines in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// For the next batch on, also of what waits.
+    /// Sets the limits, from the next batch on, also for queued batches.
     pub(crate) fn set_limits(&mut self, limits: BatchLimits, max_age: Option<Duration>) {
         self.limits = limits;
         self.backlog.set_limits(limits, max_age);
     }
 
-    /// Other endpoints, or the same with other credentials: nothing is known against them.
+    /// Closes all breakers, for other endpoints or other credentials.
     pub(crate) fn set_endpoints(&mut self, endpoints: usize, now: Instant) {
         self.breakers = Breakers::new(endpoints);
         self.generation += 1;
-        self.replace_all(now);
+        self.update_all_standings(now);
     }
 
-    /// Takes in what came from a thread buffer.
+    /// Adds lines drained from a thread buffer.
     pub(crate) fn add(&mut self, database: Database, batch: OpenBatch, now: Instant) {
         if batch.is_empty() {
             return;
         }
         self.backlog.add(database.clone(), batch, now);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
-    /// Puts a database where it belongs, after anything about it has changed.
-    fn place(&mut self, database: &Database, now: Instant) {
+    /// Updates a database's place in the round robin, after any change.
+    fn update_standing(&mut self, database: &Database, now: Instant) {
         let written = self
             .records
             .get(database)
@@ -155,28 +157,29 @@ impl Dispatcher {
                     at: until.max(at),
                     written,
                 }),
-                // Its answer tells.
+                // Its probe decides.
                 (State::Probed, _) => None,
             }
         });
         self.turns.set(database, standing);
-        if due.is_none() && !self.backlog.has(database) {
+        if due.is_none() && !self.backlog.has_unsettled(database) {
             self.breakers.forget(database);
             self.records.is_idle(database);
         }
     }
 
-    fn replace_all(&mut self, now: Instant) {
+    fn update_all_standings(&mut self, now: Instant) {
         let all: Vec<_> = self
             .backlog
             .databases()
             .map(|(name, _)| name.clone())
             .collect();
-        all.iter().for_each(|database| self.place(database, now));
+        all.iter()
+            .for_each(|database| self.update_standing(database, now));
     }
 
-    /// The next batch that may be sent, if there is one, with `writers` at the most being out. `draw`
-    /// says whether a batch is sent at all, or left out for sampling.
+    /// The next batch that may be sent, if any, with at most `writers` in flight. `draw` returns
+    /// whether the batch passes sampling.
     pub(crate) fn next(
         &mut self,
         writers: usize,
@@ -184,53 +187,52 @@ impl Dispatcher {
         draw: impl FnOnce() -> bool,
     ) -> Option<NextUp> {
         self.turns.advance(now);
-        let (database, endpoint, is_guarded) = self.choose(writers, now)?;
+        let (database, endpoint, is_on_probation) = self.choose(writers, now)?;
         let record = self.records.of(&database);
         let max_bytes = record.pace.limit();
         let so_far = (record.written, record.failed);
-        let Some(lent) = self.backlog.lend(&database, max_bytes, so_far, now) else {
-            self.place(&database, now);
+        let Some(leased) = self.backlog.lease(&database, max_bytes, so_far, now) else {
+            self.update_standing(&database, now);
             return None;
         };
-        if lent.is_first && !draw() {
-            let all = 0..lent.lines.len();
-            let sampled = Part::Ended(Disposition::Dropped(GivenUp::Sampled));
+        if leased.is_first && !draw() {
+            let all = 0..leased.lines.len();
+            let sampled = RunResult::Ended(Disposition::Dropped(LossReason::Sampled));
             let settled = self
                 .backlog
-                .conclude(lent.id, [(all, sampled)], PartsPlace::Behind);
-            self.place(&database, now);
+                .settle(leased.id, [(all, sampled)], PartPosition::Behind);
+            self.update_standing(&database, now);
             return Some(NextUp::Sampled(settled));
         }
         let attempt = self.breakers.send(&database, endpoint, now);
-        let is_guarded = is_guarded || attempt.is_probe;
-        self.guarded += usize::from(is_guarded);
+        let is_on_probation = is_on_probation || attempt.is_probe;
+        self.on_probation += usize::from(is_on_probation);
         let flight = Flight {
             attempt,
-            is_guarded,
+            is_on_probation,
             generation: self.generation,
             began: now,
-            bytes: lent.lines.byte_len(),
-            is_out: true,
-            lines: lent.lines.len(),
+            bytes: leased.lines.byte_len(),
+            is_with_writer: true,
+            lines: leased.lines.len(),
         };
         self.in_flight += flight.lines;
-        self.flights.insert(lent.id, flight);
+        self.flights.insert(leased.id, flight);
         self.turns.sent(&database);
-        self.place(&database, now);
+        self.update_standing(&database, now);
         Some(NextUp::Send(Dispatch {
-            loan: lent.id,
+            lease: leased.id,
             database,
             endpoint,
-            lines: lent.lines,
+            lines: leased.lines,
         }))
     }
 
-    /// The database whose turn it is, where its batch goes to, and whether it has to prove itself
-    /// first. Those that have not failed come before those that have; probes, and databases that
-    /// have proved nothing while others fail, hold at most half of the writers. So what works is
-    /// never held up by what doesn't.
+    /// Chooses the next database, its endpoint, and whether it is on probation. Databases that have
+    /// not failed go first; probes, and unproven databases while others fail, hold at most half of
+    /// the writers. So databases that fail never hold up those that work.
     fn choose(&self, writers: usize, now: Instant) -> Option<(Database, usize, bool)> {
-        if !self.breakers.passes_any(now) {
+        if !self.breakers.admits_any(now) {
             return None;
         }
         let half = (writers / 2).max(1);
@@ -245,19 +247,19 @@ impl Dispatcher {
             }
             let endpoint = self.breakers.endpoint(database, true, now)?;
             let is_proven = record.is_some_and(|record| record.written > 0);
-            let is_guarded = is_limited && !is_proven;
-            if is_guarded && (in_flight > 0 || self.guarded >= half) {
+            let is_on_probation = is_limited && !is_proven;
+            if is_on_probation && (in_flight > 0 || self.on_probation >= half) {
                 return None;
             }
-            Some((database.clone(), endpoint, is_guarded))
+            Some((database.clone(), endpoint, is_on_probation))
         };
-        // Whoever has batches out already is passed over: these are at most as many as the writers.
+        // Databases with batches in flight are skipped; there are at most as many as writers.
         let enough = writers + 1;
-        let next = match is_limited && self.guarded >= half {
+        let next = match is_limited && self.on_probation >= half {
             true => self.turns.ready_and_proven().take(enough).find_map(ready),
             false => self.turns.ready().take(enough).find_map(ready),
         };
-        if next.is_some() || self.guarded >= half {
+        if next.is_some() || self.on_probation >= half {
             return next;
         }
         let mut probes = self.turns.probes().take(enough);
@@ -266,15 +268,15 @@ impl Dispatcher {
         Some((probe.clone(), endpoint, true))
     }
 
-    /// When something may be sent that may not be `now`, if only time keeps it from that.
-    pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
+    /// When something can be sent that can't be sent `now`, if only time prevents it.
+    pub(crate) fn next_send_at(&self, now: Instant) -> Option<Instant> {
         let next = self
             .turns
             .next_at()
-            .filter(|_| self.breakers.passes_any(now));
+            .filter(|_| self.breakers.admits_any(now));
         let endpoint = self
             .breakers
-            .opens_at()
+            .next_probe_at()
             .filter(|_| self.backlog.oldest().is_some());
         [next, endpoint]
             .into_iter()
@@ -283,60 +285,61 @@ impl Dispatcher {
             .min()
     }
 
-    /// An endpoint before the one in use answers pings again.
-    pub(crate) fn is_back(&mut self, endpoint: usize, now: Instant) {
-        self.breakers.is_back(endpoint, now);
+    /// Prefers an endpoint again that answers pings.
+    pub(crate) fn fail_back(&mut self, endpoint: usize, now: Instant) {
+        self.breakers.fail_back(endpoint, now);
     }
 
-    /// Something has changed: try everything at once.
+    /// Lets everything be tried at once.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.breakers.retry_now(now);
         self.backlog.release_suspects();
-        self.replace_all(now);
+        self.update_all_standings(now);
     }
 
-    /// Something has changed for this database: try it at once.
+    /// Lets this database be tried at once.
     pub(crate) fn retry_database_now(&mut self, database: &Database, now: Instant) {
         self.breakers.retry_database_now(database, now);
-        self.place(database, now);
+        self.update_standing(database, now);
     }
 
-    /// Gives up a batch that is not lent, because there is too much.
+    /// Removes a queued batch to make room.
     pub(crate) fn evict(&mut self, overflow: Overflow, now: Instant) -> Option<Settled> {
         let evicted = self.backlog.evict(overflow)?;
-        self.place(&evicted.database, now);
+        self.update_standing(&evicted.database, now);
         Some(evicted)
     }
 
-    /// Gives up what came before `limit`.
+    /// Removes queued lines older than `limit`.
     pub(crate) fn expire(&mut self, limit: Instant, now: Instant) -> Vec<Settled> {
         let expired = self.backlog.expire(limit);
         for settled in &expired {
-            self.place(&settled.database, now);
+            self.update_standing(&settled.database, now);
         }
         expired
     }
 
-    /// Seals what still grows. Returns a mark: all that is here now is numbered below it.
+    /// Seals all open batches. Returns a mark: all batches present now have lower numbers.
     pub(crate) fn seal_all(&mut self) -> u64 {
         self.backlog.seal_all()
     }
 
-    /// Takes in a batch that is sealed.
-    pub(crate) fn add_sealed(&mut self, sealed: Sealed, now: Instant) {
+    /// Adds a sealed batch.
+    pub(crate) fn add_sealed(&mut self, sealed: SealedBatch, now: Instant) {
         let database = sealed.database.clone();
         self.backlog.add_sealed(sealed);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
-    /// Takes out a batch that is not lent, to be put on disk.
+    /// Removes a queued batch to write it to disk.
     pub(crate) fn evict_to_disk(&mut self, now: Instant) -> Option<Evicted> {
         let evicted = self.backlog.evict_to_disk()?;
-        self.place(&evicted.database, now);
+        self.update_standing(&evicted.database, now);
         Some(evicted)
     }
 
-    /// Takes out what is not lent of a database and was loaded from such files.
+    /// Removes the queued batches of a database that were loaded from files that `is_wanted`
+    /// accepts.
     pub(crate) fn take_loaded(
         &mut self,
         database: &Database,
@@ -344,18 +347,18 @@ impl Dispatcher {
         now: Instant,
     ) -> Vec<Evicted> {
         let taken = self.backlog.take_loaded(database, is_wanted);
-        self.place(database, now);
+        self.update_standing(database, now);
         taken
     }
 
-    /// A batch could not be put on disk.
+    /// Puts a batch back that could not be written to disk.
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let database = evicted.database.clone();
         self.backlog.put_back(evicted, now);
-        self.place(&database, now);
+        self.update_standing(&database, now);
     }
 
-    /// A number for a batch of this process, or of an earlier one.
+    /// Returns a number for a batch of this process, or of an earlier one.
     pub(crate) fn take_number(&mut self, is_old: bool) -> u64 {
         match is_old {
             true => self.backlog.take_old_number(),
@@ -363,15 +366,15 @@ impl Dispatcher {
         }
     }
 
-    /// The files of batches that were settled since the last call, each once for each batch.
+    /// Spool files of batches that were settled since the last call, once per batch.
     pub(crate) fn take_released(&mut self) -> Vec<FileId> {
         self.backlog.take_released()
     }
 
-    /// All that is not settled, out of the books.
-    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
+    /// Removes all unsettled batches.
+    pub(crate) fn take_all(&mut self) -> Vec<Leftover> {
         self.flights.clear();
-        (self.guarded, self.in_flight) = (0, 0);
+        (self.on_probation, self.in_flight) = (0, 0);
         self.turns.clear();
         self.backlog.take_all()
     }

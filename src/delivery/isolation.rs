@@ -1,4 +1,5 @@
-//! A refused batch: which of its lines the server names as bad, and what to send again. Pure.
+//! Isolation of bad lines: which lines of a refused batch the server names, and what to send again.
+//! Pure.
 
 mod numbered;
 mod quoted;
@@ -6,81 +7,83 @@ mod rest;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use self::{numbered::numbered_lines, quoted::quoted_lines, rest::line_of_the_rest};
+use self::{numbered::numbered_lines, quoted::quoted_lines, rest::first_of_rest};
 use super::{
-    backlog::{Disposition, Part},
-    verdict::{Refusal, own_words},
+    backlog::{Disposition, RunResult},
+    verdict::{Refusal, unquoted},
 };
 use crate::batch::Lines;
 
-/// What a refusal says of the lines of its batch.
+/// The lines that a refusal names as bad.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// These are bad, by number, each with its reason.
+pub(crate) enum NamedLines {
+    /// Some lines, by index, with their reasons.
     Some(BTreeMap<usize, String>),
-    /// All of them are.
+    /// All lines.
     All { reason: String },
-    /// Nothing that names one.
+    /// No line.
     None,
 }
 
-/// The lines that a refusal quotes, numbers or counts. Lines that the server has stored already are
-/// stored once more when they are sent again: that changes nothing, because every line has its
-/// timestamp.
-pub(crate) fn named(lines: &Lines, refusal: &Refusal) -> Named {
+/// Finds the lines that a refusal quotes, numbers or counts. Lines that the server has stored
+/// already may be sent again: the timestamp makes that idempotent.
+pub(crate) fn named_lines(lines: &Lines, refusal: &Refusal) -> NamedLines {
     if !refusal.is_about_lines {
-        return Named::None;
+        return NamedLines::None;
     }
     let Refusal { text, json, .. } = refusal;
     let some = [
         quoted_lines(lines, text),
         numbered_lines(lines, text, json.as_ref()),
-        line_of_the_rest(lines, text),
+        first_of_rest(lines, text),
     ];
     if let Some(bad) = some.into_iter().find(|bad| !bad.is_empty()) {
-        return Named::Some(bad);
+        return NamedLines::Some(bad);
     }
     match dropped(text) {
-        Some(dropped) if dropped == lines.len() => Named::All {
+        Some(dropped) if dropped == lines.len() => NamedLines::All {
             reason: refusal.reason.clone(),
         },
-        _ => Named::None,
+        _ => NamedLines::None,
     }
 }
 
-/// How many points InfluxDB 1.x and 2.x say they have dropped: `… dropped=3`, perhaps with
-/// ` for database: …` behind it.
+/// Number of points that InfluxDB 1.x and 2.x say they have dropped: `… dropped=3`, sometimes
+/// followed by ` for database: …`.
 fn dropped(text: &str) -> Option<usize> {
-    let words = own_words(text);
-    let (_, after) = words.rsplit_once(" dropped=")?;
+    let text = unquoted(text);
+    let (_, after) = text.rsplit_once(" dropped=")?;
     let digits = after.split(|char: char| !char.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
 
-/// The halves of a batch, each to be sent again. So `k` bad lines of `n` that nothing names cost at
-/// most `2k·(log2(n/k)+1)+1` POSTs. (The first half is the largest power of two that leaves a
-/// second: with halves of equal size the bound is missed by some POSTs between powers of two.)
-pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, Part)> {
+/// The halves of a batch, each to be sent again. `k` unnamed bad lines of `n` cost at most
+/// `2k·(log2(n/k)+1)+1` POSTs. The first half is the largest power of two below `n`: equal halves
+/// miss that bound by a few POSTs.
+pub(crate) fn halves(lines: usize) -> Vec<(Range<usize>, RunResult)> {
     match lines {
-        0 | 1 => vec![(0..lines, Part::Apart)],
+        0 | 1 => vec![(0..lines, RunResult::ResendApart)],
         _ => {
             let half = lines.next_power_of_two() / 2;
-            vec![(0..half, Part::Apart), (half..lines, Part::Apart)]
+            vec![
+                (0..half, RunResult::ResendApart),
+                (half..lines, RunResult::ResendApart),
+            ]
         }
     }
 }
 
-/// The lines that are named are rejected; what is between them is to be sent again, as one batch. If
-/// `one_by_one`, the server names a single bad line each time, and there seem to be many: then
-/// what is left is halved, so that it doesn't get a long batch once for each of them.
+/// Rejects the named lines and sends the rest again as one batch; in halves if `one_by_one` (the
+/// server names one bad line per response, and there seem to be many), so that it doesn't get a
+/// long batch once for each of them.
 pub(crate) fn runs_between(
     lines: usize,
     bad: BTreeMap<usize, String>,
     one_by_one: bool,
-) -> Vec<(Range<usize>, Part)> {
+) -> Vec<(Range<usize>, RunResult)> {
     let mut runs = Vec::with_capacity(2 * bad.len() + 1);
     let mut push = |range: Range<usize>| match one_by_one {
-        false => runs_push(&mut runs, range, Part::Together),
+        false => runs_push(&mut runs, range, RunResult::ResendTogether),
         true => {
             for (half, part) in halves(range.len()) {
                 let half = range.start + half.start..range.start + half.end;
@@ -92,7 +95,10 @@ pub(crate) fn runs_between(
     let mut rejected = Vec::with_capacity(bad.len());
     for (at, reason) in bad {
         push(next..at);
-        rejected.push((at..at + 1, Part::Ended(Disposition::Rejected { reason })));
+        rejected.push((
+            at..at + 1,
+            RunResult::Ended(Disposition::Rejected { reason }),
+        ));
         next = at + 1;
     }
     push(next..lines);
@@ -101,7 +107,7 @@ pub(crate) fn runs_between(
     runs
 }
 
-fn runs_push(runs: &mut Vec<(Range<usize>, Part)>, range: Range<usize>, part: Part) {
+fn runs_push(runs: &mut Vec<(Range<usize>, RunResult)>, range: Range<usize>, part: RunResult) {
     if !range.is_empty() {
         runs.push((range, part));
     }

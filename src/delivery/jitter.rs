@@ -1,8 +1,8 @@
-//! When buffered measurements are sent. Pure.
+//! The time until buffered measurements are sent. Pure.
 
 use std::time::Duration;
 
-/// The time from the first buffered measurement until all are sent; `random` is in [0, 1).
+/// Time from the first buffered measurement until all are sent; `random` is in [0, 1).
 pub(crate) fn flush_after(interval: Duration, jitter: Duration, random: f64) -> Duration {
     interval + jitter.mul_f64(random)
 }
@@ -14,7 +14,7 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(10);
     const SERVICES: usize = 1_000;
     const HOUR: f64 = 3_600.0;
-    /// In which requests are counted, in seconds.
+    /// Seconds in which requests are counted.
     const WINDOW: f64 = 0.1;
 
     /// Requests in the fullest window of an hour that begins `after` seconds after services were started within

@@ -1,36 +1,36 @@
-//! How much one POST of a database may hold, where less than what is allowed has proved right. Pure.
+//! The size of a database's POSTs, after large ones have failed. Pure.
 
 use std::time::Duration;
 
-/// After so many successes it is tried with twice as much.
+/// Successes in a row before the limit is doubled.
 const SUCCESSES: u32 = 4;
 
-/// And only if the quickest of them took no more than this part of the time that it may take: twice
-/// as much takes twice as long at most. (The quickest, because on a busy machine or a link that
-/// others use as well, most of the time has nothing to do with the size.)
+/// The limit is doubled only if the quickest success took at most this fraction of the timeout:
+/// twice the size takes at most twice the time. (The quickest, because on a busy machine or link
+/// most of the time has nothing to do with the size.)
 const PART_OF_TIMEOUT: u32 = 2;
 
-/// The pace of one database.
+/// The size limit of one database's POSTs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
-    /// In bytes. None, as long as nothing speaks against what the settings allow.
+    /// In bytes; `None` while nothing has failed for its size.
     limit: Option<usize>,
-    /// As much was written with one POST lately, in bytes.
+    /// Size of the largest POST that was written lately, in bytes.
     passed: usize,
     successes: u32,
-    /// The shortest time that one of them took.
+    /// Time of the quickest of the successes.
     quickest: Duration,
-    /// Was it lowered for want of time? Then POSTs side by side only slow each other down.
+    /// Whether the limit was lowered after a timeout. Then concurrent POSTs only slow each other down.
     is_slow: bool,
 }
 
 impl Pace {
-    /// How many bytes one POST may hold.
+    /// Maximum size of one POST, in bytes.
     pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(usize::MAX)
     }
 
-    /// How many POSTs at once.
+    /// Maximum number of concurrent POSTs.
     pub(crate) fn writers(&self) -> usize {
         match self.is_slow {
             true => 1,
@@ -38,8 +38,8 @@ impl Pace {
         }
     }
 
-    /// So many bytes at once were too much. Unless as many have passed lately: then it was something
-    /// else, or so it seems; if it happens again before as many pass, it counts.
+    /// Lowers the limit after a POST of `bytes` failed; but not if as much passed lately, unless
+    /// that happens again first.
     pub(crate) fn lower(&mut self, bytes: usize, is_timeout: bool) {
         if bytes <= self.passed {
             self.passed = bytes / 2;
@@ -53,10 +53,11 @@ impl Pace {
         };
     }
 
-    /// So many bytes were written, within `took` of a `timeout`. `most` is what the settings allow.
+    /// Notes that `bytes` were written, within `took` of a `timeout`. `most` is the limit of the
+    /// settings.
     pub(crate) fn written(&mut self, bytes: usize, took: Duration, timeout: Duration, most: usize) {
         let Some(limit) = self.limit else {
-            // What passed long ago says little of now.
+            // Only the latest success counts: older ones say little.
             self.passed = bytes;
             return;
         };

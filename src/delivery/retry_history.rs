@@ -4,43 +4,41 @@ use std::time::{Duration, Instant};
 
 use super::verdict::Cause;
 
-/// So many times must a single line have failed, while of the others of its database more were
-/// written than failed, before it counts as the reason. With [`FIRST_DELAY`] and its doubling that
-/// takes a minute and a half on average: a restart or a failover of the server is over by then. And
-/// where a POST fails in three of ten cases for reasons of its own, fewer than one line in a hundred
-/// thousand is taken for bad.
+/// A single line is rejected after this many failures, if meanwhile more POSTs of its database were
+/// written than failed. With [`FIRST_DELAY`] and its doubling that takes a minute and a half on
+/// average, longer than a restart or failover of the server. Where three of ten POSTs fail for
+/// other reasons, fewer than one line in a hundred thousand is rejected wrongly.
 pub(crate) const MAX_FAILURES_OF_A_LINE: u32 = 10;
 
-/// A line of at most this many bytes is too large for no server: one that says so of everything has
-/// another fault.
+/// In bytes. No server finds a line of this size too large: one that says so has another fault.
 const SMALL_LINE: usize = 1 << 10;
 
-/// From here on, lines that are named one by one are taken for many.
+/// After this many responses that name a single bad line, many bad lines are expected.
 const ONE_BY_ONE: u32 = 8;
 
-/// The upper end of the first delay of a suspect batch; it doubles with every failure.
+/// Upper bound of a suspect's first delay; doubles with every failure.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 
-/// What is known of a batch that was not settled by its last POSTs. A part of it inherits that.
+/// The failures of a batch so far. Its parts inherit them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RetryHistory {
-    /// Failures in a row that the batch may have caused itself.
+    /// Failures in a row that the batch may have caused.
     failures: u32,
-    /// How many of these came while of the others of its database more were written than failed.
+    /// Number of these failures that came while more POSTs of its database were written than failed.
     while_others_passed: u32,
-    /// How many POSTs its database had had written when this one was last sent, or failed.
+    /// POSTs of its database written when this batch was last sent or failed.
     written_then: u64,
-    /// And how many had failed.
+    /// POSTs of its database failed by then.
     failed_then: u64,
-    /// The words in which it was refused last, hashed.
+    /// Hash of the text of the last refusal.
     refused_as: Option<u64>,
-    /// How many answers in a row have named a single line of it.
+    /// Responses in a row that named a single line of it.
     named_one: u32,
-    /// Don't send it before: others of its database go on meanwhile.
+    /// Earliest time to send it again; others of its database are sent meanwhile.
     pub(crate) not_before: Option<Instant>,
 }
 
-/// What to do with a batch that was not settled.
+/// What to do with an unsettled batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Send it again as it is.
@@ -51,42 +49,42 @@ pub(crate) enum Next {
     Reject,
 }
 
-/// What to do, and with whom the fault lies.
+/// What to do, and whether the database is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) next: Next,
-    /// Does the failure tell something of its database? Not if others of it pass.
+    /// Whether the failure counts against the database. Not if others of it pass.
     pub(crate) counts: bool,
 }
 
-/// The batch that was not settled, and its database.
+/// An unsettled batch, and its database.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Circumstances {
+pub(crate) struct BatchContext {
     pub(crate) lines: usize,
     pub(crate) bytes: usize,
-    /// How many POSTs of its database were written so far.
+    /// POSTs of its database that were written so far.
     pub(crate) written: u64,
-    /// How many have failed, this one not counted.
+    /// POSTs of its database that failed, without this one.
     pub(crate) failed: u64,
 }
 
-/// What is known of its database's refusals.
+/// Refusals of a database so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusals {
-    /// Those in a row that named nothing, in words that no server is known to use for lines.
+    /// Refusals in a row that named no line and whose text is not known to be about lines.
     pub(crate) in_a_row: u32,
-    /// The words, hashed, for which halving has stopped.
-    pub(crate) stopped_at: Option<u64>,
-    /// Are there other parts still to be sent, that may tell more?
+    /// Hash of the text for which halving has stopped.
+    pub(crate) halving_stopped_for: Option<u64>,
+    /// Whether other parts are still to be sent, which may tell more.
     pub(crate) others_wait: bool,
 }
 
-/// So many unknown refusals in a row are looked into at full speed, and then one per backoff: enough
-/// for the way down to a single line (14 POSTs for 10,000) and for as many beside it.
+/// After this many unknown refusals in a row, isolation slows down to one POST per backoff: enough
+/// for the way to a single line (14 POSTs for 10,000) and as many beside it.
 const MAX_REFUSALS: u32 = 32;
 
 impl RetryHistory {
-    /// It is sent, when so many POSTs of its database were written and so many had failed.
+    /// Notes that the batch is sent, with the counts of its database.
     pub(crate) fn sent(&mut self, written: u64, failed: u64) {
         if self.failures == 0 && self.refused_as.is_none() {
             self.written_then = written;
@@ -95,8 +93,8 @@ impl RetryHistory {
         self.not_before = None;
     }
 
-    /// There was no answer, or the server failed.
-    pub(crate) fn failed(&mut self, cause: Cause, batch: Circumstances) -> Decision {
+    /// Handles a failure of the server, or a missing response.
+    pub(crate) fn failed(&mut self, cause: Cause, batch: BatchContext) -> Decision {
         let keep = |counts| Decision {
             next: Next::Keep,
             counts,
@@ -106,7 +104,7 @@ impl RetryHistory {
             return keep(true);
         }
         let others_pass = batch.written > self.written_then;
-        // Of the others more pass than fail.
+        // POSTs of the database since then.
         let passed = batch.written.saturating_sub(self.written_then);
         let failed = batch.failed.saturating_sub(self.failed_then);
         self.written_then = batch.written;
@@ -134,12 +132,12 @@ impl RetryHistory {
         }
     }
 
-    /// The server refused it, and named no line of it.
+    /// Handles a refusal that names no line.
     pub(crate) fn refused(
         &mut self,
         is_about_lines: bool,
-        words: u64,
-        batch: Circumstances,
+        text_hash: u64,
+        batch: BatchContext,
         refusals: Refusals,
     ) -> Decision {
         let is_single = batch.lines == 1;
@@ -152,7 +150,7 @@ impl RetryHistory {
             };
         }
         let others_pass = batch.written > self.written_then;
-        let before = self.refused_as.replace(words);
+        let before = self.refused_as.replace(text_hash);
         self.written_then = batch.written;
         if is_single {
             return match before.is_some() && others_pass {
@@ -160,15 +158,16 @@ impl RetryHistory {
                 false => decision(Next::Keep, !others_pass && !refusals.others_wait),
             };
         }
-        let says_the_same = before == Some(words) || refusals.stopped_at == Some(words);
+        let says_the_same =
+            before == Some(text_hash) || refusals.halving_stopped_for == Some(text_hash);
         match batch.written == 0 && says_the_same {
             true => decision(Next::Keep, !refusals.others_wait),
             false => decision(Next::Halve, refusals.in_a_row > MAX_REFUSALS),
         }
     }
 
-    /// The server finds it too large.
-    pub(crate) fn too_large(&mut self, batch: Circumstances) -> Decision {
+    /// Handles a response that calls the batch too large.
+    pub(crate) fn too_large(&mut self, batch: BatchContext) -> Decision {
         let others_pass = batch.written > self.written_then;
         let before = self.refused_as.replace(0);
         self.written_then = batch.written;
@@ -187,7 +186,8 @@ impl RetryHistory {
         }
     }
 
-    /// The server named so many bad lines. Does it name them one by one, and are there many?
+    /// Notes that the server named `lines` bad lines. Does it name them one by one, and are there
+    /// many?
     pub(crate) fn named(&mut self, lines: usize) -> bool {
         self.named_one = match lines {
             1 => self.named_one + 1,
@@ -198,10 +198,10 @@ impl RetryHistory {
         self.named_one >= ONE_BY_ONE
     }
 
-    /// What a part of it starts with.
+    /// The history with which a part of the batch begins.
     pub(crate) fn inherited(self) -> Self {
         Self {
-            // One failure more, and it is halved again.
+            // The next failure halves it again.
             failures: self.failures.min(1),
             while_others_passed: 0,
             not_before: None,
@@ -209,7 +209,7 @@ impl RetryHistory {
         }
     }
 
-    /// Others go on, it waits: with full jitter, `random` being in [0, 1).
+    /// Sets the earliest time to send it again, with full jitter; `random` is in [0, 1).
     pub(crate) fn wait(&mut self, now: Instant, random: f64, max_delay: Duration) {
         let doublings = self.failures.saturating_sub(1).min(16);
         let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(max_delay);

@@ -1,7 +1,8 @@
 //! Whose turn it is among the databases that have something to send. Pure.
 //!
-//! Databases that have not failed take turns; after them come those that have and may be tried
-//! again, the one that was written last first. Nothing here costs more for more databases.
+//! Databases that have not failed take turns. Those that have failed and may be tried again come
+//! after them, the one with the latest success first. The cost doesn't depend on the number of
+//! databases.
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
@@ -11,61 +12,67 @@ use crate::Database;
 
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
-    places: HashMap<Database, Place>,
-    /// Those that nothing is known of.
-    new: BTreeMap<u64, Database>,
-    /// Those that have been written.
+    positions: HashMap<Database, Position>,
+    /// Ready, without any success so far.
+    unproven: BTreeMap<u64, Database>,
+    /// Ready, with a success before.
     proven: BTreeMap<u64, Database>,
     probes: BTreeMap<ProbeKey, Database>,
     waiting: BTreeMap<(Instant, u64), Database>,
     next_turn: u64,
-    /// The latest time that was [advanced](Self::advance) to.
+    /// The latest time passed to [`advance`](Self::advance).
     now: Option<Instant>,
-    /// How many batches of each are out.
+    /// Number of batches in flight, per database.
     in_flight: HashMap<Database, usize>,
 }
 
-/// The one that was written last first, then the one that has waited longest.
+/// The latest success first, then the longest wait.
 type ProbeKey = (Reverse<u64>, u64);
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
-    Ready { turn: u64, is_proven: bool },
+enum Position {
+    Ready {
+        turn: u64,
+        is_proven: bool,
+    },
     Probe(ProbeKey),
-    Waiting { at: Instant, turn: u64, then: Then },
+    Waiting {
+        at: Instant,
+        turn: u64,
+        then: AfterWait,
+    },
 }
 
-/// What a database is when its time has come.
+/// What a waiting database becomes when its time comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+enum AfterWait {
     Ready { is_proven: bool },
     Probe { written: u64 },
 }
 
-/// What a database is.
+/// Whether a database can be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It can be sent to; `is_proven` says that it has been written before.
+    /// Can be sent to; `is_proven` says that it has been written before.
     Ready { is_proven: bool },
-    /// It has failed, and may be tried again from `at` on. `written` is the larger, the later it was
-    /// written last.
+    /// Has failed, and may be tried again from `at` on. `written` orders by the last success.
     Probe { at: Instant, written: u64 },
-    /// It has something to send from `at` on.
+    /// Has something to send from `at` on.
     Later { at: Instant, is_proven: bool },
 }
 
 impl RoundRobin {
-    /// What a database is from now on; `None`, if it has nothing to send. One that stays ready keeps
-    /// its turn.
+    /// Sets the standing of a database; `None` if it has nothing to send. A ready one keeps its
+    /// turn.
     pub(crate) fn set(&mut self, database: &Database, standing: Option<Standing>) {
-        let place = self.places.get(database).copied();
+        let position = self.positions.get(database).copied();
         if let (
             Some(Standing::Ready { is_proven }),
-            Some(Place::Ready {
+            Some(Position::Ready {
                 turn,
                 is_proven: was,
             }),
-        ) = (standing, place)
+        ) = (standing, position)
         {
             if is_proven != was {
                 self.remove(database);
@@ -73,17 +80,17 @@ impl RoundRobin {
             }
             return;
         }
-        // So does one that waits for the same time, or whose time has come.
-        let is_same = match (standing, place) {
-            (Some(Standing::Probe { at, written }), Some(Place::Probe((Reverse(was), _)))) => {
+        // A probe keeps its turn if its time is the same, or has come.
+        let is_same = match (standing, position) {
+            (Some(Standing::Probe { at, written }), Some(Position::Probe((Reverse(was), _)))) => {
                 written == was && self.now.is_some_and(|now| at <= now)
             }
             (
                 Some(Standing::Probe { at, written }),
-                Some(Place::Waiting {
+                Some(Position::Waiting {
                     at: was_at, then, ..
                 }),
-            ) => at == was_at && then == Then::Probe { written },
+            ) => at == was_at && then == AfterWait::Probe { written },
             _ => false,
         };
         if is_same {
@@ -95,37 +102,37 @@ impl RoundRobin {
         self.next_turn += 1;
         let (at, then) = match standing {
             Standing::Ready { is_proven } => return self.put_ready(database, turn, is_proven),
-            Standing::Probe { at, written } => (at, Then::Probe { written }),
-            Standing::Later { at, is_proven } => (at, Then::Ready { is_proven }),
+            Standing::Probe { at, written } => (at, AfterWait::Probe { written }),
+            Standing::Later { at, is_proven } => (at, AfterWait::Ready { is_proven }),
         };
         self.waiting.insert((at, turn), database.clone());
-        self.places
-            .insert(database.clone(), Place::Waiting { at, turn, then });
+        self.positions
+            .insert(database.clone(), Position::Waiting { at, turn, then });
     }
 
     fn put_ready(&mut self, database: &Database, turn: u64, is_proven: bool) {
         self.list(is_proven).insert(turn, database.clone());
-        self.places
-            .insert(database.clone(), Place::Ready { turn, is_proven });
+        self.positions
+            .insert(database.clone(), Position::Ready { turn, is_proven });
     }
 
     fn list(&mut self, is_proven: bool) -> &mut BTreeMap<u64, Database> {
         match is_proven {
             true => &mut self.proven,
-            false => &mut self.new,
+            false => &mut self.unproven,
         }
     }
 
     fn remove(&mut self, database: &Database) {
-        match self.places.remove(database) {
+        match self.positions.remove(database) {
             None => None,
-            Some(Place::Ready { turn, is_proven }) => self.list(is_proven).remove(&turn),
-            Some(Place::Probe(key)) => self.probes.remove(&key),
-            Some(Place::Waiting { at, turn, .. }) => self.waiting.remove(&(at, turn)),
+            Some(Position::Ready { turn, is_proven }) => self.list(is_proven).remove(&turn),
+            Some(Position::Probe(key)) => self.probes.remove(&key),
+            Some(Position::Waiting { at, turn, .. }) => self.waiting.remove(&(at, turn)),
         };
     }
 
-    /// Those whose time has come wait no longer.
+    /// Ends the wait of databases whose time has come.
     pub(crate) fn advance(&mut self, now: Instant) {
         self.now = Some(now);
         while let Some(entry) = self.waiting.first_entry() {
@@ -133,34 +140,38 @@ impl RoundRobin {
                 break;
             }
             let ((_, turn), database) = entry.remove_entry();
-            let Some(Place::Waiting { then, .. }) = self.places.get(&database) else {
+            let Some(Position::Waiting { then, .. }) = self.positions.get(&database) else {
                 continue;
             };
             match *then {
-                Then::Ready { is_proven } => self.put_ready(&database, turn, is_proven),
-                Then::Probe { written } => {
+                AfterWait::Ready { is_proven } => self.put_ready(&database, turn, is_proven),
+                AfterWait::Probe { written } => {
                     let key = (Reverse(written), turn);
-                    self.places.insert(database.clone(), Place::Probe(key));
+                    self.positions
+                        .insert(database.clone(), Position::Probe(key));
                     self.probes.insert(key, database);
                 }
             }
         }
     }
 
-    /// When the next one's time comes.
+    /// When the next wait ends.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Those that have not failed, the next one first.
+    /// Databases that have not failed, in order.
     pub(crate) fn ready(&self) -> impl Iterator<Item = &Database> {
-        let (mut new, mut proven) = (self.new.iter().peekable(), self.proven.iter().peekable());
+        let (mut new, mut proven) = (
+            self.unproven.iter().peekable(),
+            self.proven.iter().peekable(),
+        );
         std::iter::from_fn(move || {
-            let is_news_turn = match (new.peek(), proven.peek()) {
+            let is_unproven_next = match (new.peek(), proven.peek()) {
                 (Some((a, _)), Some((b, _))) => a < b,
                 (new, _) => new.is_some(),
             };
-            let next = if is_news_turn {
+            let next = if is_unproven_next {
                 new.next()
             } else {
                 proven.next()
@@ -169,39 +180,39 @@ impl RoundRobin {
         })
     }
 
-    /// Those of them that have been written before.
+    /// The ready databases that have been written before, in order.
     pub(crate) fn ready_and_proven(&self) -> impl Iterator<Item = &Database> {
         self.proven.values()
     }
 
-    /// Those that have and may be tried again, the next one first.
+    /// Databases that have failed and may be tried again, in order.
     pub(crate) fn probes(&self) -> impl Iterator<Item = &Database> {
         self.probes.values()
     }
 
-    /// How many of `writers` a database may have: those that can make use of writers share them, so
-    /// that none can take all from the others. If some fail, only those count that have been written
-    /// before.
+    /// Maximum number of writers for one database: those that can use writers share them equally.
+    /// If some databases fail, only proven ones count.
     pub(crate) fn share(&self, writers: usize, some_fail: bool) -> usize {
-        let is_ready =
-            |database: &&Database| matches!(self.places.get(*database), Some(Place::Ready { .. }));
-        let only_out = self
+        let is_ready = |database: &&Database| {
+            matches!(self.positions.get(*database), Some(Position::Ready { .. }))
+        };
+        let busy = self
             .in_flight
             .keys()
             .filter(|database| !is_ready(database))
             .count();
-        let new = if some_fail { 0 } else { self.new.len() };
-        (writers / (new + self.proven.len() + only_out).max(1)).max(1)
+        let new = if some_fail { 0 } else { self.unproven.len() };
+        (writers / (new + self.proven.len() + busy).max(1)).max(1)
     }
 
     pub(crate) fn in_flight(&self, database: &Database) -> usize {
         self.in_flight.get(database).copied().unwrap_or_default()
     }
 
-    /// A batch of this database is sent: it is the last now.
+    /// Notes that a batch is sent; the database goes to the end of the order.
     pub(crate) fn sent(&mut self, database: &Database) {
         *self.in_flight.entry(database.clone()).or_default() += 1;
-        if let Some(Place::Ready { turn, is_proven }) = self.places.get(database).copied() {
+        if let Some(Position::Ready { turn, is_proven }) = self.positions.get(database).copied() {
             self.list(is_proven).remove(&turn);
             let last = self.next_turn;
             self.next_turn += 1;
@@ -209,7 +220,7 @@ impl RoundRobin {
         }
     }
 
-    /// A batch that was sent is out no longer.
+    /// Notes that a batch is no longer in flight.
     pub(crate) fn returned(&mut self, database: &Database) {
         if let Some(count) = self.in_flight.get_mut(database) {
             *count -= 1;
@@ -398,8 +409,8 @@ mod tests {
                 }
                 now += Duration::from_millis(number / 2);
                 order.advance(now);
-                let places = order.new.len() + order.proven.len() + order.probes.len() + order.waiting.len();
-                proptest::prop_assert_eq!(places, order.places.len());
+                let positions = order.unproven.len() + order.proven.len() + order.probes.len() + order.waiting.len();
+                proptest::prop_assert_eq!(positions, order.positions.len());
             }
         }
     }

@@ -1,52 +1,52 @@
-//! What a response, or the lack of one, means for the batch that was sent. Pure: acting on it is
-//! elsewhere.
+//! What a response, or its absence, means for the batch that was sent. Pure.
 //!
-//! Written and rejected can't be taken back, so both need evidence; everything else is kept and sent
-//! again.
+//! Written and rejected can't be taken back, so both need evidence; everything else is kept and
+//! sent again.
 //!
-//! Sources: RFC 9110 §15 (status codes) and §10.2.3 (`Retry-After`); the bodies as named in
+//! Sources: RFC 9110 §15 (status codes) and §10.2.3 (`Retry-After`); for the bodies, see
 //! [`subject`].
 
 mod body;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
+mod normalize;
 mod subject;
-mod words;
 
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::words::own_words;
+pub(crate) use self::normalize::unquoted;
 use self::{body::Body, subject::Subject};
 use crate::{
     Failure, FailureKind,
     printable::{LIMIT, printable},
 };
 
-/// What came of a POST.
+/// The result of a POST.
 #[derive(Clone, Debug, derive_more::Display)]
 pub(crate) enum Outcome {
     #[display("status {}", _0.status)]
     Answered(Box<Answer>),
-    /// No connection: refused, not resolved, no TLS.
+    /// No connection: refused, not resolved, or TLS failed.
     #[display("not connected: {reason}")]
     NotConnected {
         reason: String,
-        /// The other end answered that nobody listens there.
+        /// Nobody listens at the address.
         is_refused: bool,
     },
-    /// No whole response within the time for it.
+    /// No complete response in time.
     #[display("timed out: {reason}")]
     TimedOut { reason: String },
-    /// No whole response, for another reason.
+    /// No complete response, for another reason.
     #[display("not answered: {reason}")]
     NotAnswered { reason: String },
-    /// The connection was cut while the request was sent, or before the response.
+    /// The connection was closed before the response was complete.
     #[display("cut off: {reason}")]
     CutOff { reason: String },
-    /// A response that is no HTTP/1, or one that can't be matched to its request.
+    /// The response is not HTTP/1, or can't be matched to its request.
     #[display("not readable: {reason}")]
     NotReadable { reason: String },
-    /// No connection before somebody has changed something: a certificate that can't be trusted, a proxy that refuses.
+    /// No connection until a person changes something: an untrusted certificate, a proxy that
+    /// refuses.
     #[display("not connected: {reason}")]
     Misconfigured { reason: String },
 }
@@ -55,17 +55,17 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The header `Retry-After` as it came.
+    /// The header `Retry-After`, unparsed.
     pub(crate) retry_after: Option<String>,
-    /// The first of it, if it is long.
+    /// Its beginning, if it is long.
     pub(crate) body: String,
-    /// The header `X-Influxdb-Error`: what the body says, cut short. For when there is no body.
+    /// The header `X-Influxdb-Error`: the body's text, cut short. Used if the body is empty.
     pub(crate) error: Option<String>,
     /// The header `Location`.
     pub(crate) location: Option<String>,
     /// The header `Content-Type`.
     pub(crate) content_type: Option<String>,
-    /// Did the body come to its end, or as far as is read of one?
+    /// Whether the body was complete, or read as far as it is ever read.
     pub(crate) is_whole: bool,
 }
 
@@ -79,12 +79,12 @@ impl Outcome {
     }
 }
 
-/// What a failure says something of.
+/// What a failure counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The endpoint: no database can be written there.
+    /// The endpoint: it takes no database's lines.
     Endpoint,
-    /// The endpoint, as far as this database tells; others are tried all the same.
+    /// The endpoint, as far as this database tells; others are still tried.
     Path,
     /// The database; the endpoint works.
     Database,
@@ -92,29 +92,28 @@ pub(crate) enum Scope {
     Unclear,
 }
 
-/// What may have caused a failure.
+/// The possible causes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Nothing that was sent: no connection, too many requests, maintenance.
+    /// Nothing in the request: no connection, too many requests, maintenance.
     Unavailable,
-    /// The server's own trouble, for which much at once may be too much; but never what stands in
-    /// a line.
-    Trouble,
-    /// Anything, the batch too: it took too long, the connection was reset, a bare 500.
+    /// The server's own fault. A smaller request may pass; the lines' content doesn't matter.
+    ServerFault,
+    /// Anything, also the batch: a timeout, a reset, a bare 500.
     Unknown,
-    /// A setting here or there: somebody has to change something before it can succeed.
+    /// Configuration, here or there: a person has to change something first.
     Configuration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server has it.
+    /// The server has stored the lines.
     Written,
-    /// Try again, later.
+    /// Try again later.
     Retry(Retry),
-    /// At least one line is bad, or so it seems: find it.
+    /// At least one line seems bad.
     Refused(Refusal),
-    /// Send less at once.
+    /// Send smaller batches.
     TooLarge { status: u16, reason: String },
 }
 
@@ -122,59 +121,59 @@ pub(crate) enum Verdict {
 pub(crate) struct Retry {
     /// On one line, bounded.
     pub(crate) reason: String,
-    /// Of the response, if there was one.
+    /// Status of the response, if there was one.
     pub(crate) status: Option<u16>,
     pub(crate) scope: Scope,
     pub(crate) cause: Cause,
     pub(crate) not_before: Option<Duration>,
-    /// The server says that there is no such database.
-    pub(crate) misses_database: bool,
-    /// Nobody listens at the other end.
+    /// The database doesn't exist.
+    pub(crate) is_database_missing: bool,
+    /// Nobody listens at the address.
     pub(crate) is_refused: bool,
-    /// The time for the request has passed.
+    /// The request timed out.
     pub(crate) is_timeout: bool,
-    /// The reason without names and numbers.
-    pub(crate) words: String,
+    /// The reason without quoted texts and digits.
+    pub(crate) normalized: String,
 }
 
-/// A request that the server refused, perhaps for what stands in some of its lines.
+/// A request that the server refused, possibly for some of its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Of the response.
+    /// Status of the response.
     pub(crate) status: u16,
     /// On one line, bounded.
     pub(crate) reason: String,
-    /// The server's text, whole.
+    /// The server's whole text.
     pub(crate) text: String,
     /// The body, if it is JSON.
     pub(crate) json: Option<serde_json::Value>,
-    /// Is it a text that servers use for lines?
+    /// Whether the text is known to be about lines.
     pub(crate) is_about_lines: bool,
-    /// The text without names and numbers.
-    pub(crate) words: String,
+    /// The text without quoted parts and digits.
+    pub(crate) normalized: String,
 }
 
 impl Retry {
     pub(crate) fn new(scope: Scope, cause: Cause, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self {
-            words: words::skeleton(&words::own_words(&reason)),
+            normalized: normalize::without_digits(&normalize::unquoted(&reason)),
             reason: printable(&reason, LIMIT).into_owned(),
             status: None,
             scope,
             cause,
             not_before: None,
-            misses_database: false,
+            is_database_missing: false,
             is_refused: false,
             is_timeout: false,
         }
     }
 
-    /// A refusal in words that no server is known to use for lines.
+    /// A refusal whose text is not known to be about lines.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         Self {
             status: Some(refusal.status),
-            words: refusal.words.clone(),
+            normalized: refusal.normalized.clone(),
             ..Self::new(
                 Scope::Database,
                 Cause::Configuration,
@@ -183,15 +182,15 @@ impl Retry {
         }
     }
 
-    /// A small line that is said to be too large.
+    /// A small line that the server calls too large.
     pub(crate) fn too_large(reason: &str) -> Self {
         Self::new(Scope::Database, Cause::Configuration, reason)
     }
 
-    /// The failure, as programs are told of it.
+    /// The failure as shown in the public API.
     pub(crate) fn failure(&self) -> Failure {
         let kind = match (self.cause, self.status) {
-            (Cause::Configuration, _) if self.misses_database => FailureKind::MissingDatabase,
+            (Cause::Configuration, _) if self.is_database_missing => FailureKind::MissingDatabase,
             (Cause::Configuration, Some(401)) => FailureKind::Unauthorized,
             (Cause::Configuration, _) => FailureKind::Misconfigured,
             (_, None) if self.is_timeout => FailureKind::TimedOut,
@@ -206,21 +205,21 @@ impl Retry {
         }
     }
 
-    /// Has somebody to change something before it can succeed?
+    /// Whether a person has to change something first.
     pub(crate) fn is_misconfigured(&self) -> bool {
         self.cause == Cause::Configuration
     }
 }
 
-/// Is this reason, which the server gives for one line, about a trouble of its own all the same?
-pub(crate) fn is_own_trouble(reason: &str) -> bool {
-    subject::subject(&words::first_words(reason)) == Some(Subject::Server)
+/// Whether this reason, given for one line, is really about a fault of the server.
+pub(crate) fn is_server_fault(reason: &str) -> bool {
+    subject::subject(&normalize::text_before_quote(reason)) == Some(Subject::Server)
 }
 
-/// The longest that `Retry-After` is followed.
+/// Maximum delay that `Retry-After` can ask for.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// The verdict on a batch, `now` being the time that an HTTP date in `Retry-After` is held against.
+/// Returns the verdict on a batch. `now` is compared with an HTTP date in `Retry-After`.
 pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
     use Cause::{Unavailable, Unknown};
     use Scope::{Endpoint, Unclear};
@@ -245,27 +244,27 @@ pub(crate) fn verdict(outcome: Outcome, now: SystemTime) -> Verdict {
 fn answered(answer: Answer, now: SystemTime) -> Verdict {
     let json = body::json(&answer.body);
     let body = Body::new(&answer, json.as_ref());
-    let (status, words) = (answer.status, body.own_words());
-    let (reason, subject) = (body.reason(status), body.subject(&words));
+    let (status, normalized) = (answer.status, body.unquoted());
+    let (reason, subject) = (body.reason(status), body.subject(&normalized));
     let not_before = || {
         let value = answer.retry_after.as_deref()?;
         retry_after(value, now)
     };
     let retry = |scope, cause| Retry {
         status: Some(status),
-        words: words::skeleton(&format!("{status} {words}")),
+        normalized: normalize::without_digits(&format!("{status} {normalized}")),
         not_before: not_before(),
         ..Retry::new(scope, cause, reason.clone())
     };
     let misconfigured = |scope| Verdict::Retry(retry(scope, Cause::Configuration));
     let missing_database = || {
         Verdict::Retry(Retry {
-            misses_database: true,
+            is_database_missing: true,
             ..retry(Scope::Database, Cause::Configuration)
         })
     };
     let unavailable = || Verdict::Retry(retry(Scope::Unclear, Cause::Unavailable));
-    let trouble = || Verdict::Retry(retry(Scope::Unclear, Cause::Trouble));
+    let trouble = || Verdict::Retry(retry(Scope::Unclear, Cause::ServerFault));
     let unknown = || Verdict::Retry(retry(Scope::Unclear, Cause::Unknown));
     let refused = |is_about_lines| {
         Verdict::Refused(Refusal {
@@ -274,7 +273,7 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
             text: body.text().to_owned(),
             json: body.json.cloned(),
             is_about_lines,
-            words: words::skeleton(&format!("{status} {words}")),
+            normalized: normalize::without_digits(&format!("{status} {normalized}")),
         })
     };
     match (status, subject) {
@@ -282,7 +281,7 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
             reason: format!("{reason} (a write is answered without a body)"),
             ..retry(Scope::Path, Cause::Configuration)
         }),
-        // A page without a byte; but 204 has no content, whatever its type is said to be.
+        // An empty web page. A 204 has no content, whatever its content type.
         (200..=203 | 205..=299, _) if body.is_web_page() => misconfigured(Scope::Path),
         (200..=299, _) if !answer.is_whole => unknown(),
         (200..=299, _) => Verdict::Written,
@@ -298,21 +297,21 @@ fn answered(answer: Answer, now: SystemTime) -> Verdict {
         }),
         (413, _) => Verdict::TooLarge { status, reason },
         (400 | 422 | 500, Some(Subject::Size)) => Verdict::TooLarge { status, reason },
-        // GreptimeDB: 401 for a region that is read-only for now.
+        // GreptimeDB answers 401 for a region that is temporarily read-only.
         (400 | 401 | 403 | 422 | 500, Some(Subject::Server)) => trouble(),
         (401, _) => misconfigured(Scope::Endpoint),
         (400 | 404 | 422 | 500, Some(Subject::MissingDatabase)) => missing_database(),
         (400 | 404 | 422 | 500, Some(Subject::Database)) => misconfigured(Scope::Database),
-        // InfluxDB Cloud and Clustered: points that are older than is kept.
+        // InfluxDB Cloud and Clustered: points older than the retention period.
         (403, Some(Subject::Lines)) => refused(true),
         (403 | 414, _) => misconfigured(Scope::Database),
         (408 | 499 | 502 | 504, _) => unknown(),
         (425 | 429 | 503, _) => unavailable(),
         (400 | 422 | 500, Some(Subject::Request)) => misconfigured(Scope::Path),
-        // A page is made by something between, or by no database at all.
+        // A web page comes from a proxy, or from something that is no database.
         (400 | 422, _) if body.is_web_page() => misconfigured(Scope::Path),
         (400 | 422 | 500, Some(Subject::Lines)) => refused(true),
-        // What did not come may be the part that tells.
+        // The missing part may hold the reason.
         (400 | 422, None) if !answer.is_whole => unknown(),
         (400 | 422, None) => refused(false),
         (400..=499, _) => misconfigured(Scope::Path),

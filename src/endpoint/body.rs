@@ -7,8 +7,8 @@ use std::{
 use awc::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
-/// A body that is handed on piece by piece. The client copies each piece into its own buffer before
-/// it goes to the socket: so that buffer stays small, and in the processor's cache.
+/// A body sent in pieces. The client copies each piece into its own buffer before it goes to the
+/// socket, so that buffer stays small and in the CPU's cache.
 #[derive(Debug)]
 pub(super) struct PiecewiseBody(pub(super) Bytes);
 

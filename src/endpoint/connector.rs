@@ -1,5 +1,5 @@
-//! The one way in which connections are made: by name and address, through a proxy, in TLS, or to a unix socket; below
-//! the stream that reads heads. [`route`](super::route) says which.
+//! Makes connections: to a resolved address, through a proxy, in TLS, or to a unix socket, as the
+//! [`route`](super::route) says.
 
 use std::{
     cell::Cell,
@@ -29,22 +29,21 @@ use super::{
 };
 use crate::threads;
 
-/// The longest that connecting may take, names and all attempts included.
+/// Maximum time for connecting, with DNS and all attempts.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Of how many addresses a failure tells.
-const MAX_TOLD: usize = 4;
+/// Maximum number of addresses listed in an error.
+const MAX_LISTED: usize = 4;
 
-/// When a connection that says nothing is asked whether it is still there, how often, and how many
-/// times: so that one that is dead is found before the next batch, 10 s later by default.
+/// TCP keep-alive: finds a dead connection before the next batch, by default 10 s later.
 const KEEP_ALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
     .with_time(Duration::from_secs(3))
     .with_interval(Duration::from_secs(1))
     .with_retries(3);
 
-/// How much of a request the system may hold that it can't send yet, in bytes. By itself, Linux takes whole
-/// batches (4 MiB) for a server that reads nothing: then all of it seems to be written, and an early answer
-/// can't be told from one to the whole request.
+/// Maximum number of unsent bytes in the socket's buffer. By default, Linux buffers whole batches
+/// (4 MiB) for a server that reads nothing: then the request seems to be written, and an early
+/// response can't be distinguished from one to the whole request.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const MAX_UNSENT: u32 = 128 << 10;
 
@@ -56,7 +55,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(hosts: Hosts) -> Self {
-        Self::with_resolver(hosts, System)
+        Self::with_resolver(hosts, SystemResolver)
     }
 
     pub(super) fn with_resolver(hosts: Hosts, resolver: impl Resolve + 'static) -> Self {
@@ -69,8 +68,8 @@ impl Connector {
         let host = self
             .hosts
             .get(authority)
-            .ok_or_else(|| not_connected(format!("nothing is known of {authority}"), false))?;
-        // So that a host that swallows what is sent to it is told from a server that is slow.
+            .ok_or_else(|| not_connected(format!("{authority} is unknown"), false))?;
+        // Less than the request's limit, so that an unreachable host is distinguished from a slow server.
         let limit = (host.limit() / 2).min(MAX_TIME);
         let phase = Cell::new("connection to");
         let opened = timeout(limit, self.open(uri, &host.route(), &phase)).await;
@@ -81,7 +80,7 @@ impl Connector {
         Ok(Stream::new(socket, host))
     }
 
-    /// Tells with `phase` what is waited for.
+    /// Connects; `phase` says what is in progress.
     async fn open(
         &self,
         uri: &Uri,
@@ -95,14 +94,14 @@ impl Connector {
                 .map(Socket::Unix)
                 .map_err(|error| no_socket(path, &error));
         }
-        // The brackets around an IPv6 address are the URL's.
+        // In a URL, an IPv6 address has brackets.
         let (host, port) = (uri.hostname(), uri.port_u16().unwrap_or(80));
         let stream = match &route.proxy {
             None => self.tcp(without_brackets(host), port).await?,
             Some(proxy) => {
                 phase.set("connection to the proxy for");
-                let there = self.tcp(without_brackets(&proxy.host), proxy.port).await;
-                let mut stream = there.map_err(|fault| {
+                let connected = self.tcp(without_brackets(&proxy.host), proxy.port).await;
+                let mut stream = connected.map_err(|fault| {
                     let reason = format!("the proxy at {proxy} can't be reached: {}", fault.reason);
                     not_connected(reason, false)
                 })?;
@@ -146,7 +145,7 @@ fn without_brackets(host: &str) -> &str {
     inner.unwrap_or(host)
 }
 
-/// A server that is not running leaves no socket, or one that nobody listens on.
+/// A server that is not running leaves no socket, or one without a listener.
 #[cfg(unix)]
 fn no_socket(path: &std::path::Path, error: &io::Error) -> Fault {
     use io::ErrorKind as Kind;
@@ -164,7 +163,7 @@ fn no_socket(path: &std::path::Path, error: &io::Error) -> Fault {
 
 impl Service<ConnectInfo<Uri>> for Connector {
     type Response = Connection<Uri, Stream<Socket>>;
-    // Never `InvalidInput`: at that, awc panics.
+    // Never `InvalidInput`: awc panics at that.
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -181,11 +180,11 @@ impl Service<ConnectInfo<Uri>> for Connector {
     }
 }
 
-/// What connections need that are kept. None of it may fail a request: without it, they are slower to
-/// deliver, or to be found dead.
+/// Sets socket options. Errors are ignored: without them, writes are slower, or a dead connection
+/// is found later.
 fn prepare(stream: &TcpStream) {
-    // The end of a batch would else wait up to 40 ms for the server to acknowledge what was sent
-    // before (Nagle's algorithm, which awc leaves on).
+    // Otherwise the end of a batch waits up to 40 ms for the server's ACK (Nagle's algorithm, which
+    // awc leaves on).
     _ = stream.set_nodelay(true);
     let socket = socket2::SockRef::from(stream);
     _ = socket.set_tcp_keepalive(&KEEP_ALIVE);
@@ -195,16 +194,16 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-/// No address took a connection: the first few with their errors.
+/// The fault if no address accepted a connection: the first errors.
 fn failed(errors: Vec<(SocketAddr, io::Error)>) -> Fault {
     let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     let is_refused = errors.iter().all(|(_, error)| is_refused(error));
     let texts = errors
         .iter()
         .map(|(address, error)| format!("{address}: {error}"));
-    let mut reason = texts.take(MAX_TOLD).collect::<Vec<_>>().join("; ");
-    if errors.len() > MAX_TOLD {
-        reason.push_str(&format!("; and {} more", errors.len() - MAX_TOLD));
+    let mut reason = texts.take(MAX_LISTED).collect::<Vec<_>>().join("; ");
+    if errors.len() > MAX_LISTED {
+        reason.push_str(&format!("; and {} more", errors.len() - MAX_LISTED));
     }
     not_connected(reason, is_refused)
 }
@@ -213,10 +212,10 @@ fn not_connected(reason: String, is_refused: bool) -> Fault {
     Fault::new(FaultKind::NotConnected { is_refused }, reason)
 }
 
-/// The system's resolver.
-struct System;
+/// The resolver of the operating system.
+struct SystemResolver;
 
-impl Resolve for System {
+impl Resolve for SystemResolver {
     fn lookup<'a>(
         &'a self,
         host: &'a str,

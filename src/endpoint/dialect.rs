@@ -1,4 +1,4 @@
-//! How the APIs of InfluxDB v1, v2 and v3 differ.
+//! The APIs of InfluxDB v1, v2 and v3: paths, parameters and credentials.
 //!
 //! Sources: the write endpoints of [v1], [v2] and [v3].
 //!
@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{Api, Config, ConfigError, Consistency, Database, Precision, config::Credentials};
 
-/// RFC 3986 §2.3: what needs no escape anywhere in a URL.
+/// Characters that need no escape in a URL (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -21,7 +21,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Clone, Debug)]
 pub(crate) struct Dialect {
     api: Api,
-    /// Escaped, for v2.
+    /// Percent-encoded; for v2.
     org: String,
     precision: Precision,
     consistency: Option<Consistency>,
@@ -39,7 +39,7 @@ impl Dialect {
         }
     }
 
-    /// The unit of the timestamps.
+    /// Unit of the timestamps.
     pub(super) fn unit(&self) -> Precision {
         self.precision
     }
@@ -71,7 +71,7 @@ impl Dialect {
             Api::V3 => {
                 let name = escaped(&database.to_string());
                 let no_sync = if self.no_sync { "&no_sync=true" } else { "" };
-                // The good lines of a batch are stored, and all bad ones are named.
+                // Good lines are stored, and all bad ones are named.
                 format!(
                     "/api/v3/write_lp?db={name}&precision={precision}&accept_partial=true{no_sync}"
                 )
@@ -79,7 +79,7 @@ impl Dialect {
         }
     }
 
-    /// Path and query that create a database. Only v1 has one; the settings see to that.
+    /// Path and query to create a database; only for v1, as the settings ensure.
     ///
     /// Source: [InfluxQL, identifiers](https://docs.influxdata.com/influxdb/v1/query_language/spec/#identifiers).
     pub(crate) fn create_database_path(&self, database: &Database) -> String {
@@ -95,7 +95,7 @@ impl Dialect {
             (Api::V3, Precision::Milliseconds) => "millisecond",
             (Api::V3, Precision::Seconds) => "second",
             (_, Precision::Nanoseconds) => "ns",
-            // Only for lines that were kept from another API ([`Config::unit`]).
+            // Only for lines stored for another API ([`Config::unit`]).
             (Api::V1, Precision::Microseconds) => "u",
             (Api::V2, Precision::Microseconds) => "us",
             (_, Precision::Milliseconds) => "ms",
@@ -125,7 +125,7 @@ impl Dialect {
     }
 }
 
-/// RFC 7617.
+/// HTTP basic authentication (RFC 7617).
 fn basic(user: &str, password: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));

@@ -17,30 +17,30 @@ use super::{
     host::Host,
 };
 
-/// What is read of a body: enough for many quoted lines.
+/// Maximum number of body bytes that are read: enough for many quoted lines.
 const MAX_BODY: usize = 64 << 10;
 
-/// How long a body may pause. What has come by then is all that is read of it.
+/// Maximum pause within a body; the rest is not read after that.
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a body may take in all, from the head on.
+/// Maximum time for a body, after the head.
 const MAX_BODY_TIME: Duration = Duration::from_secs(2);
 
-/// What came back. There is a status; of the body, there is what came in time.
+/// A response with a complete head; the body may be incomplete.
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
     headers: HeaderMap,
     /// At most [`MAX_BODY`] bytes.
     body: Bytes,
-    /// Did the body come to its end, or as far as is read of one?
+    /// Whether the body was complete, or read as far as it is ever read.
     pub(super) is_whole: bool,
 }
 
 impl Response {
-    /// A server may repeat the request, headers and all: what it says is logged, and must hold no secret. (What
-    /// is short may stand in a line, too.)
-    pub(super) fn without<'a>(mut self, secrets: impl Iterator<Item = &'a HeaderValue>) -> Self {
+    /// Redacts secrets in the body: a server may repeat the request's headers, and responses are
+    /// logged. Short ones are left, as they may occur in a line.
+    pub(super) fn redacted<'a>(mut self, secrets: impl Iterator<Item = &'a HeaderValue>) -> Self {
         for secret in secrets
             .filter_map(|value| value.to_str().ok())
             .filter(|it| it.len() >= 8)
@@ -57,7 +57,7 @@ impl Response {
         (200..=299).contains(&self.status)
     }
 
-    /// A header of those that are [used](super::head), as it came.
+    /// Value of a header, if it is one of those [used](super::head).
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let value = percent_decode(self.headers.get(name)?.as_bytes());
         Some(value.decode_utf8_lossy().into_owned())
@@ -68,8 +68,8 @@ impl Response {
     }
 }
 
-/// Sends a request, within `limit`, and reads the response: its body has a limit of its own, so that
-/// a head whose body never comes costs little, and its status is not lost.
+/// Sends a request and reads the response, within `limit`. The body has its own limit: a head whose
+/// body never comes costs little time, and its status is not lost.
 pub(super) async fn exchange(
     request: ClientRequest,
     body: Bytes,

@@ -1,4 +1,4 @@
-//! What went wrong in an exchange, on its way through awc: inside of an `io::Error`.
+//! Failures of a request, passed through awc inside an `io::Error`.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use awc::error::{ConnectError, SendRequestError};
 
 use crate::delivery::verdict::Outcome;
 
-/// An exchange without a response.
+/// A request without a response.
 #[derive(Clone, Debug, derive_more::Display, derive_more::Error)]
 #[display("{reason}")]
 pub(super) struct Fault {
     pub(super) kind: FaultKind,
     pub(super) reason: String,
-    /// A connection was used again that was not good any more, and nothing of an answer came: on a new
-    /// one, it may be sent once more.
+    /// A reused connection turned out to be closed before any response: the request may be sent
+    /// again on a new one.
     pub(super) is_stale: bool,
 }
 
-/// As the [`Outcome`]s of the same names.
+/// Like the [`Outcome`]s of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaultKind {
     NotConnected { is_refused: bool },

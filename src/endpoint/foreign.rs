@@ -1,6 +1,6 @@
-//! What speaks at the other end, if it isn't HTTP/1.
+//! Recognizes other protocols than HTTP/1.
 
-/// What an answer that is no HTTP begins with, and who begins so.
+/// First bytes of other protocols, and their servers.
 const KNOWN: [(&[u8], &str); 15] = [
     (b"SSH-", "an SSH server"),
     (b"-ERR", "a Redis server"),
@@ -19,27 +19,27 @@ const KNOWN: [(&[u8], &str); 15] = [
     (b"AMQP", "an AMQP broker"),
 ];
 
-/// As many of the first bytes as are shown.
+/// Number of bytes that are shown.
 const SHOWN: usize = 60;
 
-/// Says in plain words what came instead of an HTTP/1 response, to follow "it answered".
+/// Describes what came instead of an HTTP/1 response, to follow "it answered".
 pub(super) fn describe(bytes: &[u8]) -> String {
     let shown = bytes[..bytes.len().min(SHOWN)]
         .trim_ascii_end()
         .escape_ascii();
     let dots = if bytes.len() > SHOWN { "…" } else { "" };
     match bytes {
-        // A record of TLS: an alert or a handshake, of version 3.x.
+        // A TLS record: alert or handshake, version 3.x.
         [0x15 | 0x16, 3, ..] => "in TLS: use https://".to_owned(),
-        // SETTINGS, the first frame of HTTP/2 (RFC 9113 §3.4), or GOAWAY.
+        // The first HTTP/2 frame, SETTINGS (RFC 9113 §3.4), or GOAWAY.
         [0, 0, _, 4 | 7, ..] | [b'P', b'R', b'I', b' ', b'*', ..] => {
-            "in HTTP/2: a server or proxy that also takes HTTP/1.1 is needed".to_owned()
+            "in HTTP/2: use a server or proxy with HTTP/1.1".to_owned()
         }
-        // The first packet of MySQL: its length, number 0, protocol 10.
+        // The first packet of MySQL: length, number 0, protocol 10.
         [_, _, 0, 0, 10, ..] => format!("\"{shown}{dots}\", as a MySQL server does"),
-        // ErrorResponse of PostgreSQL: its length, and the first field.
+        // PostgreSQL's ErrorResponse: length and first field.
         [b'E', 0, 0, _, _, b'S', ..] => format!("\"{shown}{dots}\", as a PostgreSQL server does"),
-        [b'<', ..] => format!("\"{shown}{dots}\", a page without a head (HTTP/0.9)"),
+        [b'<', ..] => format!("\"{shown}{dots}\", a page without headers (HTTP/0.9)"),
         _ => match KNOWN.iter().find(|(start, _)| bytes.starts_with(start)) {
             Some((_, who)) => format!("\"{shown}{dots}\", as {who} does"),
             None => format!("\"{shown}{dots}\""),

@@ -1,24 +1,24 @@
-//! Where the body of a response ends (RFC 9112 §6 and §7).
+//! The end of a response's body (RFC 9112 §6 and §7).
 
 use std::io;
 
-/// How the end of a body is told.
+/// How the end of a body is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is none.
+    /// No body.
     Nothing,
-    /// This many bytes are still to come.
+    /// This many bytes are left.
     Length(u64),
     Chunked(Chunks),
     UntilClose,
 }
 
 impl Framing {
-    /// How many of these bytes, the next ones, belong to the body: all, up to its end or a fault.
+    /// Returns how many of the next bytes belong to the body.
     ///
     /// # Errors
     ///
-    /// The first of them is at fault.
+    /// If the first of them is invalid.
     pub(super) fn advance(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Nothing => Ok(0),
@@ -34,7 +34,7 @@ impl Framing {
         }
     }
 
-    /// Is all of it there?
+    /// Whether the body is complete.
     pub(super) fn is_over(&self) -> bool {
         match self {
             Self::Nothing | Self::Length(0) => true,
@@ -44,11 +44,11 @@ impl Framing {
     }
 }
 
-/// Follows a chunked body (RFC 9112 §7.1), at least as strictly as awc does, which reads it after.
+/// Parses a chunked body (RFC 9112 §7.1), at least as strictly as awc, which parses it next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chunks(Chunk);
 
-/// What is expected next.
+/// The expected part of the chunked encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Chunk {
     #[default]
@@ -83,11 +83,11 @@ impl Chunks {
                 continue;
             }
             let Some(next) = self.0.next(bytes[at]) else {
-                // What came before is good; the error comes with the next call.
+                // The bytes before are good; the next call returns the error.
                 return match at {
                     0 => Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        "its chunks are no chunks",
+                        "its chunked encoding is invalid",
                     )),
                     _ => Ok(at),
                 };

@@ -1,4 +1,4 @@
-//! Compressed request bodies, and which endpoints take them.
+//! Compression of request bodies, and whether an endpoint accepts it.
 
 use std::{
     io::Write as _,
@@ -14,37 +14,37 @@ use flate2::{Compression, write::GzEncoder};
 use super::payload::Payload;
 use crate::{delivery::verdict::Outcome, threads};
 
-/// Below, compression saves no packet.
-const SMALLEST: usize = 1 << 10;
+/// In bytes: below this, compression saves no packet.
+const MIN_SIZE: usize = 1 << 10;
 
-/// Up to here, a thread costs more than compressing: 16 KiB take 0.1 ms.
-const QUICK: usize = 16 << 10;
+/// In bytes: up to this, a thread costs more than compressing: 16 KiB take 0.1 ms.
+const MAX_INLINE: usize = 16 << 10;
 
-/// Of 9: `docs/performance.md` has the sizes and times of each.
+/// Compression level, of 9: `docs/performance.md` has sizes and times of each.
 const LEVEL: u32 = 2;
 
-/// What is known of one endpoint.
+/// Whether an endpoint accepts gzip.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gzip(Arc<AtomicU8>);
 
 const UNKNOWN: u8 = 0;
-const TAKEN: u8 = 1;
+const ACCEPTED: u8 = 1;
 const REFUSED: u8 = 2;
 
 impl Gzip {
-    /// The compressed body, unless it is small or the endpoint takes none. On another thread, so that no timer of the
-    /// pipeline is late.
+    /// Compresses a body, unless it is small or the endpoint refuses gzip. Runs on another thread,
+    /// so that no timer of the pipeline is late.
     pub(super) async fn compress(&self, payload: &Payload) -> Option<Bytes> {
-        if payload.body.len() < SMALLEST || self.0.load(Ordering::Relaxed) == REFUSED {
+        if payload.body.len() < MIN_SIZE || self.0.load(Ordering::Relaxed) == REFUSED {
             return None;
         }
         if let Some(kept) = payload.compressed.get() {
             return Some(kept);
         }
         let body = payload.body.clone();
-        let compressed = match body.len() <= QUICK {
+        let compressed = match body.len() <= MAX_INLINE {
             true => compress(&body, LEVEL),
-            // Not without a thread: then it goes plain.
+            // Without a thread, the body is sent uncompressed.
             false => threads::elsewhere(move || compress(&body, LEVEL))
                 .await
                 .ok()?,
@@ -54,25 +54,26 @@ impl Gzip {
         Some(compressed)
     }
 
-    /// Has it to be sent again as it is, before the answer is judged? So that what is said of the coding counts
-    /// against no line.
-    pub(super) fn is_doubtful(&self, outcome: &Outcome) -> bool {
+    /// Whether the body must be sent again uncompressed before the response is judged. Then an error about
+    /// gzip counts against no line.
+    pub(super) fn needs_plain_retry(&self, outcome: &Outcome) -> bool {
         let Outcome::Answered(answer) = outcome else {
             return false;
         };
         if (200..=299).contains(&answer.status) {
-            // One answer that came late undoes nothing; and a page is no proof that the body was read.
+            // A late response changes nothing, and a web page doesn't prove that the body was read.
             if answer.body.trim().is_empty() {
-                _ = self.change(UNKNOWN, TAKEN);
+                _ = self.change(UNKNOWN, ACCEPTED);
             }
             return false;
         }
-        // 415 is about the coding whatever was taken before: it may be another server now.
-        let is_known = self.0.load(Ordering::Relaxed) == TAKEN;
+        // A 415 is always about gzip: the server may have been replaced.
+        let is_known = self.0.load(Ordering::Relaxed) == ACCEPTED;
         answer.status == 415 || (matches!(answer.status, 400 | 500) && !is_known)
     }
 
-    /// The same body was sent plain: does the endpoint take both alike? Says whether that is known only now.
+    /// Compares the responses to the compressed and the plain body. Returns whether the endpoint is
+    /// now known to refuse gzip.
     pub(super) fn learn(&self, compressed: &Outcome, plain: &Outcome) -> bool {
         let status = |outcome: &Outcome| match outcome {
             Outcome::Answered(answer) => Some(answer.status),
@@ -84,7 +85,7 @@ impl Gzip {
         if compressed == 415 {
             return self.0.swap(REFUSED, Ordering::Relaxed) != REFUSED;
         }
-        // Only a plain body that is taken is proof: two refusals may differ by an id.
+        // Only an accepted plain body is proof: two refusals may differ in an id.
         (200..=299).contains(&plain) && self.change(UNKNOWN, REFUSED)
     }
 
@@ -127,27 +128,27 @@ mod tests {
     fn an_answer_is_doubted_until_one_compressed_body_was_taken() {
         let gzip = Gzip::default();
         for status in [400, 415, 500] {
-            assert!(gzip.is_doubtful(&answered(status, "")));
+            assert!(gzip.needs_plain_retry(&answered(status, "")));
         }
         for status in [401, 404, 413, 429, 503] {
-            assert!(!gzip.is_doubtful(&answered(status, "")));
+            assert!(!gzip.needs_plain_retry(&answered(status, "")));
         }
-        assert!(!gzip.is_doubtful(&answered(200, "<html>sign in</html>")));
+        assert!(!gzip.needs_plain_retry(&answered(200, "<html>sign in</html>")));
         assert!(
-            gzip.is_doubtful(&answered(400, "")),
+            gzip.needs_plain_retry(&answered(400, "")),
             "a page has read nothing"
         );
-        assert!(!gzip.is_doubtful(&answered(204, "")));
-        assert!(!gzip.is_doubtful(&answered(400, "")));
+        assert!(!gzip.needs_plain_retry(&answered(204, "")));
+        assert!(!gzip.needs_plain_retry(&answered(400, "")));
         assert!(!gzip.learn(&answered(400, "gzip: invalid header"), &answered(204, "")));
     }
 
     #[test]
     fn an_endpoint_that_took_compressed_bodies_may_take_none_any_more() {
         let gzip = Gzip::default();
-        gzip.is_doubtful(&answered(204, ""));
+        gzip.needs_plain_retry(&answered(204, ""));
         let refused = answered(415, "gzip encoding is not supported");
-        assert!(gzip.is_doubtful(&refused));
+        assert!(gzip.needs_plain_retry(&refused));
         assert!(gzip.learn(&refused, &answered(204, "")));
         assert!(!gzip.learn(&refused, &answered(204, "")), "told once");
         assert_eq!(gzip.0.load(Ordering::Relaxed), REFUSED);
@@ -164,7 +165,7 @@ mod tests {
                 (400, "unable to parse 'bad'"),
                 false,
             ),
-            // Of a bad line.
+            // The refusal of a bad line.
             (
                 (400, "unable to parse 'bad'"),
                 (400, "unable to parse 'bad'"),
@@ -185,7 +186,7 @@ mod tests {
     async fn only_larger_bodies_are_compressed_and_once() {
         let gzip = Gzip::default();
         assert_eq!(
-            gzip.compress(&Bytes::from(vec![b'x'; SMALLEST - 1]).into())
+            gzip.compress(&Bytes::from(vec![b'x'; MIN_SIZE - 1]).into())
                 .await,
             None
         );

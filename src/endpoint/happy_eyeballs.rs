@@ -1,4 +1,4 @@
-//! Which of several addresses is connected to: the one that answers first (RFC 8305).
+//! Connects to the first of several addresses that accepts (RFC 8305).
 
 use std::{io, net::SocketAddr};
 
@@ -9,14 +9,14 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 
-/// When the next address is tried although those before may still answer (RFC 8305 §5).
+/// Delay before the next address is tried too (RFC 8305 §5).
 const ATTEMPT_DELAY: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// The first connection that comes about; the other attempts are dropped.
+/// Returns the first connection; other attempts are dropped.
 ///
 /// # Errors
 ///
-/// No address takes one: each with its error.
+/// If no address accepts: each with its error.
 pub(super) async fn connect(
     addresses: Vec<SocketAddr>,
 ) -> Result<TcpStream, Vec<(SocketAddr, io::Error)>> {
@@ -42,7 +42,7 @@ pub(super) async fn connect(
     }
 }
 
-/// In the resolver's order, which RFC 6724 gives, but the families by turns (RFC 8305 §4).
+/// In the resolver's order (RFC 6724), alternating between the families (RFC 8305 §4).
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_v6_first = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let of = |is_v6| {

@@ -1,8 +1,9 @@
-//! Reads the head of a response, and writes it anew for awc: with the header fields that are used, and
-//! with its length in one way only.
+//! Parses the head of a response, and rewrites it for awc, with only the fields in use and a single
+//! length.
 //!
-//! Lenient where RFC 9112 lets a recipient be, because the status is evidence of what became of a batch.
-//! Sources: RFC 9112 §2.2 (line ends), §4 (status line), §5 (fields), §6.3 (length), §9.3 (persistence).
+//! As lenient as RFC 9112 allows, because the status is evidence of what happened to a batch.
+//! Sources: RFC 9112 §2.2 (line ends), §4 (status line), §5 (fields), §6.3 (length), §9.3
+//! (persistence).
 
 use std::{borrow::Cow, io::Write as _};
 
@@ -10,7 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::framing::{Chunks, Framing};
 
-/// The fields that somebody reads. All others end here.
+/// The fields in use; others are dropped.
 const USED: [&str; 12] = [
     "cluster-uuid",
     "content-type",
@@ -26,24 +27,24 @@ const USED: [&str; 12] = [
     "x-server-hostname",
 ];
 
-/// As much of a field's value as is handed on, in bytes.
+/// Maximum length of a field's value, in bytes.
 const MAX_VALUE: usize = 4 << 10;
 
-/// What awc takes in a value. InfluxDB 1.6.7 repeats lines raw in `X-Influxdb-Error`, control
-/// characters included; [`Response::text`](super::exchange::Response::text) undoes the escapes.
+/// Characters that awc refuses in a value. InfluxDB 1.6.7 repeats lines raw in `X-Influxdb-Error`,
+/// with control characters; [`Response::text`](super::exchange::Response::text) undoes the escapes.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// What a final response's head says of the response.
+/// The head of a final response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) framing: Framing,
-    /// Can the connection be used again after the response?
+    /// Whether the connection can be used again after this response.
     pub(super) is_reusable: bool,
 }
 
-/// Where the head ends that `bytes` begins with, if all of it is there. Nothing before `from` is its
-/// end.
+/// The end of the head at the start of `bytes`, if it is complete. It is known not to end before
+/// `from`.
 pub(super) fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
     let from = from.saturating_sub(3);
     let is_end = |line_feed: usize| match &bytes[line_feed + 1..] {
@@ -56,7 +57,7 @@ pub(super) fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
     line_feeds.map(|(at, _)| from + at).find_map(is_end)
 }
 
-/// The status code and the minor version in a status line, whatever follows them.
+/// Parses the status code and the minor version of a status line.
 pub(super) fn status_line(line: &[u8]) -> Result<(u16, u8), String> {
     let words = line
         .strip_prefix(b"HTTP/1.")
@@ -80,18 +81,19 @@ pub(super) fn status_line(line: &[u8]) -> Result<(u16, u8), String> {
     status.ok_or_else(|| {
         let line = line[..line.len().min(100)].trim_ascii_end();
         format!(
-            "its status line is no HTTP/1.1: \"{}\"",
+            "its status line is not HTTP/1.1: \"{}\"",
             line.escape_ascii()
         )
     })
 }
 
-/// Reads the whole head of a final response, and appends the beginning of what awc reads to `out`:
-/// [`finish`] has to follow.
+/// Parses the complete head of a final response, and appends the start of the head for awc to
+/// `out`; [`finish`] appends the rest.
 ///
 /// # Errors
 ///
-/// Its length can't be told, or it is no HTTP/1.1: in words that can follow "the response can't be used".
+/// If it is not HTTP/1.1 or has no definite length: a text that can follow "the response can't be
+/// used".
 pub(super) fn read_head(head: &[u8], out: &mut Vec<u8>) -> Result<Head, String> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| match line {
         [line @ .., b'\r'] => line,
@@ -103,7 +105,7 @@ pub(super) fn read_head(head: &[u8], out: &mut Vec<u8>) -> Result<Head, String> 
     let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
     for line in lines {
         match (line, &mut field) {
-            // A line that is folded (§5.2); without a line before it, it is passed over (§2.2).
+            // A folded line (§5.2); ignored without a line before it (§2.2).
             ([b' ' | b'\t', ..], field) => {
                 if let Some((_, value)) = field {
                     let value = value.to_mut();
@@ -119,7 +121,7 @@ pub(super) fn read_head(head: &[u8], out: &mut Vec<u8>) -> Result<Head, String> 
         }
     }
     fields.take(field, out)?;
-    fields.conclude(status, minor)
+    fields.into_head(status, minor)
 }
 
 /// Appends the end of the head.
@@ -128,7 +130,7 @@ pub(super) fn finish(head: &Head, out: &mut Vec<u8>) {
         Framing::Nothing => {}
         Framing::Length(length) => _ = write!(out, "content-length: {length}\r\n"),
         Framing::Chunked(_) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        // What has no length ends with the connection only in HTTP/1.0, for awc.
+        // To awc, only an HTTP/1.0 body without a length ends with the connection.
         Framing::UntilClose => out[b"HTTP/1.".len()] = b'0',
     }
     if !head.is_reusable {
@@ -137,13 +139,13 @@ pub(super) fn finish(head: &Head, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What the fields say that have to do with the connection.
+/// The fields about length and connection.
 #[derive(Debug, Default)]
 struct Fields {
     length: Option<u64>,
-    /// Is there a `Transfer-Encoding`, and is `chunked` the last one in it?
+    /// Whether there is a `Transfer-Encoding`, and `chunked` is its last coding.
     chunked: Option<bool>,
-    /// The reason why there is no telling how long the response is.
+    /// Why the length can't be determined.
     fault: Option<String>,
     closes: bool,
     keeps_alive: bool,
@@ -167,7 +169,7 @@ impl Fields {
                     .split(|byte| *byte == b';')
                     .next()
                     .unwrap_or_default();
-                // What RFC 2616 had for "none".
+                // RFC 2616's word for no coding.
                 if !trimmed(coding).eq_ignore_ascii_case(b"identity") {
                     self.chunked = Some(trimmed(coding).eq_ignore_ascii_case(b"chunked"));
                 }
@@ -184,7 +186,7 @@ impl Fields {
         Ok(())
     }
 
-    /// One number, also if it is said several times (§6.3, 5).
+    /// Repeated equal lengths count as one (§6.3, 5).
     fn take_length(&mut self, value: &[u8]) {
         let mut numbers = elements(value).peekable();
         if numbers.peek().is_none() {
@@ -213,16 +215,16 @@ impl Fields {
         }
     }
 
-    /// RFC 9112 §6.3, in its order.
-    fn conclude(self, status: u16, minor: u8) -> Result<Head, String> {
+    /// Applies RFC 9112 §6.3, in its order.
+    fn into_head(self, status: u16, minor: u8) -> Result<Head, String> {
         let is_persistent = !self.closes && (minor > 0 || self.keeps_alive);
         let has_content = self.chunked.is_some() || self.length.is_some_and(|length| length > 0);
         let (framing, is_clean) = match (self.chunked, self.length) {
-            // Never a body, whatever the fields say. If they say something else, one may come all the same.
+            // Never has a body. If the fields claim one, it may still come.
             _ if matches!(status, 204 | 304) => {
                 (Framing::Nothing, !has_content && self.fault.is_none())
             }
-            // With a length besides, or in HTTP/1.0, the framing is suspect.
+            // With a length, or in HTTP/1.0, the framing is suspect.
             (Some(true), length) => {
                 let is_clean = length.is_none() && self.fault.is_none() && minor > 0;
                 (Framing::Chunked(Chunks::default()), is_clean)
@@ -242,13 +244,13 @@ impl Fields {
     }
 }
 
-/// What stands between commas (RFC 9110 §5.6.1).
+/// Comma-separated elements (RFC 9110 §5.6.1).
 fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let elements = value.split(|byte| *byte == b',').map(trimmed);
     elements.filter(|element| !element.is_empty())
 }
 
-/// Without whitespace around it; a bare CR counts as one (§2.2).
+/// Without surrounding whitespace; a bare CR counts as whitespace (§2.2).
 fn trimmed(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }

@@ -1,4 +1,4 @@
-//! What is known of each host that connections go to.
+//! State of each host that connections go to.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,16 +9,16 @@ use std::{
 
 use super::route::Route;
 
-/// One host and port. A failure ages it: then all connections that were made before are not used
-/// again, because what is wrong with one of them (the other end has gone without a word) is likely
-/// to be wrong with all. So they cost one timeout together, and not one each.
+/// A host and port. After a failure its generation changes, and older connections are not used
+/// again: what is wrong with one (the other end has gone silently) is probably wrong with all. So
+/// they cost one timeout together.
 #[derive(Debug)]
 pub(super) struct Host {
-    /// As it stands in the URL: `localhost:8086`, or the path of a socket.
+    /// As in the URL: `localhost:8086`, or the path of a socket.
     pub(super) name: String,
     route: RefCell<Route>,
-    age: Cell<u64>,
-    /// What an exchange may take at most. The same for all, as far as anybody knows.
+    generation: Cell<u64>,
+    /// Maximum time of a request.
     limit: Cell<Duration>,
 }
 
@@ -27,20 +27,20 @@ impl Host {
         Self {
             name: name.to_owned(),
             route: RefCell::new(route),
-            age: Cell::new(0),
+            generation: Cell::new(0),
             limit: Cell::new(Duration::from_secs(10)),
         }
     }
 
-    pub(super) fn age(&self) -> u64 {
-        self.age.get()
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.get()
     }
 
     pub(super) fn route(&self) -> Route {
         self.route.borrow().clone()
     }
 
-    /// Connections that were made on another way, or with other certificates, are not used again.
+    /// Changes the route; connections over the old one are not used again.
     fn set_route(&self, route: &Route) {
         if *self.route.borrow() != *route {
             *self.route.borrow_mut() = route.clone();
@@ -48,9 +48,9 @@ impl Host {
         }
     }
 
-    /// No connection that was made before is used again.
+    /// Prevents that current connections are used again.
     pub(super) fn retire_connections(&self) {
-        self.age.set(self.age.get() + 1);
+        self.generation.set(self.generation.get() + 1);
     }
 
     pub(super) fn limit(&self) -> Duration {
@@ -62,12 +62,12 @@ impl Host {
     }
 }
 
-/// All hosts, each under its authority: as many as there were base URLs.
+/// The hosts by authority, one per base URL.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts(Rc<RefCell<HashMap<String, Rc<Host>>>>);
 
 impl Hosts {
-    /// The host behind an authority, which is reached on that way from now on.
+    /// The host of an authority; from now on it is reached by `route`.
     pub(super) fn reached_by(&self, authority: &str, name: &str, route: &Route) -> Rc<Host> {
         let mut hosts = self.0.borrow_mut();
         if let Some(host) = hosts.get(authority) {
@@ -79,7 +79,7 @@ impl Hosts {
         host
     }
 
-    /// `None` before anything was sent there.
+    /// `None` before the first request.
     pub(super) fn get(&self, authority: &str) -> Option<Rc<Host>> {
         self.0.borrow().get(authority).cloned()
     }
@@ -94,13 +94,13 @@ mod tests {
         let hosts = Hosts::default();
         let host = hosts.reached_by("h:1", "h:1", &Route::tcp());
         hosts.reached_by("h:1", "h:1", &Route::tcp());
-        assert_eq!(host.age(), 0);
+        assert_eq!(host.generation(), 0);
         let proxy = crate::Config::default().proxy("http://p").resolved_proxy();
         let route = Route {
             kind: Kind::Tcp,
             proxy: proxy.unwrap().map(Into::into),
         };
         hosts.reached_by("h:1", "h:1", &route);
-        assert_eq!((host.age(), host.route()), (1, route));
+        assert_eq!((host.generation(), host.route()), (1, route));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     fault::Fault,
     host::{Host, Hosts},
     ping,
-    product::{Signs, Told},
+    product::{Identification, ServerHeaders},
 };
 #[cfg(feature = "gzip")]
 use crate::logging;
@@ -25,13 +25,13 @@ use crate::{
     printable::{LIMIT, html_title, printable},
 };
 
-/// `actix-influxdb/0.1.0`.
+/// For example `actix-influxdb/0.1.0`.
 const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// Longer than connecting may take: the connector has a limit of its own.
-const NEVER: Duration = Duration::from_secs(3_600);
+/// Longer than the connector's own limit.
+const NO_TIMEOUT: Duration = Duration::from_secs(3_600);
 
-/// The HTTP client. It belongs to its thread, as [`Client`] does.
+/// The HTTP client; bound to its thread, like [`Client`].
 #[derive(Clone)]
 pub(crate) struct Http {
     client: Client,
@@ -46,11 +46,11 @@ impl Http {
     }
 
     fn with_connector(connector: connector::Connector, hosts: Hosts) -> Self {
-        // Each exchange as a whole is bounded; the number of connections is that of the writers. No
-        // redirect is followed, so that credentials go to the server they are for.
+        // Each request is bounded as a whole; the writers bound the number of connections.
+        // Redirects are not followed, so that credentials only go to their server.
         let connector = Connector::new()
             .connector(connector)
-            .timeout(NEVER)
+            .timeout(NO_TIMEOUT)
             .limit(0);
         let client = Client::builder()
             .connector(connector)
@@ -61,16 +61,16 @@ impl Http {
         Self { client, hosts }
     }
 
-    /// POSTs lines, within `limit`. A connection that was kept alive and is not good any more, as the
-    /// server has closed it meanwhile, is no failure of the server: then they are sent once more, on a
-    /// new one, if nothing of an answer came. Returns also what the answer tells of the server.
+    /// POSTs lines, within `limit`. Sends them again on a new connection if a kept-alive one turned
+    /// out to be closed before any response: that is no failure of the server. Also returns what
+    /// the response says of the server.
     pub(crate) async fn post(
         &self,
         endpoint: &Endpoint,
         database: &Database,
         payload: impl Into<Payload>,
         limit: Duration,
-    ) -> (Outcome, Option<Told>) {
+    ) -> (Outcome, Option<Identification>) {
         let payload = payload.into();
         #[cfg(feature = "gzip")]
         if let Some(gzip) = &endpoint.gzip
@@ -80,7 +80,7 @@ impl Http {
             let answered = self
                 .post_body(endpoint, database, compressed, coding, limit)
                 .await;
-            if !gzip.is_doubtful(&answered.0) {
+            if !gzip.needs_plain_retry(&answered.0) {
                 return answered;
             }
             let plain = self
@@ -88,7 +88,7 @@ impl Http {
                 .await;
             if gzip.learn(&answered.0, &plain.0) {
                 logging::warning!(
-                    "{endpoint} refuses bodies that are compressed with gzip ({}): it gets plain ones",
+                    "{endpoint} refuses bodies compressed with gzip ({}): plain ones are sent",
                     answered.0
                 );
             }
@@ -105,7 +105,7 @@ impl Http {
         body: Bytes,
         coding: Option<&'static str>,
         limit: Duration,
-    ) -> (Outcome, Option<Told>) {
+    ) -> (Outcome, Option<Identification>) {
         let request = || {
             let mut request = self.client.post(endpoint.write_url(database));
             if let Some(coding) = coding {
@@ -118,7 +118,7 @@ impl Http {
         match self.exchange(endpoint, request, body, limit).await {
             Err(fault) => (fault.into(), None),
             Ok(response) => {
-                let told = Signs::new(&response, true).told();
+                let identification = ServerHeaders::new(&response, true).identification();
                 let answer = Box::new(Answer {
                     status: response.status,
                     retry_after: response.text(RETRY_AFTER.as_str()),
@@ -128,7 +128,7 @@ impl Http {
                     content_type: response.text(CONTENT_TYPE.as_str()),
                     is_whole: response.is_whole,
                 });
-                (Outcome::Answered(answer), Some(told))
+                (Outcome::Answered(answer), Some(identification))
             }
         }
     }
@@ -144,7 +144,7 @@ impl Http {
         self.post(endpoint, database, body, limit).await.0
     }
 
-    /// Creates a database, or says why that failed.
+    /// Creates a database. Returns the reason if that fails.
     pub(crate) async fn create_database(
         &self,
         endpoint: &Endpoint,
@@ -155,7 +155,7 @@ impl Http {
         let response = self.exchange(endpoint, request, Bytes::new(), limit).await;
         let response = response.map_err(|fault| Outcome::from(fault).to_string())?;
         let body = response.body();
-        // A refusal may come with status 200 (seen on 1.6.7), and so may a page of another server.
+        // A refusal may have status 200 (seen on 1.6.7), and so may another server's page.
         let json = serde_json::from_str::<serde_json::Value>(&body);
         let is_result = json.is_ok_and(|json| json.get("results").is_some());
         let is_done = (is_result || body.trim().is_empty()) && !body.contains("\"error\"");
@@ -205,7 +205,7 @@ impl Http {
         };
         let of_program = endpoint.headers().iter().map(|(_, value)| value);
         let secrets = of_program.chain(endpoint.authorization());
-        answer.map(|response| response.without(secrets))
+        answer.map(|response| response.redacted(secrets))
     }
 
     fn host(&self, endpoint: &Endpoint, request: &ClientRequest) -> Rc<Host> {
@@ -216,7 +216,7 @@ impl Http {
     }
 }
 
-/// A body as a message shows it: of a page, the title.
+/// Excerpt of a body for messages: the title, if it is a page.
 pub(super) fn shown(body: &str) -> String {
     let title = html_title(body);
     printable(title.as_deref().unwrap_or(body.trim()), LIMIT).into_owned()

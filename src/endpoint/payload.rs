@@ -7,7 +7,7 @@ use crate::batch::compressed::Compressed;
 #[derive(Clone, Debug)]
 pub(crate) struct Payload {
     pub(crate) body: Bytes,
-    /// From an attempt before, or for the next one.
+    /// Kept from one attempt to the next.
     #[cfg(feature = "gzip")]
     pub(crate) compressed: Compressed,
 }

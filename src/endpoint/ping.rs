@@ -1,4 +1,4 @@
-//! Whether what answers a ping is a server that takes line protocol.
+//! Decides whether the server that answers a ping takes line protocol.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use super::{
     exchange::Response,
     fault::{Fault, FaultKind},
     http::shown,
-    product::{Identity, Product, Signs},
+    product::{Identity, Product, ServerHeaders},
 };
 use crate::printable::{LIMIT, html_title, printable};
 
-/// A server's answer to [`Influx::ping`](crate::Influx::ping).
+/// A server's response to [`Influx::ping`](crate::Influx::ping).
 ///
 /// ```
 /// # use actix_influxdb::ServerInfo;
@@ -25,13 +25,13 @@ use crate::printable::{LIMIT, html_title, printable};
 pub struct ServerInfo {
     /// The server's base URL.
     pub url: String,
-    /// Which server it is, as far as its headers tell.
+    /// The product, as far as its headers tell.
     pub product: Product,
-    /// The server's version, for example `1.6.7`: the header `X-Influxdb-Version`, or `version` in the
-    /// body. Servers that only speak the protocol may send none, or that of an InfluxDB which they are like: then
-    /// there is none here.
+    /// The server's version, for example `1.6.7`: the header `X-Influxdb-Version`, or `version` in
+    /// the body. `None` if the server sends none, or that of an InfluxDB that it imitates.
     pub version: Option<String>,
-    /// The edition, for example `OSS` or `Core`: the header `X-Influxdb-Build`; of Telegraf, which of its listeners.
+    /// The edition, for example `OSS` or `Core`: the header `X-Influxdb-Build`; for Telegraf, the
+    /// name of the listener.
     pub build: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl ServerInfo {
     }
 }
 
-/// `InfluxDB 1.6.7 (OSS) at http://localhost:8086`.
+/// For example `InfluxDB 1.6.7 (OSS) at http://localhost:8086`.
 impl fmt::Display for ServerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let identity = Identity {
@@ -85,16 +85,16 @@ pub enum PingError {
     Unreachable {
         /// The server's base URL.
         url: String,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
     /// A response that is not HTTP/1.1: the port may speak another protocol, or TLS.
-    #[display("{url} gives no HTTP response: {reason}")]
+    #[display("{url} does not answer in HTTP: {reason}")]
     #[non_exhaustive]
     NotHttp {
         /// The server's base URL.
         url: String,
-        /// What came instead.
+        /// The beginning of the answer.
         reason: String,
     },
     /// A status other than 2xx.
@@ -106,10 +106,10 @@ pub enum PingError {
         /// The status code.
         status: u16,
     },
-    /// A redirect. It is not followed, so that credentials go to no other server.
+    /// A redirect, which is not followed, so that credentials go to no other server.
     #[display(
-        "{url} answers GET /ping with status {status} and refers to \"{location}\": no redirect is followed, \
-         configure the server's own base URL"
+        "{url} answers GET /ping with status {status} and redirects to \"{location}\": redirects are not followed, \
+         set the server's own base URL"
     )]
     #[non_exhaustive]
     Redirected {
@@ -120,11 +120,11 @@ pub enum PingError {
         /// The header `Location`, at most 500 characters of it; empty if there was none.
         location: String,
     },
-    /// A success, but not of a server for line protocol: a web page, a list of routes. Writes to it might
-    /// succeed and store nothing.
+    /// A success, but not from a server for line protocol: a web page, a list of routes. Writes
+    /// might succeed there and store nothing.
     #[display(
-        "{url} answers GET /ping with status {status}, but not as a server that takes line protocol \
-         does: {answer}; is the URL that of InfluxDB, and without the path of an API?"
+        "{url} answers GET /ping with status {status}, but not like a server for line protocol: {answer}; \
+         is it the base URL of InfluxDB, without the path of an API?"
     )]
     #[non_exhaustive]
     Foreign {
@@ -132,8 +132,8 @@ pub enum PingError {
         url: String,
         /// The status code.
         status: u16,
-        /// The body: the title of a page, or the beginning of the body, on one line and at
-        /// most 500 characters long.
+        /// The title of the page, or the beginning of the body; on one line, at most 500
+        /// characters.
         answer: String,
     },
     /// No server was asked: delivery is disabled or has stopped.
@@ -144,13 +144,13 @@ pub enum PingError {
 fn advice(status: u16) -> &'static str {
     match status {
         401 | 403 => ": check the user and password, or the token",
-        404 | 405 => ": is it the base URL of InfluxDB, and without the path of an API?",
-        500..=599 => ": the server, or a proxy before it, has a fault of its own",
+        404 | 405 => ": is it the base URL of InfluxDB, without the path of an API?",
+        500..=599 => ": the server, or a proxy in front of it, has a fault",
         _ => "",
     }
 }
 
-/// What the answer to a ping means.
+/// Interprets the response to a ping.
 pub(super) fn judge(
     url: String,
     response: Result<Response, Fault>,
@@ -161,28 +161,28 @@ pub(super) fn judge(
             _ => PingError::Unreachable { url, reason },
         }),
         Ok(response) => {
-            let seen = Seen {
+            let response = PingResponse {
                 status: response.status,
-                identity: Signs::new(&response, false).identity(),
+                identity: ServerHeaders::new(&response, false).identity(),
                 location: response.text("location"),
                 body: response.body(),
             };
-            seen.judge(url)
+            response.judge(url)
         }
     }
 }
 
-/// As much of an answer as matters here.
+/// The parts of a response that matter here.
 #[derive(Debug, Default)]
-struct Seen {
+struct PingResponse {
     status: u16,
-    /// What the headers tell.
+    /// From the headers.
     identity: Option<Identity>,
     location: Option<String>,
     body: String,
 }
 
-impl Seen {
+impl PingResponse {
     fn judge(self, url: String) -> Result<ServerInfo, PingError> {
         let status = self.status;
         match status {
@@ -200,13 +200,13 @@ impl Seen {
         }
         let body = self.body.trim();
         let json = serde_json::from_str::<serde_json::Value>(body).ok();
-        // InfluxDB 1 (`verbose`), 3 and Telegraf say it so.
+        // Sent by InfluxDB 1 (`verbose`), 3 and Telegraf.
         let in_body = json.as_ref().and_then(|json| json.get("version")?.as_str());
         let is_good = status == 204
             || self.identity.is_some()
             || in_body.is_some()
-            // An empty body: GreptimeDB, VictoriaMetrics (`verbose`). `OK`: VictoriaMetrics' and v3's
-            // `/health`, which a proxy may give for a ping.
+            // An empty body: GreptimeDB, VictoriaMetrics (`verbose`). `OK`: `/health` of
+            // VictoriaMetrics and v3, to which a proxy may map pings.
             || body.is_empty()
             || body.eq_ignore_ascii_case("ok");
         if is_good {
@@ -215,7 +215,7 @@ impl Seen {
                 (identity.product, &identity.version)
                 && let Some(version) = in_body
             {
-                // InfluxDB 3 says it, and 1.8 to who asks more; a proxy may leave out the headers.
+                // Sent by InfluxDB 3, and by 1.8 if asked; a proxy may remove the headers.
                 identity.product = Product::InfluxDb;
                 identity.version = Some(shown(version));
             }
@@ -239,12 +239,14 @@ mod tests {
     use super::*;
 
     fn judge(status: u16, body: &str) -> Result<Option<String>, PingError> {
-        let seen = Seen {
+        let response = PingResponse {
             status,
             body: body.to_owned(),
-            ..Seen::default()
+            ..PingResponse::default()
         };
-        seen.judge("http://h".to_owned()).map(|info| info.version)
+        response
+            .judge("http://h".to_owned())
+            .map(|info| info.version)
     }
 
     #[test]
@@ -259,11 +261,11 @@ mod tests {
         ] {
             assert_eq!(judge(status, body).unwrap().as_deref(), version, "{body}");
         }
-        let named = Seen {
+        let named = PingResponse {
             status: 200,
             identity: Some(Identity::default()),
             body: "anything".to_owned(),
-            ..Seen::default()
+            ..PingResponse::default()
         };
         assert!(named.judge(String::new()).is_ok());
     }
@@ -283,7 +285,7 @@ mod tests {
             assert!(matches!(error, PingError::Foreign { .. }), "{error:?}");
             let text = error.to_string();
             assert!(
-                text.contains(wanted) && text.contains("is the URL that of"),
+                text.contains(wanted) && text.contains("is it the base URL of"),
                 "{text}"
             );
         }
@@ -294,17 +296,17 @@ mod tests {
         for (status, wanted) in [
             (401, "check the user and password"),
             (404, "without the path of an API"),
-            (502, "a proxy before it"),
+            (502, "a proxy in front of it"),
         ] {
             let text = judge(status, "").unwrap_err().to_string();
             assert!(text.contains(wanted), "{text}");
         }
-        let moved = Seen {
+        let moved = PingResponse {
             status: 301,
             location: Some("https://h/\u{1}".to_owned()),
-            ..Seen::default()
+            ..PingResponse::default()
         };
         let text = moved.judge("http://h".to_owned()).unwrap_err().to_string();
-        assert!(text.contains("refers to \"https://h/\\u{1}\""), "{text}");
+        assert!(text.contains("redirects to \"https://h/\\u{1}\""), "{text}");
     }
 }

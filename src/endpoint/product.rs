@@ -1,7 +1,7 @@
-//! Which server it is that answers, by the headers of its answers.
+//! Identifies the server by the headers of its responses.
 //!
-//! Sources: InfluxDB 1.6.7, VictoriaMetrics and vmagent 1.79 and InfluxDB 3 Core 3.6, asked; the sources of InfluxDB 1.8
-//! and 2.7, QuestDB, GreptimeDB, Telegraf and openGemini.
+//! Sources: InfluxDB 1.6.7, VictoriaMetrics and vmagent 1.79 and InfluxDB 3 Core 3.6, asked; the
+//! sources of InfluxDB 1.8 and 2.7, QuestDB, GreptimeDB, Telegraf and openGemini.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// A server that takes line protocol, by name.
+/// A server that takes line protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, derive_more::Display)]
 #[non_exhaustive]
 pub enum Product {
-    /// InfluxDB, of whatever version and edition.
+    /// InfluxDB, any version and edition.
     #[display("InfluxDB")]
     InfluxDb,
     /// InfluxDB Cloud.
     #[display("InfluxDB Cloud")]
     InfluxDbCloud,
-    /// VictoriaMetrics; or vmagent, if no write has succeeded: all else they answer alike.
+    /// VictoriaMetrics, or vmagent if no write has succeeded: their other responses are the same.
     #[display("VictoriaMetrics")]
     VictoriaMetrics,
     /// vmagent, the relay of VictoriaMetrics.
@@ -39,37 +39,37 @@ pub enum Product {
     /// openGemini.
     #[display("openGemini")]
     OpenGemini,
-    /// A server that doesn't say.
+    /// A server that doesn't identify itself.
     #[default]
     #[display("an unknown server")]
     Unknown,
 }
 
-/// What a server says that it is.
+/// What a server says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) product: Product,
-    /// Only of servers that say their own, and not that of the InfluxDB which they are like.
+    /// `None` if the server sends the version of an InfluxDB that it imitates.
     pub(crate) version: Option<String>,
     pub(crate) build: Option<String>,
 }
 
-/// What the answer to a write tells of the server.
+/// What the response to a write says about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Which it is.
+pub(crate) enum Identification {
+    /// The server identified itself.
     Server(Identity),
-    /// Nothing, but it can be asked.
+    /// The response doesn't identify the server, but a ping may.
     Nothing,
-    /// Nothing, and it is not worth asking: a response without `Date` is none of a full server (RFC 9110 §6.6.1), but
-    /// of a stand-in in a test.
-    StandIn,
+    /// The response doesn't identify the server, and a ping is not worthwhile: without `Date`, it
+    /// comes from a mock in a test, not from a full server (RFC 9110 §6.6.1).
+    Mock,
 }
 
-/// What answers can tell a server by.
+/// Headers that identify a server.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Signs {
-    /// Is it the answer to a write that succeeded?
+pub(super) struct ServerHeaders {
+    /// Whether this is the response to a successful write.
     pub(super) is_written: bool,
     /// `X-Influxdb-Version`.
     pub(super) version: Option<String>,
@@ -79,9 +79,9 @@ pub(super) struct Signs {
     pub(super) gemini: Option<String>,
     /// `Server`.
     pub(super) server: Option<String>,
-    /// `X-Server-Hostname`, of all programs of VictoriaMetrics.
+    /// `X-Server-Hostname`: sent by all programs of VictoriaMetrics.
     pub(super) has_hostname: bool,
-    /// `cluster-uuid`, of InfluxDB 3.
+    /// `cluster-uuid`: sent by InfluxDB 3.
     pub(super) has_cluster: bool,
     /// `x-greptime-err-code`.
     pub(super) is_greptime: bool,
@@ -89,7 +89,7 @@ pub(super) struct Signs {
     pub(super) has_date: bool,
 }
 
-impl Signs {
+impl ServerHeaders {
     pub(super) fn new(response: &Response, is_write: bool) -> Self {
         let text = |name| {
             let text = response.text(name)?;
@@ -108,16 +108,16 @@ impl Signs {
         }
     }
 
-    pub(super) fn told(self) -> Told {
+    pub(super) fn identification(self) -> Identification {
         let has_date = self.has_date;
         match self.identity() {
-            Some(identity) => Told::Server(identity),
-            None if has_date => Told::Nothing,
-            None => Told::StandIn,
+            Some(identity) => Identification::Server(identity),
+            None if has_date => Identification::Nothing,
+            None => Identification::Mock,
         }
     }
 
-    /// The server, if they tell which.
+    /// The server, if the headers identify it.
     pub(super) fn identity(self) -> Option<Identity> {
         let is_questdb = |server: &String| server.to_ascii_lowercase().contains("questdb");
         let product = |product| Identity {
@@ -130,7 +130,7 @@ impl Signs {
                 ..product(Product::OpenGemini)
             });
         }
-        // QuestDB says `v2.7.4`, as if it were InfluxDB; which says its build as well.
+        // QuestDB sends `v2.7.4`, like InfluxDB, which also sends its build.
         let is_like_2 = |version: &String| version.starts_with("v2.");
         if self.server.as_ref().is_some_and(is_questdb)
             || (self.build.is_none() && self.version.as_ref().is_some_and(is_like_2))
@@ -150,7 +150,7 @@ impl Signs {
                 ..product(Product::Telegraf)
             }),
             (_, Some("Cloud")) => Some(product(Product::InfluxDbCloud)),
-            // The version is that of the InfluxDB which it is like.
+            // The version of the InfluxDB that it imitates.
             (Some("1.8.0"), None) => Some(product(Product::VictoriaMetrics)),
             (None, None) if self.has_hostname => Some(match self.is_written {
                 true => product(Product::Vmagent),
@@ -174,7 +174,7 @@ impl Identity {
         Some((next()?, next().unwrap_or_default()))
     }
 
-    /// The APIs that it has, that which fits it best first; none if that isn't known.
+    /// Its APIs, the best first; empty if unknown.
     pub(crate) fn apis(&self) -> &'static [Api] {
         match self.product {
             Product::InfluxDb => match self.major_and_minor() {
@@ -194,20 +194,20 @@ impl Identity {
         }
     }
 
-    /// Is it InfluxDB 3? It says its version to a ping only.
-    pub(crate) fn wants_token(&self) -> bool {
+    /// Whether the server is InfluxDB 3, which sends its version only with a ping.
+    pub(crate) fn requires_token(&self) -> bool {
         let is_old = self.is_influxdb(1) || self.is_influxdb(2);
         self.product == Product::InfluxDb && !is_old
     }
 
-    /// Is it InfluxDB of this major version?
+    /// Whether the server is InfluxDB of this major version.
     pub(crate) fn is_influxdb(&self, major: u32) -> bool {
         let version = self.major_and_minor();
         self.product == Product::InfluxDb && version.is_some_and(|(found, _)| found == major)
     }
 }
 
-/// `InfluxDB 1.6.7 (OSS)`, `vmagent`.
+/// For example `InfluxDB 1.6.7 (OSS)` or `vmagent`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.product)?;
@@ -231,17 +231,17 @@ mod tests {
 
     #[test]
     fn servers_are_told_by_their_headers_and_not_by_the_version_that_they_claim() {
-        let signs = Signs::default;
-        let influxdb = |version, build| Signs {
+        let headers = ServerHeaders::default;
+        let influxdb = |version, build| ServerHeaders {
             version: some(version),
             build: some(build),
-            ..signs()
+            ..headers()
         };
-        let claims = |version| Signs {
+        let claims = |version| ServerHeaders {
             version: some(version),
-            ..signs()
+            ..headers()
         };
-        for (signs, wanted, apis) in [
+        for (headers, wanted, apis) in [
             (
                 influxdb("1.6.7~rc0", "OSS"),
                 "InfluxDB 1.6.7~rc0 (OSS)",
@@ -259,9 +259,9 @@ mod tests {
             ),
             (influxdb("3.6.0", "Core"), "InfluxDB 3.6.0 (Core)", &[]),
             (
-                Signs {
+                ServerHeaders {
                     has_cluster: true,
-                    ..signs()
+                    ..headers()
                 },
                 "InfluxDB",
                 &[],
@@ -272,7 +272,7 @@ mod tests {
                 &[Api::V2, Api::V1],
             ),
             (
-                Signs {
+                ServerHeaders {
                     has_hostname: true,
                     ..claims("1.8.0")
                 },
@@ -280,66 +280,66 @@ mod tests {
                 &[Api::V1, Api::V2],
             ),
             (
-                Signs {
+                ServerHeaders {
                     has_hostname: true,
                     is_written: true,
-                    ..signs()
+                    ..headers()
                 },
                 "vmagent",
                 &[Api::V1, Api::V2],
             ),
             (
-                Signs {
+                ServerHeaders {
                     has_hostname: true,
-                    ..signs()
+                    ..headers()
                 },
                 "VictoriaMetrics",
                 &[Api::V1, Api::V2],
             ),
             (claims("v2.7.4"), "QuestDB", &[Api::V1, Api::V2]),
             (
-                Signs {
+                ServerHeaders {
                     server: some("questDB/1.0"),
-                    ..signs()
+                    ..headers()
                 },
                 "QuestDB",
                 &[Api::V1, Api::V2],
             ),
             (claims("1.0"), "Telegraf (influxdb_listener)", &[Api::V1]),
             (
-                Signs {
+                ServerHeaders {
                     build: some("telegraf"),
-                    ..signs()
+                    ..headers()
                 },
                 "Telegraf (influxdb_v2_listener)",
                 &[Api::V2],
             ),
             (
-                Signs {
+                ServerHeaders {
                     gemini: some("1.5.3"),
-                    ..signs()
+                    ..headers()
                 },
                 "openGemini 1.5.3",
                 &[Api::V1, Api::V2],
             ),
             (
-                Signs {
+                ServerHeaders {
                     is_greptime: true,
-                    ..signs()
+                    ..headers()
                 },
                 "GreptimeDB",
                 &[Api::V1, Api::V2],
             ),
         ] {
-            let identity = signs.identity().expect(wanted);
+            let identity = headers.identity().expect(wanted);
             assert_eq!(identity.to_string(), wanted);
             assert_eq!(identity.apis(), apis, "{wanted}");
         }
-        let nginx = Signs {
+        let nginx = ServerHeaders {
             server: some("nginx/1.26"),
-            ..signs()
+            ..headers()
         };
         assert_eq!(nginx.identity(), None);
-        assert_eq!(signs().identity(), None);
+        assert_eq!(headers().identity(), None);
     }
 }

@@ -1,31 +1,31 @@
-//! Takes what a server sends apart into heads: interim ones are passed over, the final one is read.
+//! Splits a server's bytes into heads: skips interim ones, and parses the final one.
 
 use super::{
     foreign,
     head::{self, Head},
 };
 
-/// What all heads of one response may have, interim ones included, in bytes.
+/// Maximum length of all heads of a response, interim ones included, in bytes.
 const MAX_HEADS: usize = 64 << 10;
 
-/// How many interim heads may come before the final one.
+/// Maximum number of interim heads.
 const MAX_INTERIM: usize = 100;
 
-/// As many bytes as are waited for before it is said what came instead of HTTP.
-const FOREIGN: usize = 64;
+/// Number of bytes that are awaited to recognize another protocol.
+const MIN_FOREIGN: usize = 64;
 
-/// As few of them are enough if they are no text: the head of a TLS record.
-const RECORD: usize = 5;
+/// Number of bytes that suffice if they are not text: the head of a TLS record.
+const TLS_RECORD_HEAD: usize = 5;
 
 const HTTP: &[u8] = b"HTTP/1.";
 
-/// What came and is not handed on yet. One is used for all responses of a connection.
+/// Bytes that were received and not passed on yet; reused for all responses of a connection.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     received: Vec<u8>,
-    /// As many bytes are done with.
+    /// Number of bytes that were processed.
     at: usize,
-    /// In what follows, as many bytes hold no end of a head.
+    /// Number of the following bytes that contain no end of a head.
     searched: usize,
     interim: usize,
 }
@@ -33,15 +33,14 @@ pub(super) struct HeadReader {
 /// A response that can't be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// No HTTP/1; what it is, in words that follow "it answered".
+    /// Not HTTP/1; a description to follow "it answered".
     Foreign(String),
-    /// HTTP/1, but not one that can be understood; what is wrong, in words that stand for
-    /// themselves.
+    /// HTTP/1, but invalid; what is wrong, as a clause.
     Faulty(String),
 }
 
 impl HeadReader {
-    /// Forgets the response before.
+    /// Discards the previous response.
     pub(super) fn reset(&mut self) {
         self.received.clear();
         (self.at, self.searched, self.interim) = (0, 0, 0);
@@ -51,43 +50,43 @@ impl HeadReader {
         self.received.extend_from_slice(bytes);
     }
 
-    /// What follows the heads that were read.
+    /// The bytes after the parsed heads.
     pub(super) fn rest(&self) -> &[u8] {
         &self.received[self.at..]
     }
 
-    /// Takes as many bytes from the rest.
+    /// Removes `count` bytes from the rest.
     pub(super) fn consume(&mut self, count: usize) {
         self.at += count;
     }
 
-    /// Has anything of an answer come, interim heads included?
+    /// Whether any of the response has arrived, interim heads included.
     pub(super) fn has_begun(&self) -> bool {
         self.interim > 0 || !self.rest().is_empty()
     }
 
-    /// How many interim heads were passed over.
+    /// Number of interim heads skipped.
     pub(super) fn interim_count(&self) -> usize {
         self.interim
     }
 
-    /// Is there something that is no HTTP/1 and whose end is waited for?
+    /// Whether something has arrived that is not HTTP/1.
     pub(super) fn is_foreign(&self) -> bool {
         let (start, _) = self.rest().split_at(self.rest().len().min(HTTP.len()));
         !HTTP.starts_with(start)
     }
 
-    /// The final head, if all of it has come: for awc, it is appended to `out`, where
-    /// [`head::finish`] has to follow.
+    /// The final head, if it is complete; for awc, it is appended to `out`, and [`head::finish`]
+    /// must follow.
     pub(super) fn next(&mut self, out: &mut Vec<u8>) -> Result<Option<Head>, Unreadable> {
         loop {
-            // A stray line end after the body of the response before it, as old servers have it.
+            // A stray line end after the previous body, sent by old servers.
             if self.searched == 0 {
                 let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
                 self.at += self.rest().iter().take_while(is_end).count();
             }
             if self.is_foreign() {
-                return match self.is_enough() {
+                return match self.is_recognizable() {
                     true => Err(self.foreign()),
                     false => Ok(None),
                 };
@@ -104,7 +103,7 @@ impl HeadReader {
             let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
             match head::status_line(line).map_err(faulty)? {
                 (101, _) => {
-                    let reason = "it has status 101, as if another protocol had been asked for";
+                    let reason = "it has status 101, which was not requested";
                     return Err(faulty(reason.to_owned()));
                 }
                 (100..=199, _) => {
@@ -124,17 +123,17 @@ impl HeadReader {
         }
     }
 
-    /// What it is that came, if it is no HTTP/1.
+    /// Describes what arrived instead of HTTP/1.
     pub(super) fn foreign(&self) -> Unreadable {
         Unreadable::Foreign(foreign::describe(self.rest()))
     }
 
-    /// Enough to say what it is: a line, many bytes, or bytes that are no text.
-    fn is_enough(&self) -> bool {
+    /// Whether it can be described now: there is a line, enough bytes, or bytes that are not text.
+    fn is_recognizable(&self) -> bool {
         let rest = self.rest();
         let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-        let is_record = rest.len() >= RECORD && !rest.iter().all(is_text);
-        rest.len() >= FOREIGN || rest.contains(&b'\n') || is_record
+        let is_record = rest.len() >= TLS_RECORD_HEAD && !rest.iter().all(is_text);
+        rest.len() >= MIN_FOREIGN || rest.contains(&b'\n') || is_record
     }
 }
 

@@ -1,8 +1,8 @@
-//! The way to an endpoint: TCP, TLS or a unix socket, and perhaps a proxy between.
+//! The route to an endpoint: TCP, TLS or a unix socket, and possibly a proxy.
 //!
-//! awc pools connections by the authority of the URL that it is given, and would do TLS itself for `https`. So
-//! the URL that awc gets is always `http`, and its authority tells the endpoints apart: what is no TCP has a user
-//! information, which is a part of the pool's key and is never sent.
+//! awc pools connections by the URL's authority, and would do TLS itself for `https`. So awc gets
+//! an `http` URL whose authority identifies the endpoint: routes other than TCP have a userinfo
+//! part, which is part of the pool's key and is never sent.
 
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -14,11 +14,12 @@ use percent_encoding::percent_decode_str;
 use super::tls::Tls;
 use crate::config::Proxy;
 
-/// How connections to an endpoint are made. Where it has changed, those that were made before are not used again.
+/// How connections to an endpoint are made. When it changes, existing connections are not used
+/// again.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Route {
     pub(super) kind: Kind,
-    /// Not for unix sockets.
+    /// `None` for unix sockets.
     pub(super) proxy: Option<Arc<Proxy>>,
 }
 
@@ -32,7 +33,7 @@ pub(super) enum Kind {
 }
 
 impl Route {
-    /// TCP, without a proxy.
+    /// Plain TCP.
     #[cfg(any(test, fuzzing))]
     pub(super) fn tcp() -> Self {
         Self {
@@ -42,7 +43,7 @@ impl Route {
     }
 }
 
-/// The base URL that awc is given in place of this one.
+/// The base URL for awc.
 pub(super) fn target(base_url: &str) -> String {
     if let Some(rest) = base_url.strip_prefix("https://") {
         let end = rest.find('/').unwrap_or(rest.len());
@@ -61,7 +62,7 @@ pub(super) fn target(base_url: &str) -> String {
     }
 }
 
-/// The file of a unix socket's URL.
+/// The path in a unix socket's URL.
 #[cfg(unix)]
 pub(super) fn socket(base_url: &str) -> Option<PathBuf> {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};

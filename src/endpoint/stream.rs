@@ -1,12 +1,12 @@
-//! What awc reads from and writes to, in front of the socket.
+//! The stream between awc and the socket.
 //!
 //! awc takes an interim response (1xx) for the final one, waits for bodies that never come, reads
-//! nothing before the request's body is written, and uses connections again that are not clean. So each
-//! response's head is read here before awc sees it, and is written anew so that awc can take it in one
-//! way only. What goes wrong is a [`Fault`], inside of the `io::Error` that awc hands on.
+//! nothing before the request's body is written, and reuses connections that are not clean. So each
+//! response's head is parsed here first, and rewritten so that awc can read it in one way only.
+//! Failures are [`Fault`]s, inside the `io::Error` that awc passes on.
 //!
-//! A connection that is not known to be clean after a response reads as closed from then on: awc's
-//! pool reads once before it uses a connection again.
+//! A connection that may not be clean after a response reads as closed: awc's pool reads once
+//! before it reuses a connection.
 
 mod reading;
 mod writing;
@@ -32,45 +32,45 @@ use super::{
     transport::{Socket, Transport},
 };
 
-/// How long the rest of what is no HTTP is waited for, so that it can be said what it is.
+/// Time to wait for the rest of a response that is not HTTP, to describe it.
 const FOREIGN_PAUSE: Duration = Duration::from_millis(200);
 
-/// What the receive buffer of every live server takes, whether it reads or not, in bytes.
-const SMALL: usize = 48 << 10;
+/// Bytes that every live server's receive buffer accepts, even if the server doesn't read.
+const RECEIVE_BUFFER: usize = 48 << 10;
 
-/// A connection to a server, for one request after the other.
+/// A connection to a server, for sequential requests.
 pub(super) struct Stream<T> {
     transport: T,
     host: Rc<Host>,
-    /// The age of the host when the connection was last known to be good.
-    age: u64,
+    /// The host's generation when the connection was last known to be good.
+    generation: u64,
     state: State,
-    /// Has there been a response before?
+    /// Whether there has been a response before.
     is_reused: bool,
     reader: HeadReader,
-    /// The head that awc is to read, and how much of it has been read.
+    /// The head for awc, and how much of it awc has read.
     head: Vec<u8>,
     head_read: usize,
-    /// The request goes nowhere from here on: the answer is there, or the connection is broken.
-    discards: bool,
-    /// Why it is broken.
+    /// The rest of the request is discarded: the response is there, or the connection is broken.
+    discards_request: bool,
+    /// Why the connection is broken.
     broken: Option<io::Error>,
-    /// Is a part of the request still to be written?
+    /// Whether part of the request is unwritten.
     is_writing: bool,
-    /// How many interim heads had come when it was last so, if another head had begun by then.
+    /// Number of interim heads at the last write, if another head had begun by then.
     early: Option<usize>,
-    /// As much of the request as was written, in bytes.
+    /// Number of request bytes written.
     written: usize,
-    /// Is there a limit for what is not acknowledged?
-    is_impatient: bool,
+    /// Whether there is a timeout for unacknowledged data.
+    has_ack_timeout: bool,
     foreign: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Between requests. Whatever can be read now is no answer.
+    /// Between requests; any bytes that arrive are not a response.
     Idle,
-    /// A request is sent, or its response's head is waited for.
+    /// The request is being sent, or the head awaited.
     Head,
     Body {
         framing: Framing,
@@ -84,25 +84,25 @@ impl<T: Transport> Stream<T> {
     pub(super) fn new(transport: T, host: Rc<Host>) -> Self {
         Self {
             transport,
-            age: host.age(),
+            generation: host.generation(),
             host,
             state: State::Idle,
             is_reused: false,
             reader: HeadReader::default(),
             head: Vec::new(),
             head_read: 0,
-            discards: false,
+            discards_request: false,
             broken: None,
             is_writing: false,
             early: None,
             written: 0,
-            is_impatient: false,
+            has_ack_timeout: false,
             foreign: None,
         }
     }
 
-    /// The other end says nothing more, or the connection is broken.
-    fn cut(&mut self, error: Option<io::Error>) -> Fault {
+    /// The fault after the other end closed the connection or it broke.
+    fn connection_lost(&mut self, error: Option<io::Error>) -> Fault {
         let error = self.broken.take().or(error);
         #[cfg(feature = "rustls")]
         if let Some(fault) = error.as_ref().and_then(super::tls::fault) {
@@ -110,14 +110,14 @@ impl<T: Transport> Stream<T> {
         }
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         let (kind, reason) = match error {
-            // Of the system's own limits: keep-alive probes, or what was sent and not acknowledged.
+            // From the system's limits: keep-alive probes, or unacknowledged data.
             Some(error) if is_late(&error) => (
                 FaultKind::TimedOut,
-                "the server does not acknowledge what is sent to it".to_owned(),
+                "the server does not acknowledge sent data".to_owned(),
             ),
             Some(error) => (
                 FaultKind::CutOff,
-                format!("the connection was cut before the response: {error}"),
+                format!("the connection was lost before the response: {error}"),
             ),
             None => (
                 FaultKind::CutOff,
@@ -133,7 +133,7 @@ impl<T: Transport> Stream<T> {
 
     fn unreadable(&mut self, unreadable: Unreadable) -> Fault {
         let host = &self.host.name;
-        // On a connection that was used before, it is the rest of the response before.
+        // On a reused connection, it is the rest of the previous response.
         let is_rest =
             matches!(unreadable, Unreadable::Foreign(_)) && self.reader.interim_count() == 0;
         let reason = match unreadable {

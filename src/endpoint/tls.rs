@@ -1,4 +1,4 @@
-//! TLS: which servers are trusted, the client's certificate, and what a failed handshake means.
+//! TLS: trusted authorities, the client's certificate, and the meaning of failed handshakes.
 
 use std::{fmt, io, sync::Arc};
 
@@ -16,7 +16,7 @@ use rustls::{
 use super::fault::{Fault, FaultKind};
 use crate::{Config, ConfigError, config::Files};
 
-/// What connections to `https` endpoints are made with.
+/// Settings of connections to `https` endpoints.
 #[derive(Clone)]
 pub(super) struct Tls(Arc<ClientConfig>);
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Only if it is the same: one that was made anew may hold other certificates.
+/// Compares identity: a new one may hold other certificates.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -34,7 +34,7 @@ impl PartialEq for Tls {
 }
 
 impl Tls {
-    /// Reads the system's certificates, if no others are set. Blocks.
+    /// Reads the system's certificates if no others are set. Blocks.
     pub(super) fn new(config: &Config, files: &Files) -> Result<Self, ConfigError> {
         let made = Self::make(config, files);
         made.map_err(|error| config.origin.named(error))
@@ -42,7 +42,7 @@ impl Tls {
 
     fn make(config: &Config, files: &Files) -> Result<Self, ConfigError> {
         let refused = |setting, allowed: String| ConfigError::new(setting, "set", allowed);
-        // A provider of its own: the program may have installed another for the process, or none.
+        // Independent of the process's default provider, which the program may have set.
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -50,10 +50,10 @@ impl Tls {
         let builder = match config.danger_accept_invalid_certs {
             true => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+                .with_custom_certificate_verifier(Arc::new(AcceptAny(provider))),
             false => builder.with_root_certificates(match &files.tls_ca {
-                Some(pem) => own_authorities(pem.expose())?,
-                None => authorities_of_the_system()?,
+                Some(pem) => custom_authorities(pem.expose())?,
+                None => system_authorities()?,
             }),
         };
         let client = match (&files.tls_cert, &files.tls_key) {
@@ -61,19 +61,14 @@ impl Tls {
                 let chain = certificates("tls_cert", certificate.expose())?;
                 let key = private_key(key.expose())?;
                 let made = builder.with_client_auth_cert(chain, key);
-                made.map_err(|error| {
-                    refused(
-                        "tls_key",
-                        format!("a key that goes with tls_cert ({error})"),
-                    )
-                })?
+                made.map_err(|error| refused("tls_key", format!("the key of tls_cert ({error})")))?
             }
             _ => builder.with_no_client_auth(),
         };
         Ok(Self(Arc::new(client)))
     }
 
-    /// A TLS connection on one that is open.
+    /// Opens TLS on a connection.
     pub(super) async fn connect<S>(
         &self,
         host: &str,
@@ -82,38 +77,34 @@ impl Tls {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        // The dot at the end of a name that is complete belongs to no certificate.
+        // Certificates have no trailing dot in names.
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned());
         let name = name.map_err(|_| {
-            let reason = format!("{host} is no name that a certificate can be for");
+            let reason = format!("{host} is not a name that a certificate can have");
             Fault::new(FaultKind::Misconfigured, reason)
         })?;
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.0));
         let connected = connector.connect(name, stream).await;
         connected.map_err(|error| {
             fault(&error).unwrap_or_else(|| {
-                let reason = format!("the TLS handshake was cut: {error}");
+                let reason = format!("the TLS handshake was interrupted: {error}");
                 Fault::new(FaultKind::NotConnected { is_refused: false }, reason)
             })
         })
     }
 }
 
-fn own_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
+fn custom_authorities(pem: &str) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("tls_ca", pem)? {
         roots.add(certificate).map_err(|error| {
-            ConfigError::new(
-                "tls_ca",
-                "set",
-                format!("certificates of authorities ({error})"),
-            )
+            ConfigError::new("tls_ca", "set", format!("CA certificates ({error})"))
         })?;
     }
     Ok(roots)
 }
 
-fn authorities_of_the_system() -> Result<RootCertStore, ConfigError> {
+fn system_authorities() -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
@@ -123,7 +114,7 @@ fn authorities_of_the_system() -> Result<RootCertStore, ConfigError> {
             "tls_ca",
             "not set",
             format!(
-                "the file of an authority, as this system has none{}: install ca-certificates, or set it",
+                "a file with CA certificates, as this system has none{}: install ca-certificates, or set it",
                 why.unwrap_or_default()
             ),
         ));
@@ -150,12 +141,12 @@ fn certificates(
     }
 }
 
-/// In words of its own: the error's text repeats what is in the file, which may be a key.
+/// The error's own text repeats the file's content, which may be a key.
 fn why(error: &pem::Error) -> &'static str {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has no end: are its line breaks gone?",
+        pem::Error::MissingSectionEnd { .. } => "a section has no end: are line breaks missing?",
         pem::Error::IllegalSectionStart { .. } => {
-            "the line that begins a section holds more than that: are its line breaks gone?"
+            "the first line of a section is too long: are line breaks missing?"
         }
         pem::Error::Base64Decode(_) => "a section is not base64",
         _ => "it can't be read",
@@ -175,19 +166,20 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, ConfigError> {
     })
 }
 
-/// What TLS says of a connection; `None` if the error is not one of TLS, or one that passes.
+/// The fault that a TLS error means; `None` for other errors and temporary ones.
 ///
-/// Also while a response is read: with TLS 1.3, a server refuses a client's certificate only after the handshake.
+/// Also used while reading a response: in TLS 1.3, a server refuses a client's certificate only
+/// after the handshake.
 pub(super) fn fault(error: &io::Error) -> Option<Fault> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let reason = match error {
         rustls::Error::InvalidCertificate(reason) => invalid(reason),
         rustls::Error::AlertReceived(alert) => refused_with(*alert)?,
         rustls::Error::InvalidMessage(_) => {
-            "the server does not speak TLS: is its URL one with http://?".to_owned()
+            "the server does not use TLS: should its URL begin with http://?".to_owned()
         }
         rustls::Error::PeerIncompatible(why) => {
-            format!("server and client have no version or cipher of TLS in common: {why:?}")
+            format!("server and client share no TLS version or cipher: {why:?}")
         }
         rustls::Error::NoCertificatesPresented => "the server has no certificate".to_owned(),
         error => format!("TLS failed: {error}"),
@@ -201,41 +193,41 @@ fn invalid(reason: &CertificateError) -> String {
     let text = text.split_once(": ").map_or(&*text, |(_, reason)| reason);
     let advice = match reason {
         CertificateError::UnknownIssuer => {
-            return "the server's certificate is not trusted: it was made by an authority that is not \
-                    known here (set tls_ca to the file of the authority's certificate)"
+            return "the server's certificate is not trusted: it was issued by an unknown CA (set tls_ca \
+                    to the file with the CA's certificate)"
                 .to_owned();
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the server's certificate has expired"
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet (is the clock right?)"
+            "the server's certificate is not valid yet (is this clock right?)"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the server's certificate is for another host"
         }
         CertificateError::Revoked => "the server's certificate was revoked",
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is one of an authority: a server needs one of its own, which \
-             that authority has signed"
+            "the server's certificate is a CA certificate: the server needs one that is signed by that \
+             CA"
         }
         _ => "the server's certificate can't be used",
     };
     format!("{advice}: {text}")
 }
 
-/// What a server that ends the connection with this alert means, if somebody has to change something.
+/// The meaning of a server's alert, if a person has to change something.
 fn refused_with(alert: AlertDescription) -> Option<String> {
     use AlertDescription as A;
     let reason = match alert {
         A::CloseNotify | A::UserCanceled | A::InternalError => return None,
         A::CertificateRequired => {
-            "the server asks for a client's certificate (set tls_cert and tls_key)"
+            "the server requires a client certificate (set tls_cert and tls_key)"
         }
-        // What servers send for want of one in TLS 1.2.
+        // Sent in TLS 1.2 if the client has no certificate.
         A::HandshakeFailure => {
-            "the server refuses the handshake: it may ask for a client's certificate (tls_cert, tls_key), or \
-             speak no common version or cipher of TLS"
+            "the server refuses the handshake: it may require a client certificate (tls_cert, tls_key), or share \
+             no TLS version or cipher"
         }
         A::BadCertificate
         | A::UnsupportedCertificate
@@ -243,19 +235,20 @@ fn refused_with(alert: AlertDescription) -> Option<String> {
         | A::CertificateExpired
         | A::CertificateUnknown
         | A::UnknownCA
-        | A::AccessDenied => "the server refuses the client's certificate (tls_cert)",
+        | A::AccessDenied => "the server refuses the client certificate (tls_cert)",
         A::UnrecognisedName => "the server has no certificate for this host",
-        A::ProtocolVersion => "the server speaks no version of TLS from 1.2 on",
+        A::ProtocolVersion => "the server supports no TLS version from 1.2 on",
         _ => "the server refuses the connection",
     };
     Some(format!("{reason}: TLS alert {alert:?}"))
 }
 
-/// Takes any certificate, for [`Config::danger_accept_invalid_certs`]. That the server has its key is still checked.
+/// Accepts any certificate, for [`Config::danger_accept_invalid_certs`]; that the server has its
+/// key is still checked.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,5 +1,4 @@
-//! What a connection's bytes go through: TCP, TLS, or a unix socket. Connections are made in
-//! [`connector`](super::connector), below the stream that reads heads.
+//! A connection's byte stream: TCP, TLS or a unix socket. Made by [`connector`](super::connector).
 
 use std::{
     io,
@@ -17,16 +16,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "rustls")]
 use tokio_rustls::client::TlsStream;
 
-/// What a connection's bytes go through.
+/// A connection's byte stream.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Fails when what was sent is not acknowledged for so long; `None`: as long as the system likes.
+    /// Sets how long sent data may stay unacknowledged; `None` for the system's default.
     ///
-    /// A live server acknowledges what its receive buffer takes, also while it reads nothing. But where
-    /// that buffer is full, the time runs as well, although the server is there.
+    /// A live server acknowledges what fits its receive buffer, even if it doesn't read. With that
+    /// buffer full, the time runs although the server is alive.
     fn fail_unacknowledged_after(&self, time: Option<Duration>);
 
-    /// Is there nothing to read, neither bytes nor an end? Asks the system: the runtime may not have heard of it
-    /// yet.
+    /// Whether there is nothing to read, neither bytes nor an end. Asks the system, as the runtime may not
+    /// know yet.
     fn is_quiet(&mut self) -> bool;
 }
 
@@ -39,8 +38,8 @@ pub(super) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Calls a method on whichever stream it is.
-macro_rules! on {
+/// Calls a method on any kind of stream.
+macro_rules! with_stream {
     ($socket:expr, $stream:ident => $call:expr) => {
         match $socket {
             Socket::Tcp($stream) => $call,
@@ -53,7 +52,7 @@ macro_rules! on {
 }
 
 impl Socket {
-    /// The connection below TLS, if it is one over TCP.
+    /// The TCP connection, also below TLS.
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),
@@ -69,7 +68,7 @@ impl Transport for Socket {
     fn fail_unacknowledged_after(&self, time: Option<Duration>) {
         #[cfg(any(target_os = "android", target_os = "linux"))]
         if let Some(stream) = self.tcp() {
-            // Without it, the request's own timeout finds it out, later.
+            // Without it, the request's timeout detects this later.
             _ = SockRef::from(stream).set_tcp_user_timeout(time);
         }
         #[cfg(not(any(target_os = "android", target_os = "linux")))]
@@ -93,8 +92,8 @@ fn is_quiet(socket: &SockRef<'_>) -> bool {
     peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// A server may send records of TLS itself between responses, such as the tickets for a later session: they are read
-/// here, past the runtime, which may not have heard of them yet.
+/// A server may send TLS records between responses, such as session tickets. Reads them directly
+/// from the socket, as the runtime may not know of them yet.
 #[cfg(feature = "rustls")]
 fn is_quiet_within(stream: &mut TlsStream<TcpStream>) -> bool {
     let (tcp, session) = stream.get_mut();
@@ -120,7 +119,7 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        on!(self.get_mut(), stream => Pin::new(stream).poll_read(context, buffer))
+        with_stream!(self.get_mut(), stream => Pin::new(stream).poll_read(context, buffer))
     }
 }
 
@@ -130,15 +129,15 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        on!(self.get_mut(), stream => Pin::new(stream).poll_write(context, bytes))
+        with_stream!(self.get_mut(), stream => Pin::new(stream).poll_write(context, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self.get_mut(), stream => Pin::new(stream).poll_flush(context))
+        with_stream!(self.get_mut(), stream => Pin::new(stream).poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(context))
+        with_stream!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(context))
     }
 }
 
@@ -177,7 +176,7 @@ mod tests {
     use super::{super::tls::Tls, *};
     use crate::{Config, config::Files};
 
-    /// Both ends of a connection in TLS.
+    /// Both ends of a TLS connection.
     async fn pair() -> (Socket, tokio_rustls::server::TlsStream<TcpStream>) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -206,7 +205,7 @@ mod tests {
         (Socket::Tls(Box::new(client)), server)
     }
 
-    /// Until something has come that is not read yet.
+    /// Waits until unread bytes have arrived.
     fn wait_for_bytes(socket: &Socket) {
         let tcp = SockRef::from(socket.tcp().unwrap());
         let began = std::time::Instant::now();

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::config::Proxy;
 
-/// The longest head of an answer that is read, in bytes.
+/// Maximum length of the response's head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
-/// Asks the proxy for a connection to `authority` (host and port). Whatever comes next is the server's.
+/// Asks the proxy for a connection to `authority` (host and port). Following bytes are the
+/// server's.
 pub(super) async fn open(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     proxy: &Proxy,
@@ -26,7 +27,7 @@ pub(super) async fn open(
     let sent = stream.write_all(request.as_bytes()).await;
     sent.map_err(|error| cut(error.to_string()))?;
     let mut answer = Vec::new();
-    // Byte by byte: what follows the head is not for here.
+    // Byte by byte, as what follows the head belongs to the server.
     while head::end_of_head(&answer, answer.len().saturating_sub(1)).is_none() {
         match stream.read_u8().await {
             Ok(byte) => answer.push(byte),
@@ -61,14 +62,14 @@ fn judge(answer: &[u8], proxy: &Proxy, authority: &str) -> Result<(), Fault> {
         .unwrap_or_default();
     let (kind, why) = match head::status_line(line.trim_ascii_end()) {
         Ok((200..=299, _)) => return Ok(()),
-        // It can't reach the server, or is busy: that passes.
+        // The proxy can't reach the server, or is busy: temporary.
         Ok((status @ (408 | 425 | 429 | 500..=599), _)) => (
             FaultKind::NotConnected { is_refused: false },
             format!("has no connection to {authority}: status {status}"),
         ),
         Ok((407, _)) => (
             FaultKind::Misconfigured,
-            "asks for a user and password: status 407 (set them in the URL of the proxy)"
+            "requires a user and password: status 407 (set them in the URL of the proxy)"
                 .to_owned(),
         ),
         Ok((status, _)) => (
@@ -80,7 +81,7 @@ fn judge(answer: &[u8], proxy: &Proxy, authority: &str) -> Result<(), Fault> {
         Err(_) => (
             FaultKind::Misconfigured,
             format!(
-                "is no HTTP proxy: it answered {}",
+                "is not an HTTP proxy: it answered {}",
                 super::foreign::describe(answer)
             ),
         ),
@@ -140,7 +141,7 @@ mod tests {
             (
                 "SSH-2.0-x\r\n",
                 misconfigured,
-                "is no HTTP proxy: it answered \"SSH-2.0-x\", as an SSH server does",
+                "is not an HTTP proxy: it answered \"SSH-2.0-x\", as an SSH server does",
             ),
         ] {
             let fault = judge(answer.as_bytes(), &proxy("http://p:3128"), "h:1").unwrap_err();

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Influx, Inner, own_thread};
 use crate::{actors::messages::Shutdown, logging};
 
-/// How much later than its timeout a shutdown may end.
+/// Time that a shutdown may exceed its timeout by.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A guard that shuts down its pipeline when it is dropped, and waits for that. Returned by
@@ -30,7 +30,7 @@ pub struct ShutdownGuard {
 impl Drop for ShutdownGuard {
     fn drop(&mut self) {
         let Inner { shared, actors } = &*self.influx.0;
-        if shared.home.is_elsewhere() {
+        if shared.owner_process.is_forked() {
             return;
         }
         let timeout = self.timeout;

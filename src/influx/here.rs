@@ -1,5 +1,5 @@
-//! A pipeline that is installed for one thread only, so that tests of code that uses the installed one
-//! can run at the same time.
+//! A pipeline that is installed for one thread only, so that tests of code that uses the installed
+//! one can run concurrently.
 
 use std::{
     cell::RefCell,
@@ -10,11 +10,11 @@ use std::{
 use super::Influx;
 
 thread_local! {
-    /// The last one counts.
+    /// The last one is in use.
     static HERE: RefCell<Vec<(u64, Influx)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps a pipeline installed for the thread on which [`Influx::install_here`] was called, until it is
+/// Keeps a pipeline installed for the thread that called [`Influx::install_here`], until it is
 /// dropped.
 ///
 /// ```
@@ -32,21 +32,21 @@ thread_local! {
 /// # Ok::<(), actix_influxdb::StartError>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "what is dropped at once is installed no longer"]
+#[must_use = "the pipeline is only installed until this is dropped"]
 pub struct InstalledHere {
     id: u64,
-    /// Belongs to its thread.
+    /// Not `Send`: belongs to its thread.
     thread: PhantomData<*const ()>,
 }
 
 impl Influx {
     /// Installs this pipeline for the calling thread, until the returned value is dropped: there
-    /// [`record`](crate::record), [`series`](crate::series()) and [`installed`](Self::installed) use it in
-    /// place of the one of the process. So each test can have a pipeline of its own, and all of them can run
-    /// at the same time. The last of several on one thread counts.
+    /// [`record`](crate::record), [`series`](crate::series()) and [`installed`](Self::installed)
+    /// use it instead of the process-wide one. So each test can have its own pipeline, and tests
+    /// can run concurrently. Of several on one thread, the last is used.
     ///
-    /// Other threads don't see it: a handler in `actix_web::test` runs on the test's thread, a closure in
-    /// `web::block` and the workers of an `HttpServer` do not.
+    /// Other threads are not affected: a handler in `actix_web::test` runs on the test's thread, a
+    /// closure in `web::block` and the workers of an `HttpServer` do not.
     ///
     /// ```
     /// use std::time::Duration;
@@ -80,8 +80,8 @@ impl Influx {
 
 impl Drop for InstalledHere {
     fn drop(&mut self) {
-        // A thread that is ending has no list any more. Dropped outside of the list: the last handle of a
-        // pipeline ends it.
+        // A thread that is ending has no list any more. Dropped outside of the borrow, because the
+        // last handle of a pipeline ends it.
         let taken = HERE.try_with(|here| {
             let mut here = here.borrow_mut();
             let at = here.iter().position(|(id, _)| *id == self.id)?;
@@ -91,7 +91,7 @@ impl Drop for InstalledHere {
     }
 }
 
-/// Returns the pipeline that is installed for this thread, if there is one.
+/// The pipeline installed for this thread, if any.
 pub(super) fn here() -> Option<Influx> {
     let last = HERE.try_with(|here| here.borrow().last().map(|(_, influx)| influx.clone()));
     last.ok().flatten()

@@ -1,4 +1,4 @@
-//! The pipeline that is used from anywhere in the process.
+//! The process-wide pipeline.
 
 use std::sync::OnceLock;
 
@@ -23,20 +23,20 @@ impl Influx {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); and [`StartError::AlreadyInstalled`] the second time.
+    /// The errors of [`start`](Self::start), and [`StartError::AlreadyInstalled`] the second time.
     pub fn install(config: Config) -> Result<Self, StartError> {
         if INSTALLED.get().is_some() {
             return Err(StartError::AlreadyInstalled);
         }
         let influx = Self::start(config)?;
-        // If another thread was faster, this one has recorded nothing and ends at once.
+        // If another thread was faster, this one ends at once; it has recorded nothing.
         INSTALLED
             .set(influx.clone())
             .map_err(|_| StartError::AlreadyInstalled)?;
         Ok(influx)
     }
 
-    /// Returns the [installed](Self::install) handle, if there is one.
+    /// Returns the [installed](Self::install) handle, if any.
     ///
     /// ```
     /// if let Some(influx) = actix_influxdb::Influx::installed() {
@@ -59,14 +59,14 @@ impl Influx {
 ///
 /// # Errors
 ///
-/// As [`Influx::record`]; and [`RecordError::NotInstalled`].
+/// The errors of [`Influx::record`], and [`RecordError::NotInstalled`].
 #[inline]
 pub fn record(measurement: Measurement) -> Result<(), RecordError> {
     let recorded = with_installed(|influx| influx.record(measurement));
     recorded.unwrap_or(Err(RecordError::NotInstalled))
 }
 
-/// Uses the installed pipeline: in tests that of this thread, if there is one.
+/// Uses the installed pipeline; in tests that of this thread, if any.
 #[inline]
 pub(super) fn with_installed<T>(use_it: impl FnOnce(&Influx) -> T) -> Option<T> {
     #[cfg(feature = "testing")]

@@ -3,17 +3,17 @@
 use std::cell::Cell;
 
 thread_local! {
-    static IS_OWN: Cell<bool> = const { Cell::new(false) };
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Marks this thread as one that delivers.
 pub(crate) fn mark() {
-    IS_OWN.set(true);
+    DELIVERS.set(true);
 }
 
-/// Whether this thread delivers. Code of the program may run on it: its logger, the closure of an
+/// Whether this thread delivers. The program's code may run on it: its logger, the closure of an
 /// [`Update`](crate::Update).
 pub(crate) fn is_here() -> bool {
-    // A thread that has dropped this is at its end, and delivers nothing.
-    IS_OWN.try_with(Cell::get).unwrap_or(false)
+    // A thread that has dropped this is ending, and delivers nothing.
+    DELIVERS.try_with(Cell::get).unwrap_or(false)
 }

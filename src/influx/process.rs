@@ -1,5 +1,5 @@
-//! The process that a pipeline was started in. In a fork of it there are no threads but the one
-//! that forked (POSIX `fork`): nothing is delivered there, and a call that waits for an answer would wait for ever.
+//! The process that started a pipeline. A fork of it has only the thread that forked (POSIX
+//! `fork`): it delivers nothing, and a call that waits for a response would wait forever.
 
 use std::{
     process,
@@ -10,40 +10,40 @@ use crate::{ConfigError, logging};
 
 /// The process that started the pipeline and has its thread.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct OwnerProcess {
     id: u32,
-    is_told: AtomicBool,
+    is_logged: AtomicBool,
 }
 
-/// The value in errors of calls that a fork can't serve.
+/// The value in errors of calls in a fork.
 pub(crate) const IN_A_FORK: &str = "called in a fork of the process that has started delivery";
 
-impl Home {
+impl OwnerProcess {
     /// This process.
     pub(crate) fn here() -> Self {
         Self {
             id: process::id(),
-            is_told: AtomicBool::new(false),
+            is_logged: AtomicBool::new(false),
         }
     }
 
-    /// Whether this is another process, a fork. Costs a system call, so it isn't asked for each
+    /// Whether this is another process, a fork. Costs a system call, so it is not called for each
     /// measurement. Logged once.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        let (home, here) = (self.id, process::id());
-        let is_elsewhere = home != here;
-        if is_elsewhere && !self.is_told.swap(true, Ordering::Relaxed) {
+    pub(crate) fn is_forked(&self) -> bool {
+        let (owner_process, here) = (self.id, process::id());
+        let is_forked = owner_process != here;
+        if is_forked && !self.is_logged.swap(true, Ordering::Relaxed) {
             logging::error!(
                 "nothing is delivered from this process ({here}): it was forked from the process \
-                 that started delivery ({home}), and has none of its threads. Call Influx::start \
-                 after the fork"
+                 that started delivery ({owner_process}), and lacks its threads. Call Influx::start after the \
+                 fork"
             );
         }
-        is_elsewhere
+        is_forked
     }
 
-    pub(crate) fn refuse_elsewhere(&self) -> Result<(), ConfigError> {
-        match self.is_elsewhere() {
+    pub(crate) fn refuse_if_forked(&self) -> Result<(), ConfigError> {
+        match self.is_forked() {
             true => Err(ConfigError::new(
                 "update",
                 IN_A_FORK,
@@ -60,13 +60,13 @@ mod tests {
 
     #[test]
     fn the_process_that_it_was_started_in_is_no_other() {
-        assert!(!Home::here().is_elsewhere());
-        assert_eq!(Home::here().refuse_elsewhere(), Ok(()));
-        let elsewhere = Home {
+        assert!(!OwnerProcess::here().is_forked());
+        assert_eq!(OwnerProcess::here().refuse_if_forked(), Ok(()));
+        let fork = OwnerProcess {
             id: process::id() + 1,
-            is_told: AtomicBool::new(false),
+            is_logged: AtomicBool::new(false),
         };
-        assert!(elsewhere.is_elsewhere());
-        assert!(elsewhere.is_told.into_inner());
+        assert!(fork.is_forked());
+        assert!(fork.is_logged.into_inner());
     }
 }

@@ -1,4 +1,4 @@
-//! The pipelines of this process, so that a test's wait that fails can say why.
+//! The pipelines of this process, to explain a test's failed wait.
 
 #[cfg(feature = "middleware")]
 use std::sync::atomic::AtomicUsize;
@@ -14,7 +14,7 @@ static ALL: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 #[cfg(feature = "middleware")]
 impl Influx {
-    /// The number of requests that the middleware has not recorded yet.
+    /// Number of requests that the middleware has not recorded yet.
     pub(crate) fn open_requests(&self) -> &Arc<AtomicUsize> {
         &self.0.shared.open_requests
     }
@@ -26,7 +26,7 @@ pub(super) fn add(pipeline: &Arc<Shared>) {
     all.push(Arc::downgrade(pipeline));
 }
 
-/// The pipelines that somebody has a handle of, or that still deliver.
+/// Pipelines that have a handle, or still deliver.
 pub(crate) fn pipelines() -> Vec<Arc<Shared>> {
     ALL.lock().iter().filter_map(Weak::upgrade).collect()
 }

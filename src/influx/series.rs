@@ -15,11 +15,11 @@ use crate::{
 
 type Str = Cow<'static, str>;
 
-/// A database, a measurement's name and tags, checked and encoded once, for recording many points.
+/// A database, measurement name and tags, checked and encoded once, for many points.
 ///
-/// For series that a program records again and again: keep a `Series` in a struct, a map or an
-/// actor, and a [point](Self::point) costs little more than its fields. Cloning is cheap, and any
-/// thread can use it. A [`Measurement`] does the same for what is recorded once.
+/// Use it for series that a program records repeatedly: keep a `Series` in a struct, a map or an
+/// actor, and a [point](Self::point) costs little more than its fields. Clones are cheap, and any
+/// thread can use them. For single points, use a [`Measurement`].
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -38,11 +38,11 @@ type Str = Cow<'static, str>;
 /// ```
 ///
 /// Base tags are part of the series and follow [`Influx::update`]. The cardinality guard
-/// ([`Config::max_tag_values`](crate::Config::max_tag_values)) is asked when a series is built, and
-/// again after an update: a value beyond the budget is `_other` in the series, and each point
-/// counts it in [`Stats::tags_capped`](crate::Stats::tags_capped).
+/// ([`Config::max_tag_values`](crate::Config::max_tag_values)) checks a series when it is built,
+/// and after an update: a value beyond the limit is `_other` in the series, and each point counts
+/// in [`Stats::tags_capped`](crate::Stats::tags_capped).
 ///
-/// A series keeps no pipeline alive. After the shutdown recording returns
+/// A series doesn't keep its pipeline alive. After shutdown, recording returns
 /// [`RecordError::Stopping`].
 #[derive(Clone)]
 pub struct Series(Arc<Inner>);
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Influx {
-    /// Begins a [`Series`]: what many points have in common, checked and encoded once.
+    /// Begins a [`Series`]: the common part of many points, checked and encoded once.
     ///
     /// ```
     /// # fn example(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::RecordError> {
@@ -79,7 +79,7 @@ impl Influx {
     }
 }
 
-/// Begins a [`Series`] of the [installed](Influx::install) pipeline. Where none is installed,
+/// Begins a [`Series`] of the [installed](Influx::install) pipeline. Without one,
 /// [`build`](SeriesBuilder::build) returns [`RecordError::NotInstalled`].
 ///
 /// ```
@@ -95,7 +95,7 @@ pub fn series(database: impl Into<Database>, name: impl Into<Str>) -> SeriesBuil
 }
 
 impl Series {
-    /// The series of a measurement, whose fields and timestamp make no difference.
+    /// The series of a measurement; its fields and timestamp are ignored.
     #[cfg(feature = "middleware")]
     pub(crate) fn of(influx: &Influx, measurement: Measurement) -> Result<Self, RecordError> {
         Self::new(&influx.0.shared, measurement.0)
@@ -107,15 +107,14 @@ impl Series {
         Ok(Self(Arc::new(Inner { shared, prepared })))
     }
 
-    /// Begins a point of this series, stamped now, with no fields yet.
-    ///
-    /// A point needs a field before it is [recorded](Point::record).
+    /// Begins a point of this series, stamped now, without fields. At least one field is required
+    /// to [record](Point::record) it.
     #[inline]
     pub fn point(&self) -> Point<'_> {
         Point::new(self, Timestamp::now())
     }
 
-    /// Builds the series that has one more tag, or another value of a tag that this one has.
+    /// Builds a series with one more tag, or with another value of an existing tag.
     ///
     /// ```
     /// # fn example(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::RecordError> {
@@ -128,7 +127,7 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// The key is not valid, as for [`SeriesBuilder::build`].
+    /// If the key is not valid, as for [`SeriesBuilder::build`].
     pub fn with_tag(
         &self,
         key: impl Into<Str>,
@@ -140,18 +139,18 @@ impl Series {
         Self::new(&self.0.shared, definition)
     }
 
-    /// The database that points of this series go to.
+    /// Returns the database of the points.
     pub fn database(&self) -> &Database {
         &self.0.prepared.database
     }
 
-    /// The measurement's name, as it was given.
+    /// Returns the measurement's name, as it was given.
     pub fn name(&self) -> &str {
         &self.0.prepared.name
     }
 
-    /// The tags as keys and values, in the order in which they were set. Without base tags, and as
-    /// they were given: what the cardinality guard replaces is not seen here.
+    /// Returns the tags, in the order in which they were set. Without base tags, and as given:
+    /// values replaced by the cardinality guard are not shown.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.0.prepared.tags.iter();
         tags.map(|(key, value)| (key.as_str(), &**value))
@@ -181,8 +180,8 @@ impl fmt::Debug for Series {
     }
 }
 
-/// The series of a measurement, without its fields.
+/// The series of a measurement, without fields.
 fn definition(database: Database, name: Str) -> Box<Contents> {
-    // The timestamp is never looked at.
+    // The timestamp is not used.
     Measurement::at(Timestamp(0), database, name).0
 }

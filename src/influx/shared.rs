@@ -17,27 +17,30 @@ use crate::{
     actors::has_another_server,
     config::shown,
     endpoint::Endpoint,
-    influx::process::Home,
-    influx::turn::{Taken, Turn},
+    influx::process::OwnerProcess,
+    influx::update_lock::{UpdateGuard, UpdateLock},
     ingest::{
         intake::{Intake, Recorded},
-        settings::{Admission, Settings},
+        settings::{Admission, IngestSettings},
     },
     logging,
-    stats::{books::Books, health::Servers, ledger::Places, report::Ticket, spool::Shown},
+    stats::{
+        health::ServersSummary, ledger::Places, report::Ticket, server_states::ServerStates,
+        spool::SpoolSnapshot,
+    },
 };
 
-/// The state that a handle and the actors of its pipeline share.
+/// State shared by a handle and the actors of its pipeline.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) intake: Intake,
-    pub(crate) health: Books,
+    pub(crate) health: ServerStates,
     config: Mutex<Arc<Config>>,
-    pub(crate) turn: Turn,
-    pub(crate) spool: Shown,
-    pub(crate) home: Home,
-    /// Whether a measurement that was recorded after the shutdown has been logged.
-    is_late_told: AtomicBool,
+    pub(crate) update_lock: UpdateLock,
+    pub(crate) spool: SpoolSnapshot,
+    pub(crate) owner_process: OwnerProcess,
+    /// Whether a measurement was logged that was recorded after the shutdown.
+    late_logged: AtomicBool,
     /// Whether delivery was enabled at the start. Otherwise there are no actors, and never will be.
     has_actors: bool,
     end: Mutex<Option<ShutdownReport>>,
@@ -48,17 +51,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The configuration has to be valid.
+    /// `config` must be valid.
     pub(crate) fn new(config: Config) -> Self {
         let has_actors = config.enabled;
         Self {
-            intake: Intake::new(Settings::new(&config, admission(&config))),
+            intake: Intake::new(IngestSettings::new(&config, admission(&config))),
             config: Mutex::new(Arc::new(config)),
-            health: Books::default(),
-            turn: Turn::default(),
-            spool: Shown::default(),
-            home: Home::here(),
-            is_late_told: AtomicBool::new(false),
+            health: ServerStates::default(),
+            update_lock: UpdateLock::default(),
+            spool: SpoolSnapshot::default(),
+            owner_process: OwnerProcess::here(),
+            late_logged: AtomicBool::new(false),
             has_actors,
             end: Mutex::new(None),
             ended: Condvar::new(),
@@ -80,8 +83,8 @@ impl Shared {
         }
     }
 
-    /// The snapshot that follows from [`set_end`](Self::set_end), which is about to be called with it.
-    pub(crate) fn stats_of_the_end(&self) -> Stats {
+    /// The snapshot for the report passed to [`set_end`](Self::set_end).
+    pub(crate) fn final_stats(&self) -> Stats {
         let mut stats = self.stats();
         stats.health.status = HealthStatus::Stopped;
         stats.health.recording = false;
@@ -90,15 +93,15 @@ impl Shared {
 
     /// Whether measurements arrive.
     pub(crate) fn health(&self) -> Health {
-        if self.home.is_elsewhere() {
-            // Any lock may be taken for ever.
+        if self.owner_process.is_forked() {
+            // Any lock may be held forever.
             let buffered = self.pending();
             let places = Places {
                 buffered,
                 ..Places::default()
             };
             let status = Some(HealthStatus::Forked);
-            return Health::new(status, Servers::default(), buffered, places);
+            return Health::new(status, ServersSummary::default(), buffered, places);
         }
         self.health_with(&self.intake.stats())
     }
@@ -125,21 +128,21 @@ impl Shared {
         Arc::clone(&self.config.lock())
     }
 
-    /// Changes the configuration that callers see. The buffer actor has to be notified.
+    /// Changes the configuration that callers see. The buffer actor must be notified.
     ///
-    /// No lock is held while the program's closure runs, only the turn: it may record, ask for
+    /// While the program's closure runs, only the update lock is held: the closure may record, read
     /// the settings, log, or panic.
     pub(crate) fn update(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
-        self.home.refuse_elsewhere()?;
-        let turn = self.turn.take()?;
-        self.change(change, &turn)
+        self.owner_process.refuse_if_forked()?;
+        let update_lock = self.update_lock.take()?;
+        self.change(change, &update_lock)
     }
 
-    /// Does what [`update`](Self::update) does, for a caller that has the turn.
+    /// Like [`update`](Self::update), for a caller that holds the update lock.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(Config) -> Config,
-        _: &Taken<'_>,
+        _: &UpdateGuard<'_>,
     ) -> Result<(), ConfigError> {
         let config = self.config();
         let changed = change(Config::clone(&config));
@@ -178,39 +181,39 @@ impl Shared {
             return Err(ConfigError::new(
                 "enabled",
                 "true",
-                "a pipeline that was started disabled can't be enabled, start another one",
+                "a pipeline that was started disabled can't be enabled, start a new one",
             ));
         }
-        // What is wrong with a file is known only when it is read.
+        // Faults of files are only found by reading them.
         if self.has_actors && has_another_server(&config, &changed) {
             Endpoint::all(&changed)?;
         }
-        // Both under the lock, so that an end between them is not undone.
+        // Both under the lock, so that a concurrent shutdown is not undone.
         let mut current = self.config.lock();
         self.intake.reconfigure(&changed, admission(&changed));
         *current = Arc::new(changed);
         Ok(())
     }
 
-    /// Passes on the result of recording a measurement. The first measurement after the shutdown is
-    /// logged on the thread that records it, because no other thread is left to do so: the only line
-    /// that a recording thread ever logs.
+    /// Passes on the result of recording a measurement. The first one after the shutdown is logged
+    /// on the thread that records it, as no other thread is left: the only line that a recording
+    /// thread ever logs.
     #[inline]
     pub(crate) fn recorded(&self, result: Recorded) -> Result<(), RecordError> {
         match result {
             Ok(()) => Ok(()),
             Err(error) => {
                 if *error == RecordError::Stopping {
-                    self.tell_late();
+                    self.log_late();
                 }
                 Err(*error)
             }
         }
     }
 
-    /// Records a measurement with a ticket, and waits for what becomes of it.
+    /// Records a measurement with a ticket, and waits for its result.
     pub(crate) async fn deliver(&self, record: impl FnOnce(Ticket) -> Recorded) -> Delivery {
-        if self.home.is_elsewhere() {
+        if self.owner_process.is_forked() {
             return Delivery::Dropped {
                 reason: DropReason::Forked,
             };
@@ -225,8 +228,8 @@ impl Shared {
     }
 
     #[cold]
-    fn tell_late(&self) {
-        if !self.is_late_told.swap(true, Ordering::Relaxed) {
+    fn log_late(&self) {
+        if !self.late_logged.swap(true, Ordering::Relaxed) {
             logging::warning!(
                 "a measurement was recorded after the shutdown began: it is dropped, and so are all \
                  that follow (counted in Stats::dropped.stopping). Influx::shutdown was called, or \
@@ -247,7 +250,7 @@ impl Shared {
         self.intake.reconfigure(&config, Admission::Closed);
     }
 
-    /// The report of a flush where the buffer actor has ended before it gave one.
+    /// The report of a flush if the buffer actor has ended before answering.
     pub(crate) fn not_flushed(&self) -> FlushReport {
         FlushReport {
             undelivered: self.intake.stats().pending,
@@ -255,7 +258,7 @@ impl Shared {
         }
     }
 
-    /// The report of a shutdown where the buffer actor has ended before it gave one.
+    /// The report of a shutdown if the buffer actor has ended before answering.
     pub(crate) fn not_shut_down(&self) -> ShutdownReport {
         self.end().unwrap_or_else(|| ShutdownReport {
             undelivered: self.intake.stats().pending,
@@ -275,7 +278,7 @@ impl Shared {
 
     /// Blocks until delivery has ended, or for `limit`. Returns whether it has ended.
     pub(crate) fn wait_for_end(&self, limit: Duration) -> bool {
-        // None for a limit so long that there is no such time.
+        // `None` if the limit is too long for a deadline.
         let deadline = Instant::now().checked_add(limit);
         let mut end = self.end.lock();
         while end.is_none() {

@@ -22,7 +22,7 @@ use crate::{
         line::Line,
         prepared::PreparedSeries,
         quota::Quota,
-        settings::{Admission, Settings},
+        settings::{Admission, IngestSettings},
         thread_buffer::ThreadBuffer,
     },
     point::measurement::Contents,
@@ -57,7 +57,7 @@ struct ThreadBuffers {
     /// So many are looked through for those of threads that have ended.
     sweep_at: usize,
     /// For the thread buffers to come.
-    settings: Arc<Settings>,
+    settings: Arc<IngestSettings>,
 }
 
 /// Fewer thread buffers than this are not worth a look.
@@ -69,7 +69,7 @@ thread_local! {
 }
 
 impl Intake {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: IngestSettings) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let settings = Arc::new(settings);
         let fallback = Arc::new(ThreadBuffer::new(Arc::clone(&settings)));

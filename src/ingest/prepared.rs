@@ -10,7 +10,7 @@ use crate::{
     encode::{FieldFormat, LineBuffer},
     ingest::{
         cardinality::{Capped, Cardinality, TagSet},
-        settings::Settings,
+        settings::IngestSettings,
     },
     point::measurement::{Contents, Key},
 };
@@ -47,7 +47,7 @@ impl PreparedSeries {
     /// Encodes the series part. Says too whether a budget was used up by that.
     pub(crate) fn new(
         definition: Box<Contents>,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
     ) -> Result<(Self, bool), RecordError> {
         let (part, capped) = SeriesPart::new(&definition, settings, cardinality)?;
@@ -89,7 +89,7 @@ impl PreparedSeries {
     #[inline]
     pub(crate) fn push(
         &self,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
@@ -107,7 +107,7 @@ impl PreparedSeries {
     fn push_anew(
         &self,
         known: Option<&SeriesPart>,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
@@ -135,7 +135,7 @@ impl SeriesPart {
 
     fn new(
         definition: &Contents,
-        settings: &Settings,
+        settings: &IngestSettings,
         cardinality: &Cardinality,
     ) -> Result<(Self, Capped), RecordError> {
         let mut text = LineBuffer::default();
@@ -171,13 +171,13 @@ mod tests {
             let config = Config::default().tag_hostname(false).base_tag("zone", zone);
             config.max_tag_values(0)
         };
-        let old = Settings::new(&config("old"), Admission::Open);
+        let old = IngestSettings::new(&config("old"), Admission::Open);
         let raw = config("new").string_newlines(StringNewlines::Raw);
         let new = old.followed_by(&raw, Admission::Open);
         let guard = Cardinality::default();
         let definition = Measurement::new("db", "m").tag("a", 1).0;
         let (series, _) = PreparedSeries::new(definition, &old, &guard).unwrap();
-        let line_under = |settings: &Settings| {
+        let line_under = |settings: &IngestSettings| {
             let mut line = LineBuffer::default();
             series.push(settings, &guard, &mut line).unwrap();
             String::from_utf8(line.into_bytes()).unwrap()

@@ -2,30 +2,30 @@ use std::num::NonZeroUsize;
 
 use crate::{Config, Precision, batch::BatchLimits, encode::Encoder, ingest::QuotaLimits};
 
-/// What recording threads need to know of the configuration.
+/// The part of the configuration that recording threads use.
 #[derive(Debug)]
-pub(crate) struct Settings {
-    /// Later ones have a higher number.
+pub(crate) struct IngestSettings {
+    /// Increases with each update.
     pub(crate) version: u64,
     pub(crate) encoder: Encoder,
     pub(crate) batch: BatchLimits,
     pub(crate) quota: QuotaLimits,
-    /// How many values a tag may have, if that is guarded.
+    /// Maximum number of values of a tag, if limited.
     pub(crate) tag_values: Option<NonZeroUsize>,
     pub(crate) admission: Admission,
 }
 
-/// Are measurements taken?
+/// Whether measurements are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Open,
-    /// By [`Config::enabled`].
+    /// [`Config::enabled`] is false.
     Disabled,
     /// Shutdown has begun.
     Closed,
 }
 
-impl Settings {
+impl IngestSettings {
     pub(crate) fn new(config: &Config, admission: Admission) -> Self {
         let base_tags = config.resolved_base_tags();
         let pairs = base_tags.iter().map(|(key, value)| (&**key, &**value));
@@ -41,7 +41,7 @@ impl Settings {
         }
     }
 
-    /// The settings that follow these. Where recording has ended, it stays so.
+    /// The settings after an update. Recording that has ended stays so.
     pub(crate) fn followed_by(&self, config: &Config, admission: Admission) -> Self {
         let admission = match self.admission {
             Admission::Closed => Admission::Closed,

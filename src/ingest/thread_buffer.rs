@@ -14,7 +14,7 @@ use crate::{
         line::{Line, LineSeries},
         quota::Quota,
         reservation::Allowance,
-        settings::{Admission, Settings},
+        settings::{Admission, IngestSettings},
         wakeup::Guarded,
     },
     point::measurement::Contents,
@@ -28,7 +28,7 @@ pub(crate) struct ThreadBuffer(Guarded<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    settings: Arc<Settings>,
+    settings: Arc<IngestSettings>,
     tally: Tally,
     partitions: Partitions,
     known_values: KnownValues,
@@ -36,7 +36,7 @@ struct Inner {
 }
 
 impl ThreadBuffer {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(settings: Arc<IngestSettings>) -> Self {
         Self(Guarded::new(Inner {
             settings,
             tally: Tally::default(),
@@ -96,7 +96,7 @@ impl ThreadBuffer {
         self.0.look(|_, lines| lines == 0)
     }
 
-    pub(crate) fn reconfigure(&self, settings: &Arc<Settings>) {
+    pub(crate) fn reconfigure(&self, settings: &Arc<IngestSettings>) {
         self.0.look(|contents, _| {
             contents.settings = Arc::clone(settings);
             contents.known_values.forget();
@@ -192,7 +192,7 @@ impl Inner {
 fn push_line(
     line: &mut impl Line,
     to: &mut LineBuffer,
-    settings: &Settings,
+    settings: &IngestSettings,
     (known, schemas): (&mut KnownValues, &mut SchemaCache),
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {
@@ -239,7 +239,7 @@ fn guard(
     series: Option<u64>,
     budget: NonZeroUsize,
     line: &mut LineBuffer,
-    settings: &Settings,
+    settings: &IngestSettings,
     (known, schemas): (&mut KnownValues, &mut SchemaCache),
     cardinality: &Cardinality,
 ) -> Result<Capped, RecordError> {

@@ -1,4 +1,4 @@
-//! Addresses of what does not move while it is looked for.
+//! Maps keyed by the addresses of values that don't move while they are in the map.
 
 use std::{
     collections::HashMap,
@@ -17,16 +17,16 @@ pub(super) fn of<T: ?Sized>(value: &T) -> NonZeroUsize {
     NonNull::from_ref(value).addr()
 }
 
-/// For addresses alone, that nobody else chooses. With it, and not foldhash, a request takes some
-/// 110 instructions less.
+/// Hash function for addresses, which clients can't choose: about 110 instructions per request less
+/// than foldhash.
 #[derive(Debug, Default)]
 pub(super) struct AddressHasher(u64);
 
 impl Hasher for AddressHasher {
     #[inline]
     fn write_usize(&mut self, address: usize) {
-        // 2^64 divided by the golden ratio. Its upper bits depend on all of the address, the table
-        // looks at the lowest as well.
+        // 2^64 divided by the golden ratio. The upper bits of the product depend on all bits of the
+        // address; the table also uses the lowest.
         let product = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = product ^ (product >> 32);
     }

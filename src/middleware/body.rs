@@ -12,10 +12,10 @@ use pin_project_lite::pin_project;
 use super::pooled::PooledRecord;
 
 pin_project! {
-    /// A response's body whose bytes are counted, and whose end is the end of the request.
+    /// A response's body that counts its bytes; its end is the end of the request.
     #[derive(Debug)]
     pub struct MetricsBody<B> {
-        // Dropped before the record, whose end that is: what it does then still counts.
+        // Dropped before the record, so that its drop still counts.
         #[pin]
         body: B,
         record: PooledRecord,
@@ -24,8 +24,8 @@ pin_project! {
 
 impl<B> MetricsBody<B> {
     pub(super) fn new(body: B, mut record: PooledRecord) -> Self {
-        // With its head, if that was all: the body may live on, as that of an upgraded
-        // connection does.
+        // Recorded with the head, if there is no content: the body may live on, as that of an
+        // upgraded connection does.
         if record.get().is_some_and(|record| record.is_over()) {
             record = PooledRecord::none();
         }
@@ -46,12 +46,12 @@ impl<B: MessageBody> MessageBody for MetricsBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
-        let polled = ready!(this.record.watch(|| this.body.poll_next(cx)));
+        let polled = ready!(this.record.run(|| this.body.poll_next(cx)));
         if let Some(record) = this.record.get() {
             match &polled {
                 Some(Ok(chunk)) => record.sent(chunk.len()),
-                Some(Err(_)) => record.broke(),
-                None => record.ended(),
+                Some(Err(_)) => record.body_failed(),
+                None => record.body_ended(),
             }
         }
         Poll::Ready(polled)

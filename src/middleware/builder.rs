@@ -50,10 +50,11 @@ impl InfluxMetrics {
             .checked()
     }
 
-    /// Sets where the client's address is written, as `remote_ip`. Default: [`Placement::Field`].
+    /// Sets whether and how the client's address is written, as `remote_ip`. Default:
+    /// [`Placement::Field`].
     ///
-    /// The address is that of the other end of the connection, so that of a proxy if there is one: see
-    /// [`trust_forwarded`](Self::trust_forwarded). Requests by a Unix socket have none.
+    /// The address is that of the connection's other end, so that of a proxy if there is one: see
+    /// [`trust_forwarded`](Self::trust_forwarded). Requests through a Unix socket have none.
     #[must_use]
     pub fn remote_ip(self, placement: Placement) -> Self {
         self.with(|options| options.remote_ip = placement)
@@ -62,31 +63,30 @@ impl InfluxMetrics {
     /// Takes the client's address from the headers `Forwarded` or, without one, `X-Forwarded-For`,
     /// if there are any. Default: `false`.
     ///
-    /// Which address: the first one that the headers name, as in actix-web's
-    /// `ConnectionInfo::realip_remote_addr`. Each proxy appends the address that it sees
-    /// (RFC 7239 §5.2), so the first is what the outermost proxy saw of its client, provided that
-    /// this proxy *replaces* what the client sent. If it appends to that, the first address is the
-    /// client's own word. At most 128 bytes of text are kept; the address may be obfuscated or
-    /// `unknown` (RFC 7239 §6), and an empty one makes no field.
+    /// The first address in the headers is taken, as by actix-web's
+    /// `ConnectionInfo::realip_remote_addr`. Each proxy appends the address that it sees (RFC 7239
+    /// §5.2), so the first is what the outermost proxy saw of its client, provided that this proxy
+    /// *replaces* the client's own header. If it appends to that, the client chooses the first
+    /// address. At most 128 bytes of text are kept; the address may be obfuscated or `unknown` (RFC
+    /// 7239 §6), and an empty one makes no field.
     ///
-    /// When: as the request arrives at this middleware. Middlewares further in that remove or
-    /// replace the headers change nothing of the measurement, and the measurement changes nothing
-    /// of what they and the handlers see: actix-web's connection info is not asked for, because it
-    /// keeps its first answer.
+    /// The headers are read when the request arrives at this middleware: inner middlewares that
+    /// remove or replace them don't change the measurement. Nothing is cached in the request's
+    /// connection info, so handlers see what they would see without this middleware.
     ///
-    /// Set it only for a service that is reached through a proxy that sets these headers. Otherwise
-    /// clients choose the address that is recorded.
+    /// Enable this only behind a proxy that sets these headers. Otherwise clients choose the
+    /// address that is recorded.
     #[must_use]
     pub fn trust_forwarded(self, trust: bool) -> Self {
         self.with(|options| options.trust_forwarded = trust)
     }
 
-    /// Sets the header with the correlation id, which requests of several services have in common, and
+    /// Sets the header with the correlation id, which relates requests of several services, and
     /// where its value is written, as `correlation_id`. Default: `x-request-id`, in a field.
     ///
-    /// The header is read from the request, or else from the response, where middlewares that generate
-    /// such an id put it. At most 128 bytes are kept; control characters and what is not UTF-8 become
-    /// U+FFFD.
+    /// The header is read from the request, or else from the response, where middlewares that
+    /// generate such an id put it. At most 128 bytes are kept; control characters and invalid UTF-8
+    /// become U+FFFD.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -99,7 +99,7 @@ impl InfluxMetrics {
     ///
     /// # Panics
     ///
-    /// If no HTTP header can have that name.
+    /// If the name is not valid for an HTTP header.
     #[must_use]
     #[track_caller]
     pub fn correlation_id(self, header: &str, placement: Placement) -> Self {
@@ -125,16 +125,16 @@ impl InfluxMetrics {
         self.with(|options| options.content_length = record)
     }
 
-    /// Calls `add` with each request and its response, to add tags and fields to the measurement. A
-    /// second call of this method replaces the closure.
+    /// Sets a closure that adds tags and fields to the measurement, given the request and its
+    /// response. A second call replaces the closure.
     ///
-    /// The closure is called when the response's head is complete, before the body is sent. There is no
-    /// response, so no call, if the request was aborted before, if its handler panicked, or if another
-    /// middleware returned an `Err`: to add to these as well, use a
-    /// [`RequestMeasurement`] on the way in.
+    /// The closure is called when the response's head is complete, before the body is sent. It is
+    /// not called without a response: if the request was aborted before, if its handler panicked,
+    /// or if another middleware returned an `Err`. To add to these as well, use a
+    /// [`RequestMeasurement`] before the handler runs.
     ///
-    /// If the closure panics, the response is sent all the same, and the measurement has the tags and
-    /// fields that were added until then: one ERROR for each worker is logged.
+    /// If the closure panics, the response is not affected, and the measurement has the tags and
+    /// fields that were added until then; one ERROR per worker is logged.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -163,7 +163,7 @@ impl InfluxMetrics {
         self
     }
 
-    /// Panics on names that InfluxDB does not accept, so that not every measurement fails.
+    /// Panics on names that InfluxDB does not accept, which would make every measurement fail.
     #[track_caller]
     pub(super) fn checked(self) -> Self {
         let Options {
@@ -182,8 +182,7 @@ impl InfluxMetrics {
     }
 }
 
-/// Panics where the option was set: the middleware is built when the program starts, from what
-/// stands in its code.
+/// Panics at the caller's line: options are part of the program's code, and set when it starts.
 #[cold]
 #[track_caller]
 pub(super) fn refuse(option: &str, value: String, allowed: impl Into<Cow<'static, str>>) -> ! {

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// A request that counts as open until this is dropped: a test's wait that fails tells of those.
+/// Counts a request as open until dropped: shown if a test's wait fails.
 #[derive(Debug)]
 pub(super) struct Counted(Arc<AtomicUsize>);
 

@@ -8,8 +8,8 @@ use actix_web::{
 
 use super::{open, request_measurement::RequestMeasurement};
 
-/// The error of the extractor [`RequestMeasurement`] where no [`InfluxMetrics`](crate::InfluxMetrics)
-/// wraps the handler's route. Answered with status 500.
+/// Error of the extractor [`RequestMeasurement`] if no [`InfluxMetrics`](crate::InfluxMetrics)
+/// wraps the handler's route. Becomes a response with status 500.
 ///
 /// A handler that should work without the middleware takes an `Option`:
 ///
@@ -26,8 +26,8 @@ use super::{open, request_measurement::RequestMeasurement};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::Error)]
 #[display(
-    "the handler asks for a RequestMeasurement, but no InfluxMetrics wraps its route: \
-     add .wrap(InfluxMetrics::new(..)), or ask for an Option<RequestMeasurement>"
+    "the handler extracts a RequestMeasurement, but no InfluxMetrics wraps its route: add \
+     .wrap(InfluxMetrics::new(..)), or extract an Option<RequestMeasurement>"
 )]
 #[non_exhaustive]
 pub struct NotMeasured;
@@ -47,8 +47,8 @@ impl FromRequest for RequestMeasurement {
     }
 }
 
-/// Extension of requests with the measurement that handlers get as an extractor: for other
-/// middlewares, guards and functions that have a request.
+/// Gives access to a request's measurement outside of handlers: in other middlewares, guards and
+/// functions that have a request.
 ///
 /// ```
 /// use actix_influxdb::MeasuredRequest;
@@ -66,17 +66,16 @@ impl FromRequest for RequestMeasurement {
 /// }
 /// ```
 pub trait MeasuredRequest: sealed::HasHead {
-    /// Returns the request's measurement, from when the innermost
-    /// [`InfluxMetrics`](crate::InfluxMetrics) around this place gets the request until it gets the
-    /// response. `None` if no `InfluxMetrics` is around.
+    /// Returns the measurement of the innermost [`InfluxMetrics`](crate::InfluxMetrics) around the
+    /// caller that has this request and not yet its response; `None` if there is none.
     ///
-    /// The call notes the request's current path, from which the endpoint of a request without a
-    /// response is found: a middleware that rewrites paths can call this after it has done so, even with
-    /// nothing to add.
+    /// Also notes the request's current path, which determines the endpoint if the request gets no
+    /// response. A middleware that rewrites paths can call this afterwards, even without anything
+    /// to add.
     fn measurement(&self) -> Option<RequestMeasurement> {
         let head = self.request_head();
         let measurement = open::find(head)?;
-        measurement.seen_at(&head.uri);
+        measurement.note_target(&head.uri);
         Some(measurement)
     }
 }

@@ -15,14 +15,14 @@ use crate::{
     ingest::line::{Line, LineSeries},
 };
 
-/// All that is known of a request when it is over.
+/// A request that is over, with all values that are recorded.
 #[derive(Debug)]
 pub(super) struct FinishedRequest {
     pub(super) timestamp: Timestamp,
     pub(super) duration: Duration,
     pub(super) route: Rc<Route>,
     pub(super) ending: Ending,
-    /// The time to the first byte, and the bytes of body, if there was a response.
+    /// The time to the first byte and the body's bytes, if there was a response.
     pub(super) head: Option<(Duration, u64)>,
     pub(super) remote_ip: Option<Address>,
     pub(super) correlation_id: Option<CorrelationId>,
@@ -32,14 +32,14 @@ pub(super) struct FinishedRequest {
 /// A client's address.
 #[derive(Debug)]
 pub(super) enum Address {
-    /// Of the connection. It is text only when it is needed.
+    /// The connection's; formatted only when needed.
     Peer(IpAddr),
-    /// As a proxy has it.
+    /// From a proxy's header.
     Forwarded(String),
 }
 
 impl Address {
-    /// The address of a request, if it is wanted.
+    /// The address of a request, unless it is omitted.
     pub(super) fn of(request: &ServiceRequest, options: &Options) -> Option<Self> {
         if options.remote_ip == Placement::Omit {
             return None;
@@ -50,7 +50,7 @@ impl Address {
             let address = text::clean(address.as_bytes());
             return (!address.is_empty()).then(|| Self::Forwarded(address.into_owned()));
         }
-        // A socket that takes both kinds has 1.2.3.4 as ::ffff:1.2.3.4.
+        // A dual-stack socket shows 1.2.3.4 as ::ffff:1.2.3.4.
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(Self::Peer(peer))
     }
@@ -64,7 +64,7 @@ impl Address {
     }
 }
 
-/// What a field of a request's line holds; or a tag, where the options say so.
+/// A value of a request's line: a field, or a tag if the options say so.
 enum Value<'a> {
     Seconds(Duration),
     Bytes(u64),
@@ -73,14 +73,14 @@ enum Value<'a> {
 }
 
 impl FinishedRequest {
-    /// Is the request to be recorded?
+    /// Whether the request is recorded.
     pub(super) fn is_included(&self, options: &Options) -> bool {
         options.includes_status(self.ending.status)
             && !self.additions.as_ref().is_some_and(|it| it.is_skipped())
     }
 
-    /// As a point of the route's series, if its tags are those of the route and the ending; else
-    /// as a measurement of its own.
+    /// Records the request: as a point of the route's series if it has no other tags, else as a
+    /// measurement.
     pub(super) fn record(self, options: &Options, influx: &Influx) -> Result<(), RecordError> {
         if self.has_tags_of_route_only(options)
             && let Ok(series) = self.route.series(self.ending, options, influx)
@@ -99,7 +99,8 @@ impl FinishedRequest {
         self.additions.is_none() && !is_tag(options.remote_ip) && !is_tag(options.correlation_id)
     }
 
-    /// What the line of a request holds beside the tags of its route: the one list of it.
+    /// Calls `set` with each value of a request's line besides the route's tags: the only list of
+    /// them.
     #[inline]
     fn each_value(
         &self,
@@ -147,7 +148,7 @@ impl FinishedRequest {
     }
 }
 
-/// A request whose tags are those of its route and ending.
+/// A request that has only the tags of its route and ending.
 struct RequestLine<'a> {
     request: &'a FinishedRequest,
     series: &'a Series,
@@ -165,7 +166,7 @@ impl Line for RequestLine<'_> {
         LineSeries::Prepared(self.series.prepared())
     }
 
-    /// Each key is there once, so they go straight into the line.
+    /// Keys are unique here, so they are written without a check.
     #[inline]
     fn push_fields(&self, format: FieldFormat, line: &mut LineBuffer) -> Result<(), RecordError> {
         let mut separator = b' ';

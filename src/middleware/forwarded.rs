@@ -1,15 +1,14 @@
-//! The client's address as proxies tell it, read from a request's headers as they came. Pure.
+//! The client's address in the headers that proxies add. Pure.
 //!
-//! `HttpRequest::connection_info` reads the same, but keeps what it read with the request, host and
-//! scheme included: whoever asks after a middleware has taken forged headers off would still get
-//! them. What is read is the same, to the letter.
+//! Reads exactly what `HttpRequest::connection_info` reads, but that caches its result in the
+//! request: a middleware that removes forged headers could not change it any more.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The first address of `Forwarded` (RFC 7239 §5.2), or else of `X-Forwarded-For`: that of the
-/// client, if each proxy has added the one that it saw. Text, as it may be obfuscated or "unknown".
+/// The first address of `Forwarded` (RFC 7239 §5.2), or else of `X-Forwarded-For`: the client's, if
+/// each proxy has appended the one that it saw. Text, as it may be obfuscated or "unknown".
 pub(super) fn client(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::FORWARDED);
     values.find_map(first_for).or_else(|| {
@@ -18,7 +17,7 @@ pub(super) fn client(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// `10.0.0.1` of `by=10.0.0.9;for="10.0.0.1:4711", for=10.0.0.2`.
+/// Returns `10.0.0.1` for `by=10.0.0.9;for="10.0.0.1:4711", for=10.0.0.2`.
 fn first_for(value: &header::HeaderValue) -> Option<&str> {
     let mut pairs = value.to_str().ok()?.split([';', ',']);
     pairs.find_map(|pair| {
@@ -32,7 +31,7 @@ fn unquoted(value: &str) -> &str {
     value.trim().trim_matches('"')
 }
 
-/// Without the brackets of an IPv6 address, too.
+/// Also removes the brackets of an IPv6 address.
 fn without_port(node: &str) -> &str {
     if !node.starts_with('[') {
         return node.split(':').next().unwrap_or(node);
@@ -50,7 +49,7 @@ mod tests {
 
     type Headers<'a> = &'a [(&'a str, &'a [u8])];
 
-    /// What is read, which is what actix-web reads.
+    /// Reads the address, and asserts that actix-web reads the same.
     fn read(headers: Headers<'_>) -> Option<String> {
         let mut request = TestRequest::default();
         for (name, value) in headers {

@@ -9,14 +9,14 @@ use pin_project_lite::pin_project;
 use super::{body::MetricsBody, open::OpenRequest, pooled::PooledRecord};
 
 pin_project! {
-    /// The response to come of [`MetricsService`](super::service::MetricsService).
+    /// The future of [`MetricsService`](super::service::MetricsService).
     #[derive(Debug)]
     pub struct MetricsFuture<F> {
-        // Dropped before the record: what the service does then still counts.
+        // Dropped before the record, so that its drop still counts.
         #[pin]
         future: F,
         record: PooledRecord,
-        // A request that is left out: its handler may ask for its measurement all the same.
+        // For an excluded request, whose handler may still ask for its measurement.
         unrecorded: Option<OpenRequest>,
     }
 }
@@ -40,7 +40,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.record.watch(|| this.future.poll(cx)));
+        let result = ready!(this.record.run(|| this.future.poll(cx)));
         let mut record = std::mem::replace(this.record, PooledRecord::none());
         this.unrecorded.take();
         match result {
@@ -55,12 +55,13 @@ where
             }
             Err(error) => {
                 if record.get().is_some() {
-                    // As the server will make it: its status need not be that of `status_code`.
+                    // The server's response to the error, whose status may differ from
+                    // `status_code`.
                     let answer = || {
                         let response = error.error_response();
                         (response.status(), response.body().size())
                     };
-                    let (status, size) = record.watch(answer);
+                    let (status, size) = record.run(answer);
                     if let Some(record) = record.get() {
                         record.failed(status, size);
                     }

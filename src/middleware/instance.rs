@@ -13,14 +13,14 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// What all requests of one wrapped service share. Each worker thread has its own.
+/// State shared by all requests of a wrapped service; one per worker thread.
 #[derive(Debug)]
 pub(super) struct Instance {
     influx: Influx,
     pub(super) options: Options,
     pub(super) routing: Routing,
-    has_told: Cell<bool>,
-    has_told_of_panic: Cell<bool>,
+    has_logged_invalid: Cell<bool>,
+    has_logged_panic: Cell<bool>,
 }
 
 impl Instance {
@@ -29,8 +29,8 @@ impl Instance {
             influx,
             options,
             routing: Routing::default(),
-            has_told: Cell::new(false),
-            has_told_of_panic: Cell::new(false),
+            has_logged_invalid: Cell::new(false),
+            has_logged_panic: Cell::new(false),
         }
     }
 
@@ -39,27 +39,26 @@ impl Instance {
         super::counted::Counted::new(self.influx.open_requests())
     }
 
-    /// The route of a request that came for `target` and has no response.
-    pub(super) fn route_of_gone(
+    /// The route of a request for `target` that has no response.
+    pub(super) fn route_of_unanswered(
         &self,
         target: &Target,
         additions: &Option<RequestMeasurement>,
     ) -> Rc<Route> {
-        let seen = additions.as_ref().and_then(|it| it.take_sighting());
-        self.routing.of_gone(target, seen)
+        let seen = additions.as_ref().and_then(|it| it.take_last_seen());
+        self.routing.of_unanswered(target, seen)
     }
 
-    /// Calls the program's closure: if it panics, the response is what it would have been, and the
-    /// measurement has what was added until then. That is told once, since it may come with every
-    /// request.
-    pub(super) fn contain(&self, customize: impl FnOnce()) {
+    /// Calls the program's closure. If it panics, the response is unaffected, and the measurement
+    /// keeps what was added until then. Logged once, as it may happen with every request.
+    pub(super) fn call_customize(&self, customize: impl FnOnce()) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(customize)) {
-            // Its drop may panic too.
+            // Dropping it could panic too.
             std::mem::forget(payload);
-            if !self.has_told_of_panic.replace(true) {
+            if !self.has_logged_panic.replace(true) {
                 logging::error!(
-                    "the closure given to InfluxMetrics::customize panicked: the measurement lacks \
-                     what it had yet to add (told once for each worker)"
+                    "the closure given to InfluxMetrics::customize panicked: the measurement may \
+                     be incomplete (logged once per worker)"
                 );
             }
         }
@@ -67,9 +66,8 @@ impl Instance {
 
     /// Records a request that is over.
     ///
-    /// Its response must not suffer if that can't be done. The loss is counted by the pipeline,
-    /// which tells too if its buffer is full. What only this place can tell is that a
-    /// handler has added what InfluxDB does not take: once, since it comes with every request.
+    /// Errors don't affect the response. The pipeline counts losses, and logs a full buffer. Only
+    /// invalid additions by a handler are logged here: once, as they come with every request.
     pub(super) fn record(&self, request: FinishedRequest) {
         let options = &self.options;
         if !request.is_included(options) {
@@ -77,11 +75,13 @@ impl Instance {
         }
         if let Err(error) = request.record(options, &self.influx)
             && error.is_invalid()
-            && !self.has_told.replace(true)
+            && !self.has_logged_invalid.replace(true)
         {
             let error = error.to_string();
             let error = printable(&error, LIMIT);
-            logging::error!("requests are not recorded because of what was added to them: {error}");
+            logging::error!(
+                "requests are not recorded because of their added tags or fields: {error}"
+            );
         }
     }
 }

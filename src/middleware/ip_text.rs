@@ -3,9 +3,9 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-/// The address as text, without an allocation.
+/// Formats the address without an allocation.
 pub(super) fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
-    // The longest one: an IPv4 address in an IPv6 one, written out.
+    // The longest: an IPv4-mapped IPv6 address.
     let mut text = [0; 45];
     let len = match ip {
         IpAddr::V4(ip) => write_v4(ip, &mut text),
@@ -17,11 +17,11 @@ pub(super) fn with_text(ip: IpAddr, then: impl FnOnce(&str)) {
     then(str::from_utf8(&text[..len]).unwrap_or_default());
 }
 
-/// What `Display` writes, but it does so for every request.
+/// The output of `Display`, in fewer instructions.
 fn write_v4(ip: Ipv4Addr, text: &mut [u8; 45]) -> usize {
     let mut len = 0;
     for octet in ip.octets() {
-        let [digits @ .., count] = OCTETS[usize::from(octet)];
+        let [digits @ .., count] = OCTET_DIGITS[usize::from(octet)];
         text[len..len + 3].copy_from_slice(&digits);
         len += usize::from(count);
         text[len] = b'.';
@@ -30,8 +30,8 @@ fn write_v4(ip: Ipv4Addr, text: &mut [u8; 45]) -> usize {
     len - 1
 }
 
-/// The digits of each octet, and how many these are.
-static OCTETS: [[u8; 4]; 256] = {
+/// The digits of each octet, and their number.
+static OCTET_DIGITS: [[u8; 4]; 256] = {
     let mut octets = [[0; 4]; 256];
     let mut octet = 0;
     while octet < 256 {

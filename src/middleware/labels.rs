@@ -1,11 +1,11 @@
-//! What of a request becomes a tag, drawn from closed sets. Pure.
+//! Tags of a request, from closed sets of values. Pure.
 
 use actix_web::http::{Method, StatusCode};
 
-/// The status of a request whose client went before there was one, as nginx has it.
+/// Status of a request whose client closed the connection before the response, as in nginx.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The endpoint of a request that no resource matches: what strangers ask for makes no series.
+/// Endpoint of a request that matches no resource: its path would make a series.
 pub(super) const UNMATCHED: &str = "unmatched";
 
 /// How a request ended.
@@ -18,8 +18,8 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Of a response that was sent whole. By its status alone: a 404 is a 404 whether a handler
-    /// returned it as a response or a middleware as an `Err`, and it is not the service's fault.
+    /// For a complete response, by its status alone: a 404 is the same whether a handler returned
+    /// it as a response or a middleware as an `Err`, and it is not the service's fault.
     pub(super) fn of(status: u16) -> Self {
         match status < 500 {
             true => Self::Ok,
@@ -37,7 +37,7 @@ impl Outcome {
     }
 }
 
-/// The nine methods of RFC 9110 §9.3 and RFC 5789; a client can send any other word.
+/// The nine methods of RFC 9110 §9.3 and RFC 5789; clients can send any other word.
 pub(super) fn method_tag(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -53,7 +53,7 @@ pub(super) fn method_tag(method: &Method) -> &'static str {
     }
 }
 
-/// Has the response no content, whatever its body says (RFC 9110 §6.4.1)?
+/// Whether the response has no content, whatever its body (RFC 9110 §6.4.1).
 pub(super) fn is_bodiless(method: &str, status: StatusCode) -> bool {
     method == "HEAD"
         || status.is_informational()
@@ -63,11 +63,11 @@ pub(super) fn is_bodiless(method: &str, status: StatusCode) -> bool {
 /// The three digits, without an allocation.
 pub(super) fn status_tag(status: u16) -> &'static str {
     let at = usize::from(status.clamp(100, 999) - 100) * 3;
-    str::from_utf8(&DIGITS[at..at + 3]).unwrap_or_default()
+    str::from_utf8(&STATUS_DIGITS[at..at + 3]).unwrap_or_default()
 }
 
 /// `100`, `101` … `999`.
-static DIGITS: [u8; 2_700] = {
+static STATUS_DIGITS: [u8; 2_700] = {
     let mut digits = [0; 2_700];
     let mut status = 100;
     while status < 1_000 {

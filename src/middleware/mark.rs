@@ -1,15 +1,15 @@
-//! What a request carries so that this thread hears of its end.
+//! Values in a request's extensions whose drop tells this thread that the request is gone.
 //!
-//! The extensions of a request are cleared or dropped with it, before anything of it is used again,
-//! and a value in them with it. Which request that was, the value's *type* says: a value without a
-//! size costs no allocation, and one that holds a number would. So each of the first slots has a
-//! type of its own; further ones share a type that holds the number.
+//! Extensions are cleared or dropped with their request, before its memory is reused. The slot is
+//! encoded in the *type* of a mark: a zero-sized value needs no allocation, one with a number
+//! would. So each of the first slots has its own type; further ones share a type with a number.
 
 use actix_web::dev::Extensions;
 
 use super::open;
 
-/// `ROWS * ROWS` slots have a type: so many requests can be open on a thread before marks allocate.
+/// The first `ROWS * ROWS` slots have types: marks allocate only if more requests are open on a
+/// thread.
 const ROWS: usize = 8;
 
 struct Typed<const ROW: usize, const COLUMN: usize>;
@@ -28,7 +28,7 @@ impl Drop for Numbered {
     }
 }
 
-/// Puts the mark of `slot` among the extensions of a request that has no mark.
+/// Adds the mark of `slot` to the extensions of a request without one.
 pub(super) fn put(extensions: &mut Extensions, slot: usize) {
     match PUT.get(slot / ROWS) {
         Some(row) => row[slot % ROWS](extensions),

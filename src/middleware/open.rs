@@ -1,14 +1,14 @@
-//! The requests that this thread has open, so that a handler finds the measurement of its own.
+//! The open requests of this thread, so that a handler finds the measurement of its request.
 //!
-//! A request is found by the address of its head: that is what the
+//! A request is found by the address of its head, which the
 //! [`HttpRequest`](actix_web::HttpRequest), the `ServiceRequest` and a guard's context of one
-//! request have in common, and no two requests at one time. But a request can be dropped while its
-//! middleware still waits for the response, and actix-web uses its memory again. So the request
-//! carries a [mark](super::mark) whose drop takes its address out of the table: an address that is
-//! found is that of a request which is alive, and of no other. Nothing of the request is borrowed
-//! to find it, so that a handler may ask while it holds its extensions.
+//! request share, and no two requests at a time. But a request can be dropped while its middleware
+//! still waits for the response, and actix-web reuses its memory. So the request carries a
+//! [mark](super::mark) whose drop removes the address: an address in the table is that of a live
+//! request. Nothing of the request is borrowed to find it, so that a handler may ask while it holds
+//! the extensions.
 //!
-//! What is added to a measurement is allocated when it is first asked for.
+//! Additions to a measurement are allocated when they are first requested.
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,61 +33,61 @@ thread_local! {
 #[derive(Debug)]
 struct Table {
     slots: Vec<Slot>,
-    /// The slots that no request has.
+    /// Unused slots.
     free: Vec<usize>,
-    /// The requests that are alive, by the addresses of their heads.
+    /// Live requests, by the addresses of their heads.
     by_head: ByAddress<usize>,
-    last_ticket: NonZeroU64,
+    last_id: NonZeroU64,
 }
 
-/// A request, while it is alive or one of its middlewares waits for the response.
+/// A request that is alive, or that a middleware is waiting for.
 #[derive(Debug, Default)]
 struct Slot {
-    /// The address of its head, until it is dropped.
+    /// Address of its head, until the request is dropped.
     head: Option<NonZeroUsize>,
-    /// Mostly there is one.
+    /// Usually the only one.
     outermost: Option<Waiting>,
-    /// The innermost is the last.
+    /// The innermost last.
     others: Vec<Waiting>,
 }
 
-/// A middleware that waits.
+/// A middleware that waits for the response.
 #[derive(Debug)]
 struct Waiting {
-    ticket: NonZeroU64,
+    id: NonZeroU64,
     measurement: Option<RequestMeasurement>,
 }
 
-/// An open request, as one middleware has it. Dropped, it is closed.
+/// An open request of one middleware; closed when dropped.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
-    /// None on a thread that is ending.
-    place: Cell<Option<Place>>,
+    /// `None` on a thread that is ending.
+    position: Cell<Option<Position>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Position {
     slot: usize,
-    ticket: NonZeroU64,
+    id: NonZeroU64,
 }
 
 impl OpenRequest {
     pub(super) fn new(request: &ServiceRequest) -> Self {
         let head = address::of(request.head());
-        // Borrowed first: should that panic, nothing has happened yet.
+        // Borrowed first: if this panics, nothing has changed.
         let mut extensions = request.extensions_mut();
         let opened = OPEN.try_with(|open| open.borrow_mut().open(head));
-        if let Ok((place, true)) = opened {
-            mark::put(&mut extensions, place.slot);
+        if let Ok((position, true)) = opened {
+            mark::put(&mut extensions, position.slot);
         }
-        let place = Cell::new(opened.ok().map(|(place, _)| place));
-        Self { place }
+        let position = Cell::new(opened.ok().map(|(position, _)| position));
+        Self { position }
     }
 
-    /// What was added to its measurement, if anyone asked for it. It is found no more.
+    /// Closes the request. Returns its additions, if there are any.
     pub(super) fn close(&self) -> Option<RequestMeasurement> {
-        let place = self.place.take()?;
-        let closed = OPEN.try_with(|open| open.borrow_mut().close(place));
+        let position = self.position.take()?;
+        let closed = OPEN.try_with(|open| open.borrow_mut().close(position));
         closed.ok().flatten()
     }
 }
@@ -104,24 +104,24 @@ impl Table {
             slots: Vec::new(),
             free: Vec::new(),
             by_head: address::map(),
-            last_ticket: NonZeroU64::MIN,
+            last_id: NonZeroU64::MIN,
         }
     }
 
-    /// Adds a middleware to a request. Is that one new?
-    fn open(&mut self, head: NonZeroUsize) -> (Place, bool) {
-        // They last for longer than any machine.
-        let ticket = self.last_ticket.saturating_add(1);
-        self.last_ticket = ticket;
+    /// Adds a middleware to a request. Returns whether the request is new.
+    fn open(&mut self, head: NonZeroUsize) -> (Position, bool) {
+        // 64 bits don't run out.
+        let id = self.last_id.saturating_add(1);
+        self.last_id = id;
         let waiting = Waiting {
-            ticket,
+            id,
             measurement: None,
         };
         match self.by_head.entry(head) {
             Entry::Occupied(known) => {
                 let slot = *known.get();
                 self.slots[slot].others.push(waiting);
-                (Place { slot, ticket }, false)
+                (Position { slot, id }, false)
             }
             Entry::Vacant(new) => {
                 let slot = self.free.pop().unwrap_or(self.slots.len());
@@ -131,17 +131,17 @@ impl Table {
                 }
                 self.slots[slot].head = Some(head);
                 self.slots[slot].outermost = Some(waiting);
-                (Place { slot, ticket }, true)
+                (Position { slot, id }, true)
             }
         }
     }
 
-    fn close(&mut self, Place { slot: at, ticket }: Place) -> Option<RequestMeasurement> {
+    fn close(&mut self, Position { slot: at, id }: Position) -> Option<RequestMeasurement> {
         let slot = self.slots.get_mut(at)?;
-        let closed = match slot.outermost.take_if(|it| it.ticket == ticket) {
+        let closed = match slot.outermost.take_if(|it| it.id == id) {
             Some(outermost) => outermost,
             None => {
-                let inner = slot.others.iter().rposition(|it| it.ticket == ticket)?;
+                let inner = slot.others.iter().rposition(|it| it.id == id)?;
                 slot.others.remove(inner)
             }
         };
@@ -171,20 +171,19 @@ impl Table {
 }
 
 impl Slot {
-    /// Not while its mark is there, which could be taken for the next request's.
+    /// Not while the mark exists: it could be taken for the next request's.
     fn is_done(&self) -> bool {
         self.head.is_none() && self.outermost.is_none() && self.others.is_empty()
     }
 }
 
-/// The request in `slot` is gone, and its address may soon be another's. Called as its mark is
-/// dropped.
+/// Removes the address of the request in `slot`, when its mark is dropped.
 pub(super) fn forget_head(slot: usize) {
-    // The table is gone when the thread is ending.
+    // The table no longer exists when the thread is ending.
     _ = OPEN.try_with(|open| open.borrow_mut().forget_head(slot));
 }
 
-/// The measurement of an open request, as its innermost middleware has it.
+/// The measurement that the innermost middleware has for an open request.
 pub(super) fn find(head: &RequestHead) -> Option<RequestMeasurement> {
     let found = OPEN.try_with(|open| open.borrow_mut().find(address::of(head)));
     found.ok().flatten()

@@ -14,7 +14,7 @@ use crate::Database;
 
 type Str = Cow<'static, str>;
 
-/// Where a value of a request is written that can be different in every request.
+/// Where a value that may differ in each request is written.
 ///
 /// ```
 /// # fn wrap(influx: &actix_influxdb::Influx) {
@@ -34,7 +34,7 @@ pub enum Placement {
     Omit,
 }
 
-/// The options of the middleware.
+/// Options of the middleware.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) database: Database,
@@ -49,12 +49,12 @@ pub(super) struct Options {
     pub(super) excluded_paths: Vec<Str>,
     pub(super) excluded_patterns: Vec<Regex>,
     pub(super) excluded_statuses: Vec<StatusCode>,
-    /// The part of the requests that is recorded, if not all.
+    /// Fraction of requests that are recorded; `None` for all.
     pub(super) sample: Option<f64>,
     pub(super) customize: Option<Customize>,
 }
 
-/// A closure that adds to the measurement of each response.
+/// A closure that adds tags and fields for each response.
 #[derive(Clone)]
 pub(super) struct Customize(pub(super) Arc<CustomizeFn>);
 
@@ -87,7 +87,7 @@ impl Options {
         }
     }
 
-    /// Whether a request for `path` is recorded, given a number drawn from `0.0..1.0`.
+    /// Whether a request for `path` is recorded; `drawn` returns a random number in `0.0..1.0`.
     pub(super) fn includes(&self, path: &str, drawn: impl FnOnce() -> f64) -> bool {
         !self.excluded_paths.iter().any(|excluded| excluded == path)
             && !self.excluded_patterns.iter().any(|it| it.is_match(path))
@@ -98,7 +98,7 @@ impl Options {
         !self.excluded_statuses.iter().any(|it| *it == status)
     }
 
-    /// The value of the header in `headers`, if it is wanted.
+    /// The correlation id, unless it is omitted; `get` looks the header up.
     pub(super) fn correlation_id<'a>(
         &self,
         get: impl FnOnce(&HeaderName) -> Option<&'a HeaderValue>,
@@ -113,12 +113,12 @@ impl Options {
     }
 }
 
-/// The correlation id of a request. Converted to text only where that is needed.
+/// The correlation id of a request; converted to text when needed.
 #[derive(Clone, Debug)]
 pub(super) struct CorrelationId(HeaderValue);
 
 impl CorrelationId {
-    /// Fit for a field or a tag.
+    /// The text for a field or a tag.
     pub(super) fn text(&self) -> Cow<'_, str> {
         text::clean(self.0.as_bytes())
     }

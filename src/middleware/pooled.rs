@@ -2,17 +2,17 @@ use std::cell::RefCell;
 
 use super::record::Record;
 
-/// The record of a request, wherever that is; or none, if it is not recorded.
+/// The record of a request, in pooled memory; empty if the request is not recorded.
 ///
-/// A record is handed on from the call to the future, to the response and its body, and actix-web
-/// moves those several times. So the record stays where it is, in memory that is used again.
+/// A record moves from the call to the future, the response and the body, and actix-web moves those
+/// several times: so only a pointer moves.
 #[derive(Debug)]
 pub(super) struct PooledRecord(Option<Memory>);
 
 type Memory = Box<Option<Record>>;
 
 /// Maximum number of records whose memory a thread keeps.
-const KEPT: usize = 256;
+const MAX_POOLED: usize = 256;
 
 thread_local! {
     static POOL: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
@@ -35,9 +35,9 @@ impl PooledRecord {
         self.0.as_mut()?.as_mut().as_mut()
     }
 
-    /// Does `work` of the wrapped service, such that its panic is one of the record's request.
+    /// Runs `work` of the wrapped service; if it panics, the request is recorded as panicked.
     #[inline]
-    pub(super) fn watch<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         if let Some(record) = self.get() {
             record.set_working(true);
         }
@@ -54,11 +54,11 @@ impl Drop for PooledRecord {
         let Some(mut memory) = self.0.take() else {
             return;
         };
-        // This records it.
+        // Records the request.
         drop(memory.take());
         _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            if pool.len() < KEPT {
+            if pool.len() < MAX_POOLED {
                 pool.push(memory);
             }
         });

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{Timestamp, point::clock::stopwatch::Stopwatch};
 
-/// One request, from its arrival to its end.
+/// A request, from its arrival to its end.
 ///
-/// It records when it is dropped, wherever that happens: so every request is recorded once, be it
-/// finished or abandoned.
+/// Recorded when it is dropped, so that every request is recorded exactly once, finished or
+/// abandoned.
 #[derive(Debug)]
 pub(super) struct Record {
     instance: Rc<Instance>,
@@ -27,20 +27,20 @@ pub(super) struct Record {
     remote_ip: Option<Address>,
     correlation_id: Option<CorrelationId>,
     stage: Stage,
-    /// Is the service or its body at work right now? Then what drops this is a panic.
+    /// Whether the service or its body is running. Then a drop means a panic.
     working: bool,
-    /// How and when it was over.
+    /// How and when the request ended.
     over: Option<(Outcome, Duration)>,
-    /// Counts it until it is recorded.
+    /// Counts the request as open until it is recorded.
     #[cfg(feature = "testing")]
     _counted: super::counted::Counted,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// There is no response yet.
+    /// Without a response so far.
     Pending { target: Target, open: OpenRequest },
-    /// There is a head, and maybe a body.
+    /// The head has been sent, and possibly parts of the body.
     Answered(Answer),
 }
 
@@ -50,7 +50,7 @@ struct Answer {
     additions: Option<RequestMeasurement>,
     status: u16,
     first_byte: Duration,
-    /// What the body is to have, in bytes, if that is known.
+    /// Expected length of the body in bytes, if known.
     expected: Option<u64>,
     /// Bytes of body that the connection has taken.
     sent: u64,
@@ -82,13 +82,13 @@ impl Record {
         }
     }
 
-    /// The wrapped service is at work now, or not any more.
+    /// Notes whether the wrapped service is running.
     #[inline]
     pub(super) fn set_working(&mut self, working: bool) {
         self.working = working;
     }
 
-    /// There is a response.
+    /// Handles the head of a response.
     pub(super) fn answered(
         &mut self,
         request: &HttpRequest,
@@ -105,15 +105,14 @@ impl Record {
         if let Some(customize) = &options.customize {
             let additions = additions.get_or_insert_default();
             self.instance
-                .contain(|| (customize.0)(request, response, additions));
+                .call_customize(|| (customize.0)(request, response, additions));
         }
         if self.correlation_id.is_none() {
             self.correlation_id = options.correlation_id(|name| response.headers().get(name));
         }
         let status = response.status();
-        // What has no content ends with its head: servers drop such a body without a look at it,
-        // or read it to the end and send nothing. And a connection that is upgraded (101) is not
-        // a request any more.
+        // Without content, a response ends with its head: servers drop such a body unread, or read
+        // it and send nothing. And an upgraded connection (101) is no longer a request.
         let expected = match size {
             _ if labels::is_bodiless(self.method, status) => Some(0),
             BodySize::None => Some(0),
@@ -131,14 +130,14 @@ impl Record {
         self.sent(0);
     }
 
-    /// The service returned an `Err`. The server answers it with `status` and a body of `size`,
-    /// which passes by elsewhere.
+    /// Handles an `Err` of the service. The server sends `status` and a body of `size`, which this
+    /// middleware doesn't see.
     pub(super) fn failed(&mut self, status: StatusCode, size: BodySize) {
         let Stage::Pending { target, open } = &self.stage else {
             return;
         };
         let additions = open.close();
-        let route = self.instance.route_of_gone(target, &additions);
+        let route = self.instance.route_of_unanswered(target, &additions);
         let bytes = match size {
             BodySize::Sized(bytes) if !labels::is_bodiless(self.method, status) => bytes,
             _ => 0,
@@ -154,14 +153,14 @@ impl Record {
         self.sent(0);
     }
 
-    /// The connection has taken so many bytes of the body.
+    /// Counts `bytes` of the body that the connection has taken.
     ///
-    /// The last byte is the end of a body whose size is known: a server need not ask it for more,
-    /// and the client may have all of it before the server does.
+    /// With a known length, the last byte is the end: a server need not poll for more, and the
+    /// client may have all of it before the server does.
     pub(super) fn sent(&mut self, bytes: usize) {
         if let Stage::Answered(answer) = &mut self.stage {
             let sent = answer.sent + bytes as u64;
-            // No more than was announced goes out.
+            // No more than the announced length is sent.
             answer.sent = answer.expected.map_or(sent, |expected| sent.min(expected));
             if answer.expected == Some(answer.sent) {
                 let outcome = Outcome::of(answer.status);
@@ -170,32 +169,32 @@ impl Record {
         }
     }
 
-    /// The body says that this was all.
-    pub(super) fn ended(&mut self) {
+    /// Handles the end of the body.
+    pub(super) fn body_ended(&mut self) {
         if let Stage::Answered(answer) = &self.stage
             && !self.is_over()
         {
             let outcome = match answer.expected {
                 None => Outcome::of(answer.status),
-                // It is short, or it would be over already: the connection breaks off here.
+                // Shorter than announced: the connection is closed.
                 Some(_) => Outcome::Error,
             };
             self.finish(outcome);
         }
     }
 
-    /// The body has failed: the connection breaks off here.
-    pub(super) fn broke(&mut self) {
+    /// Handles an error of the body: the connection is closed.
+    pub(super) fn body_failed(&mut self) {
         self.finish(Outcome::Error);
     }
 
-    /// Is there nothing more to wait for?
+    /// Whether the request has ended.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()
     }
 
-    /// Only the first time: later ones need not read the clock.
+    /// Sets the end, the first time only.
     #[inline]
     fn finish(&mut self, outcome: Outcome) {
         if self.over.is_none() {
@@ -222,7 +221,7 @@ impl Drop for Record {
             ),
             Stage::Pending { target, open } => {
                 let additions = open.close();
-                let route = self.instance.route_of_gone(target, &additions);
+                let route = self.instance.route_of_unanswered(target, &additions);
                 let status = match outcome {
                     Outcome::Panicked => StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
                     _ => CLIENT_CLOSED_REQUEST,

@@ -11,8 +11,8 @@ type Str = Cow<'static, str>;
 ///
 /// Handlers take a `RequestMeasurement` as an extractor; other middlewares and guards get one from
 /// [`MeasuredRequest::measurement`](crate::MeasuredRequest::measurement). Clones add to the same
-/// measurement, until the response's body is complete: also from a stream or a task on the same
-/// thread. Tags and fields that are added later are ignored.
+/// measurement, also from a stream or a task on the same thread. Tags and fields added after the
+/// end of the response's body are ignored.
 ///
 /// ```
 /// use actix_influxdb::RequestMeasurement;
@@ -30,10 +30,11 @@ type Str = Cow<'static, str>;
 /// # async fn query() -> u32 { 3 }
 /// ```
 ///
-/// An added tag or field replaces one of the middleware: `endpoint`, for example. If several
-/// [`InfluxMetrics`](crate::InfluxMetrics) wrap a handler, the measurement is that of the innermost.
+/// An added tag or field replaces one that the middleware sets, such as `endpoint`. If several
+/// [`InfluxMetrics`](crate::InfluxMetrics) wrap a handler, the measurement is that of the
+/// innermost.
 ///
-/// [`default`](Self::default) belongs to no request: for tests of a handler.
+/// The [`default`](Self::default) belongs to no request, for tests of a handler.
 #[derive(Clone, Debug, Default)]
 pub struct RequestMeasurement(Rc<RefCell<Additions>>);
 
@@ -42,14 +43,14 @@ struct Additions {
     tags: Entries<Str>,
     fields: Entries<FieldValue>,
     skip: bool,
-    seen: Option<Sighting>,
+    seen: Option<LastSeen>,
 }
 
-/// What was known of a request when its measurement was last asked for.
+/// State of a request when its measurement was last requested.
 #[derive(Debug)]
-pub(super) struct Sighting {
+pub(super) struct LastSeen {
     pub(super) target: Target,
-    /// Of the resource that it was at, once it was at one.
+    /// Pattern of the resource, once one matched.
     pub(super) pattern: Option<String>,
 }
 
@@ -87,7 +88,7 @@ impl RequestMeasurement {
         }
     }
 
-    /// Runs `work` and sets `field` to the seconds that it took; also when it panics. For futures use a
+    /// Runs `work` and sets `field` to the elapsed seconds, also if it panics. For futures use a
     /// [`timer`](Self::timer).
     ///
     /// ```
@@ -102,7 +103,7 @@ impl RequestMeasurement {
         work(&timer.measurement)
     }
 
-    /// Leaves this request out: it is neither recorded nor counted.
+    /// Excludes this request: it is neither recorded nor counted.
     ///
     /// ```
     /// # use actix_influxdb::RequestMeasurement;
@@ -120,10 +121,10 @@ impl RequestMeasurement {
         self.0.borrow().skip
     }
 
-    pub(super) fn seen_at(&self, uri: &Uri) {
+    pub(super) fn note_target(&self, uri: &Uri) {
         let seen = &mut self.0.borrow_mut().seen;
         if !seen.as_ref().is_some_and(|seen| seen.target.is_of(uri)) {
-            *seen = Some(Sighting {
+            *seen = Some(LastSeen {
                 target: Target::of(uri),
                 pattern: None,
             });
@@ -136,7 +137,7 @@ impl RequestMeasurement {
         }
     }
 
-    pub(super) fn take_sighting(&self) -> Option<Sighting> {
+    pub(super) fn take_last_seen(&self) -> Option<LastSeen> {
         self.0.borrow_mut().seen.take()
     }
 

@@ -1,74 +1,74 @@
-//! What middlewares between this one and the router make of a request's path. Pure.
+//! How inner middlewares rewrite paths before the router sees them. Pure.
 //!
-//! A request that comes back tells its route. One that doesn't, because it was dropped, panicked or
-//! was refused with an `Err`, is known by the path that it came with, which need not be the one
-//! that the router was to see: so what the others make of paths is learned from the requests that
-//! do come back. `NormalizePath` is expected from the start, until requests show otherwise.
+//! A request that gets a response tells its route. One that is dropped, panics or is refused with
+//! an `Err` has only the path that it arrived with, which the router might see rewritten. So
+//! rewrites are learned from requests with a response. `NormalizePath` is assumed until requests
+//! show otherwise.
 
 use std::borrow::Cow;
 
-/// So many rules are kept, the ones that were seen last.
+/// Maximum number of rules; the latest are kept.
 const MAX_RULES: usize = 16;
-/// Longer ones are not kept, in bytes.
+/// Maximum length of a prefix, in bytes.
 const MAX_LEN: usize = 256;
 
-/// What is known of one service.
+/// Rewrites of one service.
 #[derive(Debug, Default)]
 pub(super) struct Rewriting {
-    /// Prefixes that were replaced, and what by; the last one seen is the last.
+    /// Replaced prefixes and their replacements, the latest last.
     rules: Vec<(Box<str>, Box<str>)>,
-    /// Of each of the `KINDS`.
-    evidence: [Evidence; KINDS.len()],
+    /// For each of the `NORMALIZATIONS`.
+    evidence: [Evidence; NORMALIZATIONS.len()],
 }
 
-/// What requests that came back say of a kind of normalization.
+/// What requests with a response say of a normalization.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Evidence {
     #[default]
     None,
-    /// A path was changed just so.
+    /// A path was changed this way.
     For,
-    /// A path that it would have changed came back as it was.
+    /// A path that would have changed was unchanged.
     Against,
 }
 
-/// What actix-web's `NormalizePath` does with one `TrailingSlash`.
-struct Kind {
+/// The effect of actix-web's `NormalizePath` with one `TrailingSlash`.
+struct Normalization {
     apply: fn(&str) -> String,
-    /// Would this path stay as it is?
-    leaves: fn(&str) -> bool,
+    /// Whether this path stays unchanged.
+    keeps: fn(&str) -> bool,
 }
 
-const KINDS: [Kind; 3] = [
-    Kind {
+const NORMALIZATIONS: [Normalization; 3] = [
+    Normalization {
         apply: merged,
-        leaves: is_merged,
+        keeps: is_merged,
     },
-    Kind {
+    Normalization {
         apply: trimmed,
-        leaves: |path| is_merged(path) && (path == "/" || !path.ends_with('/')),
+        keeps: |path| is_merged(path) && (path == "/" || !path.ends_with('/')),
     },
-    Kind {
+    Normalization {
         apply: with_slash,
-        leaves: |path| is_merged(path) && path.ends_with('/'),
+        keeps: |path| is_merged(path) && path.ends_with('/'),
     },
 ];
 
 impl Rewriting {
-    /// A request came with the path `before`, and the router saw `after`.
+    /// Learns from a request that arrived with the path `before`, of which the router saw `after`.
     pub(super) fn learn(&mut self, before: &str, after: &str) {
-        let kinds = KINDS.iter().zip(&mut self.evidence);
+        let normalizations = NORMALIZATIONS.iter().zip(&mut self.evidence);
         if before == after {
-            for (kind, evidence) in kinds {
-                if *evidence != Evidence::Against && !(kind.leaves)(before) {
+            for (normalization, evidence) in normalizations {
+                if *evidence != Evidence::Against && !(normalization.keeps)(before) {
                     *evidence = Evidence::Against;
                 }
             }
             return;
         }
         let mut is_normalized = false;
-        for (kind, evidence) in kinds {
-            if (kind.apply)(before) == after {
+        for (normalization, evidence) in normalizations {
+            if (normalization.apply)(before) == after {
                 *evidence = Evidence::For;
                 is_normalized = true;
             }
@@ -92,12 +92,12 @@ impl Rewriting {
         self.rules.push((from.into(), to.into()));
     }
 
-    /// What `path` may be for the router, the likeliest first.
+    /// The paths that the router may see instead of `path`, the likeliest first.
     pub(super) fn candidates<'a>(&self, path: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         let normalized = move |wanted| {
-            let kinds = KINDS.iter().zip(&self.evidence);
-            let kinds = kinds.filter(move |(_, evidence)| **evidence == wanted);
-            kinds.map(move |(kind, _)| Cow::Owned((kind.apply)(path)))
+            let normalizations = NORMALIZATIONS.iter().zip(&self.evidence);
+            let normalizations = normalizations.filter(move |(_, evidence)| **evidence == wanted);
+            normalizations.map(move |(normalization, _)| Cow::Owned((normalization.apply)(path)))
         };
         let rules = self.rules.iter().rev();
         let replaced = rules.filter_map(move |(from, to)| {
@@ -111,11 +111,11 @@ impl Rewriting {
     }
 }
 
-/// The length of the end that both paths share, from a `/` on.
+/// Length of the common suffix of both paths, starting at a `/`.
 fn shared_segments(one: &str, other: &str) -> usize {
     let bytes = one.bytes().rev().zip(other.bytes().rev());
     let same = bytes.take_while(|(one, other)| one == other).count();
-    // In bytes, because characters may share some.
+    // In bytes, as characters may share some.
     let end = &one.as_bytes()[one.len() - same..];
     let slash = end.iter().position(|byte| *byte == b'/');
     slash.map_or(0, |at| same - at)
@@ -176,7 +176,7 @@ mod tests {
             TrailingSlash::Trim,
             TrailingSlash::Always,
         ];
-        for (style, kind) in styles.into_iter().zip(KINDS) {
+        for (style, normalization) in styles.into_iter().zip(NORMALIZATIONS) {
             let path = async |request: HttpRequest| request.path().to_owned();
             let app = App::new()
                 .default_service(web::to(path))
@@ -185,8 +185,8 @@ mod tests {
             for path in ["/", "//", "///", "/a", "/a/", "/a//", "//a/b", "/a///b//c/"] {
                 let request = TestRequest::with_uri(path).to_request();
                 let seen = call_and_read_body(&app, request).await;
-                assert_eq!((kind.apply)(path).as_bytes(), seen, "{path}");
-                assert_eq!((kind.leaves)(path), seen == path, "{path}");
+                assert_eq!((normalization.apply)(path).as_bytes(), seen, "{path}");
+                assert_eq!((normalization.keeps)(path), seen == path, "{path}");
             }
         }
     }
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn normalized_paths_are_expected_until_one_came_back_as_it_was() {
         assert_eq!(candidates(&[], "//a/"), ["//a/", "/a/", "/a", "/a/"]);
-        // It merges, and may append: but it does not trim.
+        // The slashes were merged, and one may be appended, but none is trimmed.
         let slash = ("/b/", "/b/");
         assert_eq!(candidates(&[slash], "//a/"), ["//a/", "/a/", "/a/"]);
         assert_eq!(candidates(&[("/b", "/b")], "//a/"), ["//a/", "/a/", "/a"]);

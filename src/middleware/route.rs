@@ -11,17 +11,17 @@ use crate::{Influx, Measurement, RecordError, Series};
 /// A resource of the program, and the series of its requests.
 #[derive(Debug)]
 pub(super) struct Route {
-    /// None for requests that no resource matches.
+    /// `None` for requests that match no resource.
     pattern: Option<String>,
     name: Option<String>,
-    /// Those that were built last, at most [`MAX_SERIES`].
+    /// The latest, at most [`MAX_SERIES`].
     series: RefCell<Vec<(Ending, Series)>>,
 }
 
-/// A handler may answer with any status: a route keeps no more series than this.
+/// Maximum number of series per route, as a handler may return any status.
 const MAX_SERIES: usize = 32;
 
-/// What the requests of a route differ by, as far as tags go.
+/// The tags in which the requests of a route differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) method: &'static str,
@@ -31,8 +31,8 @@ pub(super) struct Ending {
 
 impl Route {
     fn new(pattern: Option<&str>, name: Option<&str>) -> Self {
-        // A service that is mounted at the root, as `Files::new("/", …)`, has an empty pattern; and
-        // no tag has an empty value.
+        // A service mounted at the root, like `Files::new("/", …)`, has an empty pattern, but a
+        // tag's value is never empty.
         let pattern = pattern.map(|pattern| match pattern {
             "" => "/",
             pattern => pattern,
@@ -52,7 +52,7 @@ impl Route {
         self.name.is_some()
     }
 
-    /// Sets the tags of a request that ended so.
+    /// Sets the tags of a request with this ending.
     pub(super) fn set_tags(
         &self,
         ending: Ending,
@@ -72,7 +72,7 @@ impl Route {
         measurement.set_tags(options.tags.iter().cloned());
     }
 
-    /// The series of the requests that ended so: built once.
+    /// The series of requests with this ending, built once.
     pub(super) fn series(
         &self,
         ending: Ending,
@@ -95,19 +95,19 @@ impl Route {
     }
 }
 
-/// The routes that requests have been seen for: as many as the program has resources.
+/// The routes that were requested: at most as many as the program has resources.
 #[derive(Debug)]
 pub(super) struct Routes {
     by_pattern: RefCell<HashMap<String, SamePattern, RandomState>>,
     unmatched: Rc<Route>,
 }
 
-/// Resources can share a pattern, if guards tell them apart.
+/// Resources with a common pattern, distinguished by guards.
 #[derive(Debug, Default)]
 struct SamePattern {
     named: Vec<Rc<Route>>,
     unnamed: Option<Rc<Route>>,
-    /// The methods of requests that were for a resource without a name.
+    /// Methods of requests for a resource without a name.
     unnamed_methods: Vec<&'static str>,
 }
 
@@ -121,9 +121,9 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// The route of this pattern, and of the name that is asked for: not again if there was none
-    /// for a request of this method, because then actix-web matches all routes anew, which costs
-    /// more than the rest of the request's measurement.
+    /// The route of a pattern and a name. `name` is not called again for a method if there was none
+    /// before: actix-web would match all routes anew, which costs more than the rest of the
+    /// measurement.
     pub(super) fn of<'a>(
         &self,
         pattern: Option<&str>,
@@ -136,17 +136,16 @@ impl Routes {
         self.with(pattern, |routes| routes.of(pattern, method, name))
     }
 
-    /// The route of a resource that has a pattern and a name.
+    /// The route of a resource with a pattern and a name.
     pub(super) fn named(&self, pattern: &str, name: &str) -> Rc<Route> {
         self.with(pattern, |routes| routes.named(pattern, name))
     }
 
-    /// The route of this pattern, for a request of which no more is known than a name that it may
-    /// have, or not even that.
-    pub(super) fn likeliest(&self, pattern: &str, name: Option<&str>) -> Rc<Route> {
+    /// The route of a pattern, for a request whose name is not known for certain.
+    pub(super) fn most_likely(&self, pattern: &str, name: Option<&str>) -> Rc<Route> {
         self.with(pattern, |routes| match name {
             Some(name) => routes.named(pattern, name),
-            None => routes.likeliest(pattern),
+            None => routes.most_likely(pattern),
         })
     }
 
@@ -182,8 +181,8 @@ impl SamePattern {
         self.named(pattern, name)
     }
 
-    /// The only one that was ever seen, if so.
-    fn likeliest(&mut self, pattern: &str) -> Rc<Route> {
+    /// The only route seen with this pattern, or else the one without a name.
+    fn most_likely(&mut self, pattern: &str) -> Rc<Route> {
         match (&self.unnamed, &self.named[..]) {
             (None, [only]) => Rc::clone(only),
             _ => self.unnamed(pattern),
@@ -283,13 +282,13 @@ mod tests {
     #[test]
     fn a_request_of_which_only_the_pattern_is_known_has_the_one_route_that_was_seen() {
         let routes = Routes::default();
-        assert!(!routes.likeliest("/a", None).is_named());
+        assert!(!routes.most_likely("/a", None).is_named());
         let named = routes.named("/b", "n");
         assert!(named.is_named());
-        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", None)));
-        assert!(Rc::ptr_eq(&named, &routes.likeliest("/b", Some("n"))));
+        assert!(Rc::ptr_eq(&named, &routes.most_likely("/b", None)));
+        assert!(Rc::ptr_eq(&named, &routes.most_likely("/b", Some("n"))));
         routes.named("/b", "o");
-        assert!(!routes.likeliest("/b", None).is_named());
+        assert!(!routes.most_likely("/b", None).is_named());
         // And it keeps none from being asked for.
         assert!(Rc::ptr_eq(
             &named,

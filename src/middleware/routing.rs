@@ -11,7 +11,7 @@ use actix_web::{
 
 use super::{
     address::{self, ByAddress},
-    request_measurement::Sighting,
+    request_measurement::LastSeen,
     rewriting::Rewriting,
     route::{Route, Routes},
     target::Target,
@@ -22,28 +22,28 @@ use super::{
 pub(super) struct Routing {
     resources: OnceCell<Resources>,
     routes: Routes,
-    /// By the address of the name of its resource, which lives as long as `resources`.
+    /// Keyed by the address of the resource's name, which lives as long as `resources`.
     by_name: RefCell<ByAddress<Rc<Route>>>,
-    /// For so many requests no name is asked for first.
+    /// Number of requests for which names are not looked up first.
     names_pause: Cell<u32>,
     rewriting: RefCell<Rewriting>,
 }
 
-/// A program's resources.
+/// The program's resources.
 #[derive(Debug)]
 struct Resources {
-    /// Owns all that are in the program's own, so that those stay where they are.
+    /// Shares ownership, so that the program's resources stay at their addresses.
     map: ResourceMap,
-    /// Of the program's own, which its resources keep from being used again.
+    /// Address of the program's own map, which is not reused as long as its resources exist.
     address: NonZeroUsize,
 }
 
-/// A look for a name in vain costs more than that many of the texts it is to save.
+/// A failed lookup of a name costs more than this many texts that it would save.
 const NAMES_PAUSE: u32 = 64;
 
 impl Routing {
-    /// Keeps the program's resources from the first request that is seen: see
-    /// [`of_gone`](Self::of_gone).
+    /// Keeps the program's resources, from the first request: see
+    /// [`of_unanswered`](Self::of_unanswered).
     pub(super) fn learn_resources(&self, request: &ServiceRequest) {
         self.resources.get_or_init(|| {
             let map = request.resource_map();
@@ -54,7 +54,7 @@ impl Routing {
         });
     }
 
-    /// The route of the resource that answered a request, which came for `target`.
+    /// The route of the resource that answered a request for `target`.
     pub(super) fn of_answered(
         &self,
         request: &HttpRequest,
@@ -62,7 +62,7 @@ impl Routing {
         method: &'static str,
     ) -> Rc<Route> {
         let mut route = self.of_resource(request, method);
-        // actix-web looks by the path as it came, and its router by what is encoded in it.
+        // actix-web matches the path as it arrived; its router matches the decoded one.
         let decoded = request.match_info().get_ref().path();
         if route.is_unmatched() && decoded != request.path() {
             route = self
@@ -76,8 +76,8 @@ impl Routing {
         route
     }
 
-    /// By its name, if it has one: actix-web makes the text of a pattern anew each time, and lends
-    /// that of a name. But where there is no name, it looks for one by all patterns.
+    /// The route by the resource's name, if it has one: actix-web allocates the text of a pattern
+    /// each time, but not that of a name. Without a name, the lookup goes through all patterns.
     fn of_resource(&self, request: &HttpRequest, method: &'static str) -> Rc<Route> {
         let is_known =
             |resources: &Resources| address::of(request.resource_map()) == resources.address;
@@ -112,17 +112,17 @@ impl Routing {
         route
     }
 
-    /// The route of a request that came for `target` and did not come back, because its future was
-    /// dropped or is an `Err`. (A clone of it can't be kept: actix-web's router insists on being the
-    /// only owner.)
+    /// The route of a request for `target` without a response, because its future was dropped or
+    /// returned an `Err`. (A clone of the request can't be kept: actix-web's router requires that
+    /// it is the only owner.)
     ///
-    /// It is the one that a handler which asked for the measurement was found by, or else what the
-    /// path leads to, by the path alone: guards can't be asked any more.
-    pub(super) fn of_gone(&self, target: &Target, seen: Option<Sighting>) -> Rc<Route> {
+    /// The route of the handler, if that requested the measurement; else the one that matches the
+    /// path, regardless of guards.
+    pub(super) fn of_unanswered(&self, target: &Target, seen: Option<LastSeen>) -> Rc<Route> {
         let Some(Resources { map, .. }) = self.resources.get() else {
             return self.routes.unmatched();
         };
-        let Sighting { target, pattern } = seen.unwrap_or_else(|| Sighting {
+        let LastSeen { target, pattern } = seen.unwrap_or_else(|| LastSeen {
             target: target.clone(),
             pattern: None,
         });
@@ -130,7 +130,7 @@ impl Routing {
         if let Some(pattern) = pattern {
             let is_first = map.match_pattern(&path).as_deref() == Some(&pattern);
             let name = map.match_name(&path).filter(|_| is_first);
-            return self.routes.likeliest(&pattern, name);
+            return self.routes.most_likely(&pattern, name);
         }
         let rewriting = self.rewriting.borrow();
         let mut paths = rewriting.candidates(&path);
@@ -138,9 +138,9 @@ impl Routing {
         matched.unwrap_or_else(|| self.routes.unmatched())
     }
 
-    /// The first one that fits, by the path alone.
+    /// The first route that matches the path, regardless of guards.
     fn of_path(&self, map: &ResourceMap, path: &str) -> Option<Rc<Route>> {
         let pattern = map.match_pattern(path)?;
-        Some(self.routes.likeliest(&pattern, map.match_name(path)))
+        Some(self.routes.most_likely(&pattern, map.match_name(path)))
     }
 }

@@ -25,9 +25,9 @@ impl InfluxMetrics {
         self.with(|options| options.excluded_paths.push(path))
     }
 
-    /// Leaves out requests for paths that match `pattern`, a regular expression in the syntax of the
-    /// [`regex`](https://docs.rs/regex) crate. The pattern may match a part of the path, unless it has `^`
-    /// and `$`.
+    /// Leaves out requests for paths that match `pattern`, a regular expression of the
+    /// [`regex`](https://docs.rs/regex) crate. The pattern may match a part of the path, unless it
+    /// has `^` and `$`.
     ///
     /// ```
     /// # fn wrap(influx: &actix_influxdb::Influx) {

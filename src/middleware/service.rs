@@ -11,7 +11,7 @@ use super::{
     pooled::PooledRecord, record::Record,
 };
 
-/// The service that [`InfluxMetrics`](super::InfluxMetrics) makes of the one it wraps.
+/// The service made by [`InfluxMetrics`](super::InfluxMetrics).
 #[derive(Debug)]
 pub struct MetricsService<S> {
     service: S,
@@ -46,7 +46,7 @@ where
             ),
             false => (PooledRecord::none(), Some(open)),
         };
-        let future = record.watch(|| self.service.call(request));
+        let future = record.run(|| self.service.call(request));
         MetricsFuture::new(future, record, unrecorded)
     }
 }

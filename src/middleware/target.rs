@@ -3,7 +3,7 @@ use actix_web::{
     http::{Uri, uri::PathAndQuery},
 };
 
-/// What a request is for: its path and query. To keep it costs less than a whole `Uri`.
+/// The path and query of a request; smaller than a whole `Uri`.
 #[derive(Clone, Debug)]
 pub(super) struct Target(Option<PathAndQuery>);
 
@@ -12,7 +12,7 @@ impl Target {
         Self(uri.path_and_query().cloned())
     }
 
-    /// Is it that of `uri`, which was not touched since?
+    /// Whether this is the target of `uri`.
     pub(super) fn is_of(&self, uri: &Uri) -> bool {
         match (&self.0, uri.path_and_query()) {
             (Some(one), Some(other)) => {
@@ -27,7 +27,7 @@ impl Target {
         self.0.as_ref().map_or("", PathAndQuery::path)
     }
 
-    /// As the router reads it: without what is encoded in vain.
+    /// The path as the router sees it: without unnecessary escapes.
     pub(super) fn into_routed_path(self) -> String {
         let uri = self.0.map(Uri::from);
         uri.map_or(String::new(), |uri| Url::new(uri).path().to_owned())

@@ -1,14 +1,13 @@
-//! Text that a client sends, made fit for a field or a tag. Pure.
+//! Cleans text from clients for use in a field or a tag. Pure.
 
 use std::borrow::Cow;
 
 use crate::encode::text::is_visible;
 
-/// The longest that is kept of it, in bytes.
+/// Maximum length, in bytes.
 const MAX_LEN: usize = 128;
 
-/// `bytes` as text: at most 128 bytes of it, with U+FFFD for each control character and for
-/// what isn't UTF-8.
+/// `bytes` as text: at most 128 bytes, with U+FFFD for control characters and invalid UTF-8.
 pub(super) fn clean(bytes: &[u8]) -> Cow<'_, str> {
     if bytes.len() <= MAX_LEN
         && is_visible(bytes)
@@ -16,7 +15,8 @@ pub(super) fn clean(bytes: &[u8]) -> Cow<'_, str> {
     {
         return text.into();
     }
-    // Three characters at most come of three bytes, so what is cut off here would be in the end.
+    // Three bytes become at most three characters, so nothing is cut off here that would be kept
+    // below.
     let bytes = &bytes[..bytes.len().min(MAX_LEN + 3)];
     let mut text = String::with_capacity(bytes.len());
     for char in String::from_utf8_lossy(bytes).chars() {

@@ -38,44 +38,43 @@ use crate::{Database, Influx};
 /// |---|---|---|
 /// | tags | `method` | one of the nine standard ones, `OTHER` for any other word |
 /// | | `endpoint` | the pattern that matched, `/users/{id}`; `/` for a service mounted at the root; `unmatched` if none did |
-/// | | `handler` | the resource's name, if it has one, as those made by `#[get("…")]` do |
-/// | | `status_code` | 499 if the client went before there was one |
+/// | | `handler` | the resource's name, if it has one, like those made by `#[get("…")]` |
+/// | | `status_code` | 499 if the client closed the connection before the response |
 /// | | `outcome` | see below |
 /// | fields | `duration` | seconds from the arrival of the request to the end of the body |
 /// | | `time_to_first_byte` | seconds to the head of the response, if there was one |
-/// | | `content_length` | bytes of body that were handed to the connection, if there was a head |
+/// | | `content_length` | bytes of body passed to the connection, if there was a head |
 /// | | `remote_ip` | the client's address: see [`remote_ip`](Self::remote_ip) |
-/// | | `correlation_id` | that of the request: see [`correlation_id`](Self::correlation_id) |
+/// | | `correlation_id` | see [`correlation_id`](Self::correlation_id) |
 /// | | `weight` | number of requests that the measurement stands for, if [sampled](Self::sample) |
 ///
-/// and the [base tags](crate::Config::base_tags). The timestamp is the request's arrival. No tag
-/// takes a value that a client can choose, unless an option says so.
+/// and the [base tags](crate::Config::base_tags). The timestamp is the request's arrival. Clients
+/// can't choose the value of any tag, unless an option allows it.
 ///
 /// | `outcome` | |
 /// |---|---|
-/// | `ok` | The whole response was handed to the connection, and its status is below 500. |
+/// | `ok` | The whole response was passed to the connection, and its status is below 500. |
 /// | `error` | The status is 500 or above, or the body failed or was shorter than announced. |
 /// | `aborted` | The request or the body was dropped before its end: the client went away, or the server was stopped. |
-/// | `panicked` | The service panicked, or its body. If that was before there was a head, `status_code` is 500. |
+/// | `panicked` | The service or its body panicked. Before the head, `status_code` is 500. |
 ///
-/// Resources that share a pattern and a method, and that guards tell apart, should all have names or
+/// Resources that share a pattern and a method, distinguished by guards, should all have names or
 /// none: after a request to one without a name, the `handler` of the others is left out too.
 ///
-/// Errors of clients (4xx) are `ok`: the service did its work. They are told apart by
-/// `status_code`. So a 401 is the same whether a handler answers with it or returns it as an
-/// `Err`, or a middleware does.
+/// Errors of clients (4xx) are `ok`: the service did its work, and `status_code` distinguishes them.
+/// So a 401 is the same whether a handler returns it as a response or an `Err`, or a middleware
+/// does.
 ///
-/// A response without content (to `HEAD`; 1xx, 204, 304; an empty body) is over with its head, so
-/// that the upgrade to a WebSocket is recorded with the duration of its handshake.
+/// A response without content (to `HEAD`; 1xx, 204, 304; an empty body) ends with its head, so the
+/// upgrade to a WebSocket is recorded with the duration of its handshake.
 ///
 /// # Clients that go away
 ///
-/// actix-web notices a client that resets its connection, and one to which it can't write. A client
-/// that closes the connection normally looks to it like one that has sent all it will and waits
-/// for its answer (a half-closed connection). So by default its handler goes on to the end, and
-/// the request is `ok`; a stream goes on until a write fails. Tell the server that this is not
-/// allowed, and such a request is `aborted` at once (499, if there was no head), its handler
-/// dropped:
+/// actix-web detects a client that resets its connection, and one to which it can't write. A client
+/// that closes the connection normally looks like one that has sent all and waits for the response
+/// (a half-closed connection). So by default its handler runs to the end, and the request is `ok`;
+/// a stream continues until a write fails. If the server disallows half-closed connections, such a
+/// request is `aborted` at once (499, if before the head), and its handler dropped:
 ///
 /// ```no_run
 /// # use actix_web::{App, HttpServer};
@@ -86,55 +85,51 @@ use crate::{Database, Influx};
 /// # }
 /// ```
 ///
-/// A client that closes its direction only, and reads on, then gets no answer, unless that is
-/// ready at once. With HTTP/2, a stream that its client cancels is noticed when the head is
-/// sent.
+/// A client that closes only its sending side then gets no response, unless that is ready at once.
+/// With HTTP/2, a stream that its client cancels is detected when the head is sent.
 ///
 /// # Where to wrap
 ///
-/// Wrap it last, which is outermost: what a middleware further out does, it does not see. (That
-/// one may even drop the body, to send another, which looks like an abort.)
+/// Wrap this middleware last, which is outermost: it doesn't see what middlewares further out do.
+/// (Such a one may drop the body to send another, which looks like an abort.)
 ///
-/// A scope or a resource can be wrapped too. A request that passes several of these middlewares is
-/// recorded by each, by design, be it into different databases or under different names; each
-/// counts for itself, and a [`RequestMeasurement`](crate::RequestMeasurement) is that of the
-/// innermost.
+/// A scope or a resource can be wrapped too. If several of these middlewares wrap a request, each
+/// records it, with its own database and name; a [`RequestMeasurement`](crate::RequestMeasurement)
+/// is that of the innermost.
 ///
-/// # The endpoint of requests that have no response
+/// # The endpoint of requests without a response
 ///
-/// A request that was dropped, that panicked, or that a middleware refused with an `Err`, is gone
-/// when it is recorded. Its endpoint is
+/// A request that was dropped, panicked, or was refused by a middleware with an `Err` no longer
+/// exists when it is recorded. Its endpoint is
 ///
-/// 1. that of the handler, if this has taken a [`RequestMeasurement`](crate::RequestMeasurement);
-/// 2. else what the path leads to that the request had when somebody last asked for its measurement
-///    ([`MeasuredRequest`](crate::MeasuredRequest)), or when it arrived. By the path alone: if
-///    guards choose between resources of one path, it is the first.
+/// 1. the handler's, if that has taken a [`RequestMeasurement`](crate::RequestMeasurement);
+/// 2. else that of the request's path when its measurement was last requested
+///    ([`MeasuredRequest`](crate::MeasuredRequest)), or at its arrival. If guards choose between
+///    resources with that path, the first one counts.
 ///
-/// Middlewares may rewrite paths on the way to the router. Wrap them outside of this one, by
-/// calling `wrap` for them afterwards, and nothing has to be guessed. For one that is inside,
-/// `NormalizePath` is expected from the start, in each of its modes, until a request shows that
-/// paths stay as they are; prefixes that are replaced are learned from requests that come back. A
-/// middleware that does something else to a path can ask for the measurement when it has done so.
+/// Other middlewares may rewrite paths before the router. Wrap them outside of this one, by calling
+/// `wrap` for them afterwards, and the endpoint is exact. For inner ones, `NormalizePath` is
+/// assumed, in each of its modes, until a request shows that paths stay as they are; replaced
+/// prefixes are learned from requests with a response. A middleware that rewrites paths in another
+/// way can ask for the measurement afterwards.
 ///
-/// # What is kept of a request
+/// # Memory per request
 ///
-/// Until its response is there: its path and query, and a mark among its extensions, which tells
-/// it from a later one in the same memory. (A middleware that clears the extensions takes the
-/// mark, and handlers get no `RequestMeasurement` any more.) Until its end: the address, 128 bytes
-/// of text at most, the header with the correlation id as the connection has read it, and what is
-/// added to its measurement, which is as much as the program adds.
+/// Until the response: path and query, and a mark in the request's extensions, which tells it from
+/// a later request at the same address. (If a middleware clears the extensions, handlers get no
+/// `RequestMeasurement` any more.) Until the end: the address, at most 128 bytes of text; the
+/// header with the correlation id; and what the program adds to the measurement.
 ///
 /// # Invalid options
 ///
-/// The methods that build the middleware panic on an invalid option, at the line that sets it: the
-/// options of a middleware stand in the program's code, and a chain of methods ends in
-/// [`wrap`](actix_web::App::wrap). A program that takes an option from its configuration checks it
+/// The builder's methods panic on an invalid option, at the line that sets it: options are usually
+/// constants in the program's code. A program that takes an option from its configuration checks it
 /// before.
 ///
-/// # What can go wrong
+/// # Errors
 ///
-/// Clients see no difference: if the buffer is full or delivery has stopped, the response is unchanged,
-/// and the loss is counted in [`Stats`](crate::Stats).
+/// Clients see no difference: if the buffer is full or delivery has stopped, the response is
+/// unchanged, and the loss is counted in [`Stats`](crate::Stats).
 #[derive(Clone, Debug)]
 pub struct InfluxMetrics {
     pub(super) influx: Influx,

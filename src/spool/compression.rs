@@ -1,4 +1,4 @@
-//! Whole files gzipped, where the feature `gzip` is on: `zcat` shows them.
+//! Gzip of whole files, with the feature `gzip`: `zcat` shows them.
 
 use std::io;
 
@@ -7,9 +7,9 @@ use bytes::Bytes;
 /// Whether this build can read and write compressed files.
 pub(crate) const IS_AVAILABLE: bool = cfg!(feature = "gzip");
 
-/// More than a file that is not damaged can hold.
+/// In bytes; no undamaged file is larger.
 #[cfg(feature = "gzip")]
-const LARGEST: u64 = 2 << 30;
+const MAX_DECOMPRESSED: u64 = 2 << 30;
 
 #[cfg(feature = "gzip")]
 pub(crate) fn compress(file: &[u8]) -> io::Result<Vec<u8>> {
@@ -24,9 +24,9 @@ pub(crate) fn compress(file: &[u8]) -> io::Result<Vec<u8>> {
 pub(crate) fn decompress(file: &[u8]) -> io::Result<Bytes> {
     use std::io::Read as _;
     let mut plain = Vec::with_capacity(file.len() * 4);
-    // One that takes more than one member, so that what was added at the end is noticed.
+    // A decoder for several members, so that appended data is detected.
     let decoder = flate2::bufread::MultiGzDecoder::new(file);
-    decoder.take(LARGEST).read_to_end(&mut plain)?;
+    decoder.take(MAX_DECOMPRESSED).read_to_end(&mut plain)?;
     Ok(plain.into())
 }
 

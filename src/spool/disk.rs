@@ -1,4 +1,4 @@
-//! What the spool does to the file system, step by step, so that tests can let each step fail.
+//! File system operations of the spool, each of which can fail in tests.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -6,15 +6,15 @@ use std::{
     path::Path,
 };
 
-/// The steps. Each may fail, and the process may end before and after each.
+/// The operations. Each may fail, and the process may end before and after each.
 pub(crate) trait Disk: Send {
-    /// Makes the folder, for its owner only, if there is none.
+    /// Creates the folder if missing, accessible to its owner only.
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Takes the lock of the operating system on a file; `None` if another has it. It is given back
-    /// when the file is closed, also by the end of the process.
+    /// Locks a file; `None` if another process has it locked. Released when the file is closed,
+    /// also by the end of the process.
     fn lock(&self, file: &Path) -> io::Result<Option<File>>;
     fn list(&self, folder: &Path) -> io::Result<Vec<Listed>>;
-    /// Creates a file, for its owner only, that is not there yet.
+    /// Creates a new file, accessible to its owner only.
     fn create(&self, file: &Path) -> io::Result<File>;
     fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
     fn sync(&self, file: &File) -> io::Result<()>;
@@ -25,7 +25,7 @@ pub(crate) trait Disk: Send {
     fn remove(&self, file: &Path) -> io::Result<()>;
 }
 
-/// One entry of a folder.
+/// An entry of a folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     /// `None` if it is not Unicode.
@@ -34,7 +34,7 @@ pub(crate) struct Listed {
     pub(crate) is_file: bool,
 }
 
-/// The file system itself.
+/// The real file system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileSystem;
 
@@ -48,14 +48,14 @@ impl Disk for FileSystem {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<File>> {
-        let mut options = for_the_owner();
+        let mut options = owner_only();
         let mut file = options.read(true).write(true).create(true).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // For the message of the other process: a disk without room must not keep it from being locked.
+        // The process id, for the other process's message; a full disk must not prevent locking.
         let id = format!("{}\n", std::process::id());
         _ = file.set_len(0);
         _ = file.rewind();
@@ -67,7 +67,7 @@ impl Disk for FileSystem {
         let mut listed = Vec::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            // One that has just gone is none.
+            // Ignores entries that have just been removed.
             let Ok(about) = entry.metadata() else {
                 continue;
             };
@@ -81,7 +81,7 @@ impl Disk for FileSystem {
     }
 
     fn create(&self, file: &Path) -> io::Result<File> {
-        for_the_owner().write(true).create_new(true).open(file)
+        owner_only().write(true).create_new(true).open(file)
     }
 
     fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
@@ -97,7 +97,7 @@ impl Disk for FileSystem {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        // Elsewhere a folder can't be opened, and renames are durable by themselves.
+        // On other systems folders can't be opened, and renames are durable.
         match cfg!(unix) {
             true => File::open(folder)?.sync_all(),
             false => Ok(()),
@@ -115,8 +115,8 @@ impl Disk for FileSystem {
     }
 }
 
-/// Lines may hold personal data.
-fn for_the_owner() -> OpenOptions {
+/// Lines may contain personal data.
+fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -1,4 +1,4 @@
-//! A file system that fails at a chosen step, or whose process ends there: for tests.
+//! A file system that fails at a chosen step, or whose process ends there, for tests.
 
 use std::{
     fs::File,
@@ -14,18 +14,18 @@ use parking_lot::Mutex;
 
 use super::disk::{Disk, FileSystem, Listed};
 
-/// What happens at the chosen step.
+/// The fault at the chosen step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It fails, and nothing of it is done.
+    /// Fails without effect.
     Fail,
-    /// It fails when half of it is done (where a step can be halved).
+    /// Fails halfway (if the step can be halved).
     Half,
-    /// The process ends before it: no later step does anything.
+    /// The process ends before: no later step has an effect.
     EndBefore,
-    /// It is done, and then the process ends.
+    /// The process ends afterwards.
     EndAfter,
-    /// The process ends when half of it is done.
+    /// The process ends halfway.
     EndHalfway,
 }
 
@@ -37,11 +37,11 @@ pub(crate) const FAULTS: [Fault; 5] = [
     Fault::EndHalfway,
 ];
 
-/// Counts the steps, and lets one of them go wrong.
+/// Counts the steps, and makes one of them fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Faulty {
     fault: Fault,
-    /// The number of the step, from 0.
+    /// Index of the step, from 0.
     at: usize,
     steps: Arc<AtomicUsize>,
     /// In order.
@@ -62,12 +62,12 @@ impl Faulty {
         }
     }
 
-    /// How many steps there were.
+    /// Number of steps so far.
     pub(crate) fn steps(&self) -> usize {
         self.steps.load(Relaxed)
     }
 
-    /// The names of the steps since the last call.
+    /// Names of the steps since the last call.
     pub(crate) fn take_names(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.names.lock())
     }
@@ -105,7 +105,7 @@ impl Disk for Faulty {
     }
 
     fn lock(&self, file: &Path) -> io::Result<Option<File>> {
-        // The file is there, but not locked.
+        // Halfway, the file exists but is not locked.
         self.step(
             "lock",
             || FileSystem.lock(file),

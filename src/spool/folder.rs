@@ -1,5 +1,5 @@
-//! A folder as programs see it: what is in it, and what is in its files. Nothing is changed, and no lock
-//! is taken: a pipeline that has the folder goes on meanwhile.
+//! The public API of a spool folder: its files and their contents. Changes nothing and takes no
+//! lock, so a pipeline can use the folder meanwhile.
 
 use std::{
     fs, io,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{Database, Precision};
 
-/// A file of a [spool](crate::Config::spool_dir), as its name describes it.
+/// A file of a [spool](crate::Config::spool_dir), as described by its name.
 ///
 /// ```
 /// use actix_influxdb::SpoolFile;
@@ -39,11 +39,11 @@ pub struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// Returns the files of a folder, oldest first. Other files are left out.
+    /// Returns the spool files of a folder, oldest first.
     ///
     /// # Errors
     ///
-    /// The folder can't be read.
+    /// If the folder can't be read.
     pub fn list(folder: impl AsRef<Path>) -> io::Result<Vec<Self>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -52,7 +52,7 @@ impl SpoolFile {
             let Some(name) = name.to_str().and_then(FileName::parse) else {
                 continue;
             };
-            // One that has just gone is none.
+            // Ignores files that have just been removed.
             if let Ok(about) = entry.metadata() {
                 files.push(Self {
                     path: entry.path(),
@@ -65,13 +65,13 @@ impl SpoolFile {
         Ok(files)
     }
 
-    /// Returns where the file is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the name of the database, escaped and cut as it is in the file's name; `None` for a file
-    /// with measurements of several databases.
+    /// Returns the name of the database, escaped and shortened as in the file's name; `None` if the
+    /// file has measurements of several databases.
     pub fn database(&self) -> Option<&str> {
         let name = &*self.name.database;
         (name != SEVERAL).then_some(name)
@@ -87,7 +87,7 @@ impl SpoolFile {
         self.bytes
     }
 
-    /// Returns when the newest measurement was recorded.
+    /// Returns the time at which the newest measurement was recorded.
     pub fn newest(&self) -> SystemTime {
         self.name.time()
     }
@@ -96,11 +96,12 @@ impl SpoolFile {
     ///
     /// # Errors
     ///
-    /// The file can't be read, is damaged, or is for a build with other features or a later version.
+    /// If the file can't be read, is damaged, or is for a build with other features or a later
+    /// version.
     pub fn read(&self) -> Result<Vec<SpoolBatch>, SpoolError> {
         if self.name.is_compressed && !compression::IS_AVAILABLE {
             return Err(SpoolError::NotForThisBuild {
-                reason: "it is compressed, and this build has not the feature gzip".to_owned(),
+                reason: "it is compressed, and this build lacks the feature gzip".to_owned(),
             });
         }
         let contents = fs::read(&self.path)?;
@@ -140,7 +141,7 @@ impl SpoolBatch {
 
     /// Returns the measurements in line protocol, each with its `\n`.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = std::borrow::Cow<'_, str>> {
-        // The encoder writes UTF-8 only, and the checksum is right.
+        // The encoder writes only UTF-8, and the checksum was verified.
         self.0.lines.iter().map(String::from_utf8_lossy)
     }
 }
@@ -155,18 +156,18 @@ impl SpoolBatch {
 #[derive(Debug, derive_more::Display, derive_more::Error)]
 #[non_exhaustive]
 pub enum SpoolError {
-    /// The file is damaged: cut short, or changed.
+    /// The file is damaged: truncated, or changed.
     #[display("the file is damaged: {reason}")]
     #[non_exhaustive]
     Damaged {
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: &'static str,
     },
     /// The file is for another build: with the feature `gzip`, or of a later version.
     #[display("the file can't be read by this build: {reason}")]
     #[non_exhaustive]
     NotForThisBuild {
-        /// Which build it is for.
+        /// The required build.
         reason: String,
     },
     /// The file can't be read from the disk.

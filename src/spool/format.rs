@@ -1,5 +1,5 @@
-//! What is in a file: for each batch one line that is a comment, and the batch's lines as they are, so
-//! that a person can read them and `curl` can post them.
+//! File contents: per batch a comment line and the batch's lines unchanged, so that a person can
+//! read them and `curl` can post them.
 //!
 //! ```text
 //! # actix-influxdb-spool 1 crc32=9ae0daaf db=telemetry rp=one_week precision=ns lines=2 bytes=58 part=1/1
@@ -7,9 +7,9 @@
 //! cpu,host=a usage=0.7 1764157801000000000
 //! ```
 //!
-//! The checksum is that of all that follows it, up to the end of the batch. A batch with newlines
-//! *within* lines has a second comment, `# lengths 41 40`, with the number of bytes of each line: it
-//! can't be cut at newlines. A larger version in place of the `1` is a format of a later release.
+//! The checksum covers everything after it, up to the end of the batch. A batch with newlines
+//! *within* lines has a second comment, `# lengths 41 40`, with the number of bytes of each line,
+//! as it can't be split at newlines. A version above `1` is the format of a later release.
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -20,14 +20,14 @@ const MAGIC: &str = "# actix-influxdb-spool ";
 const VERSION: u32 = 1;
 const LENGTHS: &[u8] = b"# lengths";
 
-/// Blanks and newlines end a word.
+/// Escapes blanks and newlines, which end a word.
 const WORD: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Lines of one database, as they are in a file.
+/// Lines of one database in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) database: Database,
@@ -37,7 +37,8 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Of lines in memory. Their unit is that of the settings, unless they came from a file.
+    /// A section with lines in memory. Their unit is that of the settings, unless they came from a
+    /// file.
     pub(crate) fn of(database: &Database, lines: &Lines, unit: Precision) -> Self {
         Self {
             database: database.clone(),
@@ -47,16 +48,16 @@ impl Section {
     }
 }
 
-/// Why a file can't be read.
+/// Why a file can't be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, derive_more::Display)]
 pub(crate) enum Unreadable {
     #[display("{_0}")]
     Damaged(&'static str),
-    #[display("its format {_0} is newer than this version of actix-influxdb reads")]
+    #[display("its format {_0} is newer than this version of actix-influxdb supports")]
     Newer(u32),
 }
 
-/// The contents of a file that holds these batches.
+/// Encodes batches as the contents of a file.
 pub(crate) fn encode(sections: &[Section]) -> Vec<u8> {
     let size: usize = sections
         .iter()
@@ -107,7 +108,7 @@ fn ends_at_newlines(lines: &Lines, body: &[u8]) -> bool {
     newlines == lines.len() && lines.iter().all(|line| line.ends_with(b"\n"))
 }
 
-/// Reads the contents of a file. The batches share its memory.
+/// Decodes the contents of a file. The batches share its memory.
 pub(crate) fn decode(file: &Bytes) -> Result<Vec<Section>, Unreadable> {
     let (mut at, mut sections, mut parts) = (0, Vec::new(), 1);
     while at < file.len() || sections.is_empty() {
@@ -153,7 +154,7 @@ fn newlines_of(body: &[u8]) -> Option<Vec<u32>> {
     ends.filter(|ends| ends.last().map_or(0, |end| *end as usize) == body.len())
 }
 
-/// What the comment says of the lines behind it.
+/// The comment before a batch's lines.
 struct Header {
     database: Database,
     precision: Precision,
@@ -161,7 +162,7 @@ struct Header {
     bytes: usize,
     part: (usize, usize),
     lengths: Option<Vec<usize>>,
-    /// Where the lines begin.
+    /// Start of the lines.
     body: usize,
 }
 
@@ -171,12 +172,12 @@ impl Header {
         let line = line_at(file, start).ok_or(damaged("it has no first line"))?;
         let text = str::from_utf8(line).map_err(|_| damaged("its first line is not text"))?;
         let rest = text.strip_prefix(MAGIC);
-        let rest = rest.ok_or(damaged("it does not begin as the files of a spool do"))?;
+        let rest = rest.ok_or(damaged("it does not begin like a spool file"))?;
         let (version, rest) = rest.split_once(' ').ok_or(damaged("it has no version"))?;
         match version.parse() {
             Ok(VERSION) if version.len() == 1 => {}
             Ok(newer) if newer > VERSION => return Err(Unreadable::Newer(newer)),
-            _ => return Err(damaged("its version is none")),
+            _ => return Err(damaged("its version is invalid")),
         }
         let checksum = rest
             .strip_prefix("crc32=")
@@ -197,7 +198,7 @@ impl Header {
         let end = header.body.checked_add(header.bytes);
         let end = end
             .filter(|end| *end <= file.len())
-            .ok_or(damaged("it is cut short"))?;
+            .ok_or(damaged("it is truncated"))?;
         match format!("{:08x}", crc32fast::hash(&file[covered..end])) == checksum {
             true => Ok(header),
             false => Err(damaged("its checksum is wrong")),
@@ -220,7 +221,7 @@ impl Header {
                     let (part_number, parts) = value.split_once('/')?;
                     part = Some((part_number.parse().ok()?, parts.parse().ok()?));
                 }
-                // Of a later release, which says by the version what can't be passed over.
+                // Added by a later release; an incompatible one would change the version.
                 _ => {}
             }
         }
@@ -240,7 +241,7 @@ impl Header {
     }
 }
 
-/// The line that begins there, without its `\n`; `None` if it has none.
+/// The line that starts at `start`, without its `\n`; `None` if incomplete.
 fn line_at(file: &[u8], start: usize) -> Option<&[u8]> {
     let rest = file.get(start..)?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;
@@ -351,9 +352,9 @@ pub(super) mod tests {
         for (version, expected) in [
             ("2", Unreadable::Newer(2)),
             ("17", Unreadable::Newer(17)),
-            ("0", Unreadable::Damaged("its version is none")),
-            ("01", Unreadable::Damaged("its version is none")),
-            ("x", Unreadable::Damaged("its version is none")),
+            ("0", Unreadable::Damaged("its version is invalid")),
+            ("01", Unreadable::Damaged("its version is invalid")),
+            ("x", Unreadable::Damaged("its version is invalid")),
         ] {
             let file = format!("{MAGIC}{version} something else\n");
             assert_eq!(decode(&file.into()).unwrap_err(), expected, "{version}");

@@ -1,8 +1,8 @@
-//! What is in the folder, kept in memory: what is read next, what has to go, what is pending. Pure.
+//! Index of a folder's files, in memory: what to read next, what to remove, what is pending. Pure.
 //!
-//! Files are read from the oldest on, those of each database (as far as their names tell it) in turn
-//! with those of the others, a few at a time. A file whose lines don't get on, for whatever reason, takes
-//! none of these places, so that the others go on. Nothing here looks through all files but the end.
+//! Files are read from the oldest on, alternating between databases (as far as file names tell
+//! them), a few at a time. A file whose lines make no progress, for any reason, takes none of these
+//! places, so that the others continue. Except at shutdown, nothing here iterates over all files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,21 +18,21 @@ use crate::{
     stats::report::Ticket,
 };
 
-/// At most so many files are loaded at a time whose lines get on.
+/// Maximum number of files loaded at a time whose lines make progress.
 const MAX_LOADED: usize = 4;
 
-/// With so many bytes of files loaded, no more are loaded but one of each database that has none.
+/// With this many bytes of files loaded, only databases without a loaded file load another.
 const MAX_LOADED_BYTES: u64 = 16 << 20;
 
-/// After so many POSTs that have not written lines of a file, others no longer wait for its end.
-const MAX_SETBACKS: u32 = 8;
+/// POSTs that have not written lines of a file, after which others no longer wait for it.
+const MAX_FAILED_POSTS: u32 = 8;
 
-/// A file that can't be read so many times is left alone until the next start.
+/// Failures after which an unreadable file is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
 
-/// What is known of a batch that this process has put on disk, beyond what is in its file.
+/// Data about a batch on disk that is not in the file.
 #[derive(Debug)]
-pub(crate) struct Memo {
+pub(crate) struct SpooledBatch {
     pub(crate) database: Database,
     pub(crate) number: u64,
     pub(crate) lines: usize,
@@ -40,76 +40,76 @@ pub(crate) struct Memo {
     pub(crate) tickets: Vec<(u32, Ticket)>,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: FileName,
     pub(crate) bytes: u64,
     pub(crate) state: State,
-    /// The lowest number of its batches: see [`Backlog`](crate::delivery::backlog::Backlog).
+    /// The lowest of its batches' numbers: see [`Backlog`](crate::delivery::backlog::Backlog).
     number: u64,
     /// Empty for a file of an earlier process.
-    pub(crate) memos: Vec<Memo>,
-    /// How many batches in memory need it.
+    pub(crate) spooled_batches: Vec<SpooledBatch>,
+    /// Number of batches in memory that need it.
     holders: usize,
     failures: u32,
-    way: Way,
+    progress: LoadProgress,
 }
 
-/// How the lines of a loaded file get on.
+/// Progress of a loaded file's lines.
 #[derive(Clone, Copy, Debug, Default)]
-struct Way {
-    /// POSTs that have not written lines of it.
-    setbacks: u32,
-    /// It takes no place among those that are loaded.
+struct LoadProgress {
+    /// Number of POSTs that have not written its lines.
+    failed_posts: u32,
+    /// Not counted for [`MAX_LOADED`].
     is_stuck: bool,
-    /// Some of its lines have passed, or what fails may be a bad line: another file may tell.
+    /// Some lines were written, or the failure may be due to a bad line: another file may succeed.
     is_tried: bool,
 }
 
-/// What a POST did for the lines of a loaded file.
+/// Effect of a POST on the lines of a loaded file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     Written,
-    /// The server has said what is wrong with some lines, and these are looked for.
-    LookedInto,
-    /// They are sent again, later. `may_be_bad`: there was one line, which may be the reason.
+    /// The server has refused some lines, which are being isolated.
+    Isolating,
+    /// The lines are sent again, later. `may_be_bad`: a single line, which may be the reason.
     Kept {
         may_be_bad: bool,
     },
 }
 
-/// Where the lines of a file are.
+/// Where a file's lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// On disk only.
     Waiting,
-    /// The same, and being read.
+    /// On disk only, and being read.
     Loading,
-    /// In memory too, to be sent.
+    /// Also in memory, to be sent.
     Loaded,
     /// In memory, and written ahead.
     Copy,
-    /// On disk only, for another build or another start to read.
+    /// On disk only, readable by another build or after another start.
     Unreadable,
 }
 
-/// Files whose names tell the same database.
+/// The files of one database, as far as their names tell.
 #[derive(Debug, Default)]
-struct Family {
+struct DatabaseFiles {
     waiting: BTreeSet<FileId>,
-    /// How many are loading or loaded.
+    /// Number of files loading or loaded.
     loaded: usize,
-    /// How many of these are stuck.
+    /// Number of these that are stuck.
     stuck: usize,
-    /// And how many are not tried.
+    /// Number of the loaded files that are not tried.
     untried: usize,
-    /// Is the database kept from being sent to?
+    /// Whether the database can't be sent to.
     fails: bool,
 }
 
-impl Family {
-    /// How many places it takes.
+impl DatabaseFiles {
+    /// Number of files that count for [`MAX_LOADED`].
     fn busy(&self) -> usize {
         match self.fails {
             true => 0,
@@ -117,40 +117,39 @@ impl Family {
         }
     }
 
-    /// The next file. A database that fails has one file loaded that tells whether it works again.
+    /// The next file to load. A database that fails has one untried file loaded, as its probe.
     fn turn(&self) -> Option<FileId> {
         let may_load = !self.fails || self.untried == 0;
         self.waiting.first().copied().filter(|_| may_load)
     }
 
-    fn add(&mut self, way: Way) {
+    fn add(&mut self, progress: LoadProgress) {
         self.loaded += 1;
-        self.stuck += usize::from(way.is_stuck);
-        self.untried += usize::from(!way.is_tried);
+        self.stuck += usize::from(progress.is_stuck);
+        self.untried += usize::from(!progress.is_tried);
     }
 
-    fn take(&mut self, way: Way) {
+    fn subtract(&mut self, progress: LoadProgress) {
         self.loaded -= 1;
-        self.stuck -= usize::from(way.is_stuck);
-        self.untried -= usize::from(!way.is_tried);
+        self.stuck -= usize::from(progress.is_stuck);
+        self.untried -= usize::from(!progress.is_tried);
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     files: BTreeMap<FileId, Entry>,
-    /// By the time of their newest lines: a file that is written later may hold older ones.
+    /// Files by the time of their newest line: a later file may have older lines.
     by_time: BTreeSet<(u64, FileId)>,
-    families: HashMap<String, Family>,
-    /// The oldest file of each family that may be loaded: of those that have none loaded, and of the
-    /// others.
-    turns: [BTreeSet<(FileId, String)>; 2],
-    /// Files that are on disk only and can be read, by their batches' numbers.
+    databases: HashMap<String, DatabaseFiles>,
+    /// The oldest loadable file of each database: of those without a loaded file, and of the others.
+    next_files: [BTreeSet<(FileId, String)>; 2],
+    /// Readable files that are on disk only, by batch number.
     waiting: BTreeSet<(u64, FileId)>,
     /// Lines that are on disk only.
     lines: u64,
     bytes: u64,
-    /// Loading or loaded, and not stuck, of families that don't fail.
+    /// Number of files loading or loaded, and not stuck, of databases that don't fail.
     busy: usize,
     loading: usize,
     loaded_bytes: u64,
@@ -161,32 +160,47 @@ fn id_of(name: &FileName) -> FileId {
 }
 
 impl Index {
-    pub(crate) fn knows(&self, name: &FileName) -> bool {
+    pub(crate) fn contains(&self, name: &FileName) -> bool {
         self.files.contains_key(&id_of(name))
     }
 
-    /// A file of an earlier process; its batches are older than all with a number above `number`.
+    /// Adds a file of an earlier process, with batch number `number`.
     pub(crate) fn recover(&mut self, name: FileName, bytes: u64, number: u64) {
-        self.wait(name, bytes, number, Vec::new());
+        self.add_waiting(name, bytes, number, Vec::new());
     }
 
-    /// A file that this process has written, of batches that have left memory.
-    pub(crate) fn stored(&mut self, name: FileName, bytes: u64, memos: Vec<Memo>) {
-        let number = memos.iter().map(|memo| memo.number).min().unwrap_or(0);
-        self.wait(name, bytes, number, memos);
+    /// Adds a file that this process has written, of batches that have left memory.
+    pub(crate) fn stored(
+        &mut self,
+        name: FileName,
+        bytes: u64,
+        spooled_batches: Vec<SpooledBatch>,
+    ) {
+        let number = spooled_batches
+            .iter()
+            .map(|spooled| spooled.number)
+            .min()
+            .unwrap_or(0);
+        self.add_waiting(name, bytes, number, spooled_batches);
     }
 
-    fn wait(&mut self, name: FileName, bytes: u64, number: u64, memos: Vec<Memo>) {
+    fn add_waiting(
+        &mut self,
+        name: FileName,
+        bytes: u64,
+        number: u64,
+        spooled_batches: Vec<SpooledBatch>,
+    ) {
         let id = id_of(&name);
         self.lines += name.lines;
         self.waiting.insert((number, id));
-        self.change_family(&name.database, |family| {
-            family.waiting.insert(id);
+        self.change_database(&name.database, |database_files| {
+            database_files.waiting.insert(id);
         });
-        self.insert(name, bytes, number, State::Waiting, memos, 0);
+        self.insert(name, bytes, number, State::Waiting, spooled_batches, 0);
     }
 
-    /// A file that holds copies of so many batches that are in memory.
+    /// Adds a file with copies of `holders` batches in memory.
     pub(crate) fn copied(&mut self, name: FileName, bytes: u64, holders: usize) -> FileId {
         let id = id_of(&name);
         self.insert(name, bytes, 0, State::Copy, Vec::new(), holders);
@@ -199,7 +213,7 @@ impl Index {
         bytes: u64,
         number: u64,
         state: State,
-        memos: Vec<Memo>,
+        spooled_batches: Vec<SpooledBatch>,
         holders: usize,
     ) {
         self.bytes += bytes;
@@ -207,80 +221,87 @@ impl Index {
             bytes,
             state,
             number,
-            memos,
+            spooled_batches,
             holders,
             failures: 0,
-            way: Way::default(),
+            progress: LoadProgress::default(),
             name,
         };
         self.by_time.insert((entry.name.newest, id_of(&entry.name)));
         self.files.insert(id_of(&entry.name), entry);
     }
 
-    /// Changes a family, and gives it its place among the turns again.
-    fn change_family(&mut self, key: &str, change: impl FnOnce(&mut Family)) {
-        if !self.families.contains_key(key) {
-            self.families.insert(key.to_owned(), Family::default());
+    /// Changes the files of a database, and updates its turn.
+    fn change_database(&mut self, key: &str, change: impl FnOnce(&mut DatabaseFiles)) {
+        if !self.databases.contains_key(key) {
+            self.databases
+                .insert(key.to_owned(), DatabaseFiles::default());
         }
-        let Some(family) = self.families.get_mut(key) else {
+        let Some(database_files) = self.databases.get_mut(key) else {
             return;
         };
-        let turn = |family: &Family| Some((usize::from(family.loaded > 0), family.turn()?));
-        let (turn_before, busy_before) = (turn(family), family.busy());
-        change(family);
-        if family.loaded == 0 {
-            family.fails = false;
+        let turn = |database_files: &DatabaseFiles| {
+            Some((
+                usize::from(database_files.loaded > 0),
+                database_files.turn()?,
+            ))
+        };
+        let (turn_before, busy_before) = (turn(database_files), database_files.busy());
+        change(database_files);
+        if database_files.loaded == 0 {
+            database_files.fails = false;
         }
-        self.busy = self.busy + family.busy() - busy_before;
-        let turn_after = turn(family);
-        if family.loaded == 0 && family.waiting.is_empty() {
-            self.families.remove(key);
+        self.busy = self.busy + database_files.busy() - busy_before;
+        let turn_after = turn(database_files);
+        if database_files.loaded == 0 && database_files.waiting.is_empty() {
+            self.databases.remove(key);
         }
         if turn_before != turn_after {
             if let Some((list, id)) = turn_before {
-                self.turns[list].remove(&(id, key.to_owned()));
+                self.next_files[list].remove(&(id, key.to_owned()));
             }
             if let Some((list, id)) = turn_after {
-                self.turns[list].insert((id, key.to_owned()));
+                self.next_files[list].insert((id, key.to_owned()));
             }
         }
     }
 
-    /// The file to read next, if one more may be loaded; `at_most` are loaded at a time.
+    /// The file to read next, if another may be loaded; at most `at_most` are loaded at a time.
     pub(crate) fn next(&mut self, at_most: usize) -> Option<(FileId, FileName)> {
-        // Files that are stuck keep no other from being read.
+        // Stuck files don't prevent that others are read.
         let is_much = self.loaded_bytes >= MAX_LOADED_BYTES;
         if (is_much && self.busy > 0) || self.busy >= MAX_LOADED.min(at_most) {
             return None;
         }
-        let [first, more] = &self.turns;
+        let [first, more] = &self.next_files;
         let more = more.first().filter(|_| !is_much);
         let (id, key) = first.first().into_iter().chain(more).min().cloned()?;
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loading;
-        entry.way = Way::default();
+        entry.progress = LoadProgress::default();
         self.loading += 1;
         self.loaded_bytes += entry.bytes;
         let name = entry.name.clone();
-        self.change_family(&key, |family| {
-            family.waiting.remove(&id);
-            family.add(Way::default());
+        self.change_database(&key, |database_files| {
+            database_files.waiting.remove(&id);
+            database_files.add(LoadProgress::default());
         });
         Some((id, name))
     }
 
-    /// A file has been read: what is known of its batches, which are so many.
-    pub(crate) fn loaded(&mut self, id: FileId, batches: usize) -> Option<Vec<Memo>> {
+    /// Notes that a file was read, with its number of batches. Returns what is known of them.
+    pub(crate) fn loaded(&mut self, id: FileId, batches: usize) -> Option<Vec<SpooledBatch>> {
         let entry = self.files.get_mut(&id)?;
         entry.state = State::Loaded;
         entry.holders = batches;
         self.loading -= 1;
         self.lines -= entry.name.lines;
         self.waiting.remove(&(entry.number, id));
-        Some(std::mem::take(&mut entry.memos))
+        Some(std::mem::take(&mut entry.spooled_batches))
     }
 
-    /// A file could not be read, for now or for good. Returns whether it is left alone from now on.
+    /// Notes that a file could not be read, for now or for good. Returns whether it is left alone
+    /// from now on.
     pub(crate) fn not_loaded(&mut self, id: FileId, for_good: bool) -> bool {
         let Some(entry) = self.files.get_mut(&id) else {
             return false;
@@ -297,83 +318,85 @@ impl Index {
         if is_left {
             self.waiting.remove(&(number, id));
         }
-        self.change_family(&key, |family| {
-            family.take(Way::default());
+        self.change_database(&key, |database_files| {
+            database_files.subtract(LoadProgress::default());
             if !is_left {
-                family.waiting.insert(id);
+                database_files.waiting.insert(id);
             }
         });
         is_left
     }
 
-    /// What a POST did for the lines of a loaded file.
-    pub(crate) fn came_of(&mut self, id: FileId, progress: Progress) {
-        self.change_way(id, |way| match progress {
+    /// Notes the effect of a POST on the lines of a loaded file.
+    pub(crate) fn note_progress(&mut self, id: FileId, progress: Progress) {
+        self.change_progress(id, |load| match progress {
             Progress::Written => {
-                way.is_stuck = way.setbacks >= MAX_SETBACKS;
-                way.is_tried = true;
+                load.is_stuck = load.failed_posts >= MAX_FAILED_POSTS;
+                load.is_tried = true;
             }
-            Progress::LookedInto => {
-                way.setbacks += 1;
-                way.is_stuck |= way.setbacks >= MAX_SETBACKS;
-                way.is_tried = true;
+            Progress::Isolating => {
+                load.failed_posts += 1;
+                load.is_stuck |= load.failed_posts >= MAX_FAILED_POSTS;
+                load.is_tried = true;
             }
             Progress::Kept { may_be_bad } => {
-                way.setbacks += 1;
-                way.is_stuck = true;
-                way.is_tried |= may_be_bad;
+                load.failed_posts += 1;
+                load.is_stuck = true;
+                load.is_tried |= may_be_bad;
             }
         });
     }
 
-    /// Lines of a loaded file can't be sent now.
+    /// Notes that lines of a loaded file can't be sent now.
     pub(crate) fn set_stuck(&mut self, id: FileId) {
-        self.change_way(id, |way| way.is_stuck = true);
+        self.change_progress(id, |progress| progress.is_stuck = true);
     }
 
-    fn change_way(&mut self, id: FileId, change: impl FnOnce(&mut Way)) {
+    fn change_progress(&mut self, id: FileId, change: impl FnOnce(&mut LoadProgress)) {
         let Some(entry) = self.files.get_mut(&id) else {
             return;
         };
         if entry.state != State::Loaded {
             return;
         }
-        let before = entry.way;
-        change(&mut entry.way);
-        let (after, key) = (entry.way, entry.name.database.clone());
-        self.change_family(&key, |family| {
-            family.take(before);
-            family.add(after);
+        let before = entry.progress;
+        change(&mut entry.progress);
+        let (after, key) = (entry.progress, entry.name.database.clone());
+        self.change_database(&key, |database_files| {
+            database_files.subtract(before);
+            database_files.add(after);
         });
     }
 
-    /// Whether a database is kept from being sent to. Its name is as in the names of files.
+    /// Notes whether a database can't be sent to. `key` is its name as in file names.
     pub(crate) fn set_fails(&mut self, key: &str, fails: bool) {
-        let family = self.families.get(key);
-        if family.is_some_and(|family| family.loaded > 0 && family.fails != fails) {
-            self.change_family(key, |family| family.fails = fails);
+        let database_files = self.databases.get(key);
+        if database_files.is_some_and(|database_files| {
+            database_files.loaded > 0 && database_files.fails != fails
+        }) {
+            self.change_database(key, |database_files| database_files.fails = fails);
         }
     }
 
-    /// Is the file one of several databases?
-    pub(crate) fn is_of_many(&self, id: FileId) -> bool {
+    /// Whether the file has lines of several databases.
+    pub(crate) fn is_shared(&self, id: FileId) -> bool {
         let entry = self.files.get(&id);
         entry.is_some_and(|entry| entry.name.database == SEVERAL)
     }
 
-    /// Is any file loaded, or being read?
+    /// Whether any file is loaded, or being read.
     pub(crate) fn has_loaded(&self) -> bool {
         self.loaded_bytes > 0
     }
 
-    /// One more batch in memory needs the file.
+    /// Notes that another batch in memory needs the file.
     pub(crate) fn hold(&mut self, id: FileId) {
         if let Some(entry) = self.files.get_mut(&id) {
             entry.holders += 1;
         }
     }
 
-    /// One batch less needs the file. Returns its name if it has to be removed.
+    /// Notes that a batch no longer needs the file. Returns its name if it must be removed.
     pub(crate) fn release(&mut self, id: FileId) -> Option<FileName> {
         let entry = self.files.get_mut(&id)?;
         entry.holders = entry.holders.saturating_sub(1);
@@ -383,7 +406,7 @@ impl Index {
         self.remove(id).map(|entry| entry.name)
     }
 
-    /// Takes a file out.
+    /// Removes a file from the index.
     pub(crate) fn remove(&mut self, id: FileId) -> Option<Entry> {
         let entry = self.files.remove(&id)?;
         self.by_time.remove(&(entry.name.newest, id));
@@ -398,21 +421,24 @@ impl Index {
             self.loading -= usize::from(entry.state == State::Loading);
         }
         if is_loaded || entry.state == State::Waiting {
-            self.change_family(&entry.name.database, |family| {
-                family.waiting.remove(&id);
+            self.change_database(&entry.name.database, |database_files| {
+                database_files.waiting.remove(&id);
                 if is_loaded {
-                    family.take(entry.way);
+                    database_files.subtract(entry.progress);
                 }
             });
         }
         Some(entry)
     }
 
-    /// Takes the oldest files out, until there is room for so many bytes more; none, if there never is.
+    /// Removes the oldest files from the index until `bytes` more fit; none, if they never would.
     pub(crate) fn make_room(&mut self, bytes: u64, max_bytes: u64) -> Vec<Entry> {
         let mut left = self.bytes;
         let mut out = Vec::new();
-        let mut files = self.files.iter().filter(|(_, entry)| may_go(entry.state));
+        let mut files = self
+            .files
+            .iter()
+            .filter(|(_, entry)| is_removable(entry.state));
         while left + bytes > max_bytes {
             let Some((id, entry)) = files.next() else {
                 return Vec::new();
@@ -423,27 +449,27 @@ impl Index {
         out.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// Whether so many bytes more are within the limit.
+    /// Whether `bytes` more fit.
     pub(crate) fn has_room(&self, bytes: u64, max_bytes: u64) -> bool {
         self.bytes + bytes <= max_bytes
     }
 
-    /// Takes out what came before `limit`.
+    /// Removes files older than `limit` from the index.
     pub(crate) fn expire(&mut self, limit: SystemTime) -> Vec<Entry> {
         let in_order = self.by_time.iter().map(|(_, id)| (*id, &self.files[id]));
         let old = in_order.take_while(|(_, entry)| entry.name.time() < limit);
-        let old = old.filter(|(_, entry)| may_go(entry.state));
+        let old = old.filter(|(_, entry)| is_removable(entry.state));
         let old: Vec<_> = old.map(|(id, _)| id).collect();
         old.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// When the newest line of the file came whose lines are the oldest.
+    /// When the newest line was recorded of the file with the oldest lines.
     pub(crate) fn oldest(&self) -> Option<SystemTime> {
         let (_, id) = self.by_time.first()?;
         self.files.get(id).map(|entry| entry.name.time())
     }
 
-    /// The lines on disk only, of batches that are numbered below a mark and can be read.
+    /// Number of readable lines that are on disk only, in batches numbered below a mark.
     pub(crate) fn waiting_below(&self, mark: u64) -> u64 {
         let below = self.waiting.range(..(mark, FileId(0)));
         below.map(|(_, id)| self.files[id].name.lines).sum()
@@ -453,12 +479,14 @@ impl Index {
         self.waiting.range(..(mark, FileId(0))).next().is_some()
     }
 
-    /// Is there a file that may be read?
+    /// Whether there is a file to read.
     pub(crate) fn has_next(&self) -> bool {
-        self.turns.iter().any(|turns| !turns.is_empty())
+        self.next_files
+            .iter()
+            .any(|next_files| !next_files.is_empty())
     }
 
-    /// Is a file being read?
+    /// Whether a file is being read.
     pub(crate) fn is_loading(&self) -> bool {
         self.loading > 0
     }
@@ -467,13 +495,13 @@ impl Index {
         self.files.get(&id).map(|entry| &entry.name)
     }
 
-    /// Lines that are on disk only.
+    /// Number of lines that are on disk only.
     #[cfg(test)]
     pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// How many files there are.
+    /// Number of files.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
@@ -482,20 +510,23 @@ impl Index {
         self.bytes
     }
 
-    /// The tickets of what is on disk only.
+    /// Takes the tickets of lines that are on disk only.
     pub(crate) fn take_tickets(&mut self) -> Vec<Ticket> {
-        let memos = self.files.values_mut().flat_map(|entry| &mut entry.memos);
-        let tickets = memos.flat_map(|memo| std::mem::take(&mut memo.tickets));
+        let spooled_batches = self
+            .files
+            .values_mut()
+            .flat_map(|entry| &mut entry.spooled_batches);
+        let tickets = spooled_batches.flat_map(|spooled| std::mem::take(&mut spooled.tickets));
         tickets.map(|(_, ticket)| ticket).collect()
     }
 }
 
-/// Whether the lines of a file are nowhere else.
+/// Whether a file's lines are nowhere else.
 pub(crate) fn is_on_disk_only(state: State) -> bool {
     matches!(state, State::Waiting | State::Loading | State::Unreadable)
 }
 
-fn may_go(state: State) -> bool {
+fn is_removable(state: State) -> bool {
     matches!(state, State::Waiting | State::Unreadable)
 }
 

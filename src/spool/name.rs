@@ -1,43 +1,43 @@
-//! The name of a file tells its order, its age, its number of lines and its database, so that a folder
-//! can be listed without opening any file.
+//! File names: order, age, number of lines and database, so that a folder can be listed without
+//! opening files.
 
 use std::{fmt, time::Duration, time::SystemTime};
 
-/// `000000000042-1764157800123-10000-telemetry.lp.gz`: the place in the order, the time of the newest
-/// line in milliseconds since 1970, the number of lines, and the database.
+/// For example `000000000042-1764157800123-10000-telemetry.lp.gz`: sequence number, time of the
+/// newest line in milliseconds since 1970, number of lines, and database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileName {
     pub(crate) sequence: u64,
     pub(crate) newest: u64,
     pub(crate) lines: u64,
-    /// For people, and to tell the files of one database from those of others: escaped and cut.
+    /// Escaped and shortened; for people, and to group files by database.
     pub(crate) database: String,
     pub(crate) is_compressed: bool,
 }
 
-/// In place of the database, where a file holds lines of more than one.
+/// In place of the database, for a file with lines of several databases.
 pub(crate) const SEVERAL: &str = "+several";
 
-/// End of the name of a file that is still being written.
+/// Suffix of a file that is being written.
 pub(crate) const TEMPORARY: &str = ".tmp";
 
-/// End of the name of a file that was moved aside.
+/// Suffix of a file that was moved aside.
 pub(crate) const BAD: &str = ".bad";
 
-/// The file whose lock says that the folder is in use.
+/// The file that is locked while the folder is in use.
 pub(crate) const LOCK: &str = "lock";
 
 const PLAIN: &str = ".lp";
 const COMPRESSED: &str = ".lp.gz";
 
-/// Length to which a database's name is cut, in bytes: names are limited to 255 on most systems.
-const LONGEST: usize = 48;
+/// Maximum length of a database's name, in bytes: file names are limited to 255 on most systems.
+const MAX_NAME_LEN: usize = 48;
 
-/// No spool gets as far: so nothing overflows, whatever the names of files are.
+/// No spool reaches this number, so nothing overflows for any file name.
 const MAX_SEQUENCE: u64 = 1 << 48;
 
 impl FileName {
-    /// Reads a name; `None` if it is not one of a spool.
+    /// Parses a file name; `None` if it is not that of a spool file.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (stem, is_compressed) = match text.strip_suffix(COMPRESSED) {
             Some(stem) => (stem, true),
@@ -57,13 +57,13 @@ impl FileName {
             database: parts.next()?.to_owned(),
             is_compressed,
         };
-        // Another way to write it is another file, and so is one that no spool can have made.
+        // A different spelling is another file, and no spool creates larger numbers.
         let is_own =
             name.to_string() == text && name.sequence < MAX_SEQUENCE && name.lines < MAX_SEQUENCE;
         is_own.then_some(name)
     }
 
-    /// When the newest line came.
+    /// When the newest line was recorded.
     pub(crate) fn time(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.newest)
     }
@@ -83,7 +83,7 @@ impl fmt::Display for FileName {
     }
 }
 
-/// Milliseconds since 1970; 0 for a time before.
+/// Milliseconds since 1970; 0 for an earlier time.
 pub(crate) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -91,8 +91,8 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
     })
 }
 
-/// A database's name as a part of a file's: letters, digits, `_`, `-` and `.`, all other bytes as `%`
-/// and two digits.
+/// A database's name within a file name: letters, digits, `_`, `-` and `.`; other bytes as `%` and
+/// two hexadecimal digits.
 pub(crate) fn escaped(database: &str) -> String {
     let mut escaped = String::new();
     for byte in database.bytes() {
@@ -101,7 +101,7 @@ pub(crate) fn escaped(database: &str) -> String {
             true => char::from(byte).to_string(),
             false => format!("%{byte:02X}"),
         };
-        if escaped.len() + part.len() > LONGEST {
+        if escaped.len() + part.len() > MAX_NAME_LEN {
             escaped.push('~');
             break;
         }

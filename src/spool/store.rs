@@ -1,4 +1,4 @@
-//! The files of one folder: written whole, read, removed, moved aside. One process at a time.
+//! The files of a folder: written atomically, read, removed, moved aside; by one process at a time.
 
 use std::{
     fs::File,
@@ -16,37 +16,37 @@ use super::{
     name::{self, BAD, FileName, LOCK, SEVERAL, TEMPORARY},
 };
 
-/// A folder that this process has locked.
+/// A folder locked by this process.
 pub(crate) struct Store {
     disk: Box<dyn Disk>,
     folder: PathBuf,
-    /// Held for the lock.
+    /// Holds the lock.
     _lock: File,
     next_sequence: u64,
 }
 
-/// What came of an attempt to open a folder.
+/// The result of opening a folder.
 pub(crate) enum Opened {
     Open(Store, Listing),
-    /// Another process has it.
+    /// Another process has it locked.
     Taken {
-        /// Its number, as far as it can be read.
+        /// Its process id, if readable.
         by: Option<String>,
     },
 }
 
-/// What was in the folder.
+/// The contents of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     /// In order.
     pub(crate) files: Vec<Found>,
-    /// Names of files that are none of a spool, and were moved aside.
+    /// Names of files that don't belong to a spool, and were moved aside.
     pub(crate) moved_aside: Vec<String>,
     /// Names of files that could not be moved aside, with the reason.
     pub(crate) left: Vec<String>,
 }
 
-/// A file that was there.
+/// A file found in the folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) name: FileName,
@@ -63,7 +63,7 @@ pub(crate) struct Stored {
 /// Why a file was not written.
 #[derive(Debug, derive_more::From)]
 pub(crate) enum StoreError {
-    /// It has so many bytes, which are more than there is room for.
+    /// The file needs more bytes than there is room for.
     #[from(skip)]
     NoRoom {
         needs: u64,
@@ -71,28 +71,28 @@ pub(crate) enum StoreError {
     Io(io::Error),
 }
 
-/// Why a file can't be read.
+/// Why a file can't be loaded.
 #[derive(Debug, derive_more::Display)]
 pub(crate) enum LoadError {
-    /// Somebody has removed it.
+    /// Another process removed the file.
     #[display("it is gone")]
     Gone,
-    /// It was moved aside, if that was possible.
+    /// The file was renamed, if possible.
     #[display("{_0}")]
     Damaged(&'static str),
-    /// It is left in place for a build that can read it.
+    /// The file stays in place for a build that can read it.
     #[display("{_0}")]
     NotForThisBuild(String),
     #[display("{_0}")]
     Io(io::Error),
 }
 
-/// So many entries that are none of a spool make a folder one of something else.
-const FOREIGN: usize = 8;
+/// A new folder with more foreign entries than this is refused.
+const MAX_FOREIGN: usize = 8;
 
 impl Store {
-    /// Opens a folder, and tidies it up: left-over temporary files go, and files that are none of a
-    /// spool are moved aside.
+    /// Opens a folder and tidies up: removes temporary files, and moves aside files that don't
+    /// belong to a spool.
     pub(crate) fn open(disk: Box<dyn Disk>, folder: &Path) -> io::Result<Opened> {
         disk.make_folder(folder)?;
         let lock_path = folder.join(LOCK);
@@ -104,9 +104,9 @@ impl Store {
         let foreign = before
             .iter()
             .filter(|entry| is_foreign(entry.name.as_deref()));
-        if !is_ours && foreign.count() > FOREIGN {
+        if !is_ours && foreign.count() > MAX_FOREIGN {
             return Err(io::Error::other(
-                "the folder is full of other files: a spool needs a folder of its own",
+                "the folder contains too many other files: a spool needs its own folder",
             ));
         }
         let Some(lock) = disk.lock(&lock_path)? else {
@@ -118,7 +118,7 @@ impl Store {
             });
         };
         let mut listing = Listing::default();
-        // Again: what was there before the lock may have been another's.
+        // Listed again: before the lock, another process may have changed it.
         let entries = disk.list(folder)?;
         let names: Vec<_> = entries
             .iter()
@@ -135,7 +135,7 @@ impl Store {
                     bytes: entry.bytes,
                 });
             } else if is_temporary(&name) {
-                // One that can't be removed does no harm.
+                // Harmless if it can't be removed.
                 _ = disk.remove(&path);
             } else if name != LOCK && !name.ends_with(BAD) {
                 let aside = aside(&name, |aside| names.contains(aside));
@@ -156,8 +156,8 @@ impl Store {
         Ok(Opened::Open(store, listing))
     }
 
-    /// Writes batches into one file of at most `room` bytes: when it returns, they outlive the end of the
-    /// process and of the machine. On an error nothing of them is there.
+    /// Writes batches into one file of at most `room` bytes. When this returns, they survive the
+    /// end of the process and a crash of the machine; on an error, nothing of them is left.
     pub(crate) fn store(
         &mut self,
         sections: &[Section],
@@ -185,7 +185,7 @@ impl Store {
             database,
             is_compressed: compression::IS_AVAILABLE,
         };
-        // Not used again, whatever is left of it.
+        // Not reused, whatever is left of the file.
         self.next_sequence += 1;
         let path = self.folder.join(name.to_string());
         let temporary = self.folder.join(format!("{name}{TEMPORARY}"));
@@ -207,12 +207,12 @@ impl Store {
         self.disk.sync_folder(&self.folder)
     }
 
-    /// Reads a file. One that is damaged is moved aside.
+    /// Reads a file; moves it aside if it is damaged.
     pub(crate) fn load(&self, name: &FileName) -> Result<Vec<Section>, LoadError> {
         let path = self.folder.join(name.to_string());
         if name.is_compressed && !compression::IS_AVAILABLE {
             return Err(LoadError::NotForThisBuild(
-                "it is compressed, and this build has not the feature gzip".to_owned(),
+                "it is compressed, and this build lacks the feature gzip".to_owned(),
             ));
         }
         let contents = self.disk.read(&path).map_err(|error| match error.kind() {
@@ -231,7 +231,7 @@ impl Store {
         }
     }
 
-    /// Removes a file; one that is gone already is no error.
+    /// Removes a file; a missing file is no error.
     pub(crate) fn remove(&self, name: &FileName) -> io::Result<()> {
         match self.disk.remove(&self.folder.join(name.to_string())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -240,11 +240,11 @@ impl Store {
     }
 }
 
-/// The batches in a file of that name.
+/// Decodes the contents of a file with this name.
 pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, Unreadable> {
     let contents = match name.is_compressed {
         true => compression::decompress(&contents)
-            .map_err(|_| Unreadable::Damaged("it is no whole gzip file"))?,
+            .map_err(|_| Unreadable::Damaged("it is not a complete gzip file"))?,
         false => Bytes::from(contents),
     };
     let sections = format::decode(&contents)?;
@@ -252,25 +252,25 @@ pub(crate) fn read(name: &FileName, contents: Vec<u8>) -> Result<Vec<Section>, U
     match lines == name.lines {
         true => Ok(sections),
         false => Err(Unreadable::Damaged(
-            "the number of lines is another than its name says",
+            "the number of lines differs from its name",
         )),
     }
 }
 
-/// The name of a file that is moved aside: one that is not taken.
+/// An unused name for a file that is moved aside.
 fn aside(name: &str, is_taken: impl Fn(&String) -> bool) -> String {
     let numbered = (1..).map(|number| format!("{name}.{number}{BAD}"));
     let mut names = std::iter::once(format!("{name}{BAD}")).chain(numbered);
     names.find(|aside| !is_taken(aside)).unwrap_or_default()
 }
 
-/// Whether a name is that of a file which a spool was writing.
+/// Whether this is the name of a spool's temporary file.
 fn is_temporary(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY);
     name.is_some_and(|name| FileName::parse(name).is_some())
 }
 
-/// Whether a name is one that a spool has, or that a file system has by itself.
+/// Whether this is a name that a spool or a file system creates.
 fn belongs_here(name: &str) -> bool {
     name == LOCK
         || name == "lost+found"

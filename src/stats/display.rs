@@ -1,4 +1,4 @@
-//! How statistics and health print: on one line, or as an aligned block with `{:#}`.
+//! `Display` of statistics and health: one line, or an aligned block with `{:#}`.
 
 use std::{
     cmp::Reverse,
@@ -11,17 +11,17 @@ use crate::{
     Stats, printable::printable, stats::rfc3339::Rfc3339,
 };
 
-/// Length to which a name is cut, in characters.
-const NAME: usize = 100;
+/// Maximum length of a name, in characters.
+const MAX_NAME_LEN: usize = 100;
 
-/// Number of databases that a block lists.
-const LISTED: usize = 20;
+/// Maximum number of databases listed in a block.
+const MAX_IN_BLOCK: usize = 20;
 
-/// Number of databases and endpoints that a line names.
-const NAMED: usize = 3;
+/// Maximum number of databases, and of endpoints, listed in a line.
+const MAX_IN_LINE: usize = 3;
 
-/// Width of the first column of a block.
-const KEY: usize = 12;
+/// Width of a block's first column.
+const KEY_WIDTH: usize = 12;
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,20 +70,20 @@ impl Stats {
         let width = width.unwrap_or_default();
         for (name, count, more) in rows() {
             let space = if more.is_empty() { "" } else { "  " };
-            writeln!(f, "{name:KEY$} {count:>width$}{space}{more}")?;
+            writeln!(f, "{name:KEY_WIDTH$} {count:>width$}{space}{more}")?;
         }
         write!(f, "{:#}", self.health)?;
         for endpoint in &self.endpoints {
-            write!(f, "\n{:KEY$} {endpoint}", "endpoint")?;
+            write!(f, "\n{:KEY_WIDTH$} {endpoint}", "endpoint")?;
         }
         let mut listed: Vec<_> = self.databases.iter().collect();
         listed.sort_by_key(|own| Reverse(own.pending));
-        for database in listed.iter().take(LISTED) {
-            write!(f, "\n{:KEY$} {database}", "database")?;
+        for database in listed.iter().take(MAX_IN_BLOCK) {
+            write!(f, "\n{:KEY_WIDTH$} {database}", "database")?;
         }
-        match listed.len().saturating_sub(LISTED) {
+        match listed.len().saturating_sub(MAX_IN_BLOCK) {
             0 => Ok(()),
-            more => write!(f, "\n{:KEY$} {more} more", "databases"),
+            more => write!(f, "\n{:KEY_WIDTH$} {more} more", "databases"),
         }
     }
 
@@ -95,7 +95,7 @@ impl Stats {
     }
 }
 
-/// `buffered=2 in_flight=3 spooled=0`.
+/// For example `buffered=2 in_flight=3 spooled=0`.
 impl fmt::Display for crate::Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -110,10 +110,10 @@ impl fmt::Display for crate::Places {
     }
 }
 
-/// The URL and the breaker's state: `http://localhost:8086 closed`.
+/// The URL and the breaker's state, for example `http://localhost:8086 closed`.
 impl fmt::Display for EndpointStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", printable(&self.url, NAME), self.state)
+        write!(f, "{} {}", printable(&self.url, MAX_NAME_LEN), self.state)
     }
 }
 
@@ -133,17 +133,17 @@ impl fmt::Display for DatabaseStats {
         write!(
             f,
             "{} {state} written={written} rejected={rejected} dropped={dropped} pending={pending}",
-            printable(&name, NAME)
+            printable(&name, MAX_NAME_LEN)
         )
     }
 }
 
-/// `down: 12 pending for 3s, last success 5s ago; http://localhost:8086 for 3s: connection refused`.
-/// `{:#}` has a line for each of these.
+/// For example `down: 12 pending for 3s, last success 5s ago; http://localhost:8086 for 3s:
+/// connection refused`. With `{:#}`, one line for each of these.
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let now = SystemTime::now();
-        let shown = Shown { health: self, now };
+        let shown = HealthAt { health: self, now };
         match f.alternate() {
             false => shown.line(f),
             true => shown.block(f),
@@ -151,13 +151,13 @@ impl fmt::Display for Health {
     }
 }
 
-/// Health, as it prints at a time.
-struct Shown<'a> {
+/// Health at a point in time, for printing.
+struct HealthAt<'a> {
     health: &'a Health,
     now: SystemTime,
 }
 
-impl Shown<'_> {
+impl HealthAt<'_> {
     fn line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Health {
             status,
@@ -174,15 +174,15 @@ impl Shown<'_> {
             (Some(at), _) => write!(f, ", last success {} ago", self.ago(at))?,
             (None, HealthStatus::Untried) => f.write_str(", nothing was sent yet")?,
             (None, HealthStatus::Disabled) => {}
-            (None, _) => f.write_str(", nothing was ever stored")?,
+            (None, _) => f.write_str(", nothing was stored yet")?,
         }
-        for down in endpoints_down.iter().take(NAMED) {
+        for down in endpoints_down.iter().take(MAX_IN_LINE) {
             write!(f, "; {}", self.endpoint(down))?;
         }
-        for down in databases_down.iter().take(NAMED) {
+        for down in databases_down.iter().take(MAX_IN_LINE) {
             write!(f, "; {}", self.database(down))?;
         }
-        let beyond = |count: usize| count.saturating_sub(NAMED) as u64;
+        let beyond = |count: usize| count.saturating_sub(MAX_IN_LINE) as u64;
         let more = beyond(endpoints_down.len()) + beyond(databases_down.len());
         match more + self.health.more_databases_down {
             0 => Ok(()),
@@ -198,43 +198,48 @@ impl Shown<'_> {
             databases_down,
             ..
         } = self.health;
-        write!(f, "{:KEY$} {status}", "status")?;
+        write!(f, "{:KEY_WIDTH$} {status}", "status")?;
         if let Some(since) = self.health.pending_since {
-            write!(f, "\n{:KEY$} {}", "waits for", self.ago(since))?;
+            write!(f, "\n{:KEY_WIDTH$} {}", "waits for", self.ago(since))?;
         }
         match *last_success {
             Some(at) => {
                 let ago = self.ago(at);
-                write!(f, "\n{:KEY$} {ago} ago, {}", "last success", Rfc3339(at))?;
+                write!(
+                    f,
+                    "\n{:KEY_WIDTH$} {ago} ago, {}",
+                    "last success",
+                    Rfc3339(at)
+                )?;
             }
-            None => write!(f, "\n{:KEY$} never", "last success")?,
+            None => write!(f, "\n{:KEY_WIDTH$} never", "last success")?,
         }
         if let Some(spool) = &self.health.spool {
-            write!(f, "\n{:KEY$} {spool}", "spool")?;
+            write!(f, "\n{:KEY_WIDTH$} {spool}", "spool")?;
             if let Some(oldest) = spool.oldest {
                 write!(f, ", the oldest {} old", self.ago(oldest))?;
             }
         }
         for down in endpoints_down {
-            write!(f, "\n{:KEY$} {}", "down", self.endpoint(down))?;
+            write!(f, "\n{:KEY_WIDTH$} {}", "down", self.endpoint(down))?;
         }
-        for down in databases_down.iter().take(LISTED) {
-            write!(f, "\n{:KEY$} {}", "down", self.database(down))?;
+        for down in databases_down.iter().take(MAX_IN_BLOCK) {
+            write!(f, "\n{:KEY_WIDTH$} {}", "down", self.database(down))?;
         }
-        let beyond = databases_down.len().saturating_sub(LISTED) as u64;
+        let beyond = databases_down.len().saturating_sub(MAX_IN_BLOCK) as u64;
         match beyond + self.health.more_databases_down {
             0 => Ok(()),
-            more => write!(f, "\n{:KEY$} {more} more databases", "down"),
+            more => write!(f, "\n{:KEY_WIDTH$} {more} more databases", "down"),
         }
     }
 
     fn endpoint(&self, EndpointOutage { url, outage }: &EndpointOutage) -> String {
-        format!("{} {}", printable(url, NAME), self.outage(outage))
+        format!("{} {}", printable(url, MAX_NAME_LEN), self.outage(outage))
     }
 
     fn database(&self, down: &DatabaseOutage) -> String {
         let name = down.database.to_string();
-        let (name, pending) = (printable(&name, NAME), down.pending);
+        let (name, pending) = (printable(&name, MAX_NAME_LEN), down.pending);
         let outage = self.outage(&down.outage);
         format!("database {name} ({pending} pending) {outage}")
     }
@@ -243,15 +248,15 @@ impl Shown<'_> {
         format!("for {}: {}", self.ago(outage.since), outage.reason)
     }
 
-    fn ago(&self, then: SystemTime) -> Rough {
-        Rough(self.now.duration_since(then).unwrap_or_default())
+    fn ago(&self, then: SystemTime) -> Rounded {
+        Rounded(self.now.duration_since(then).unwrap_or_default())
     }
 }
 
-/// A duration as a person says it: `40ms`, `3s`, `5min`, `7h`, `2d`.
-struct Rough(Duration);
+/// A rounded duration: `40ms`, `3s`, `5min`, `7h`, `2d`.
+struct Rounded(Duration);
 
-impl fmt::Display for Rough {
+impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
             0 => write!(f, "{}ms", self.0.as_millis()),

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use crate::{Database, DropReason, Failure, Rejection};
 
-/// What happens to measurements and endpoints, sent to [subscribers](crate::Influx::subscribe).
+/// Something that happened to measurements or endpoints, sent to
+/// [subscribers](crate::Influx::subscribe).
 ///
 /// ```
 /// use actix_influxdb::Event;
@@ -48,7 +49,7 @@ pub enum Event {
         /// Why the POST failed.
         reason: Failure,
     },
-    /// Pending measurements were given up. Measurements that were never recorded have no event: the
+    /// Pending measurements were dropped. Measurements that were never recorded have no event: the
     /// caller gets an error, and [`Stats::dropped`](crate::Stats::dropped) counts them.
     #[non_exhaustive]
     Dropped {
@@ -56,11 +57,11 @@ pub enum Event {
         database: Database,
         /// Number of measurements.
         measurements: usize,
-        /// Why they were given up.
+        /// Why they were dropped.
         reason: DropReason,
     },
-    /// An endpoint takes no measurements for now: it can't be reached, refuses the credentials, asks
-    /// for a pause, or fails for more than one database. (A failure for one database is
+    /// An endpoint accepts no measurements for now: it can't be reached, refuses the credentials,
+    /// requests a pause, or fails for more than one database. (A failure for one database is
     /// [`Retrying`](Self::Retrying).)
     #[non_exhaustive]
     EndpointDown {
@@ -69,18 +70,19 @@ pub enum Event {
         /// The failure that opened its breaker.
         reason: Failure,
     },
-    /// An endpoint takes measurements again.
+    /// An endpoint accepts measurements again.
     #[non_exhaustive]
     EndpointUp {
         /// Base URL of the endpoint.
         url: String,
-        /// How long it took none.
+        /// Duration of the outage.
         after: Duration,
         /// Number of failed attempts.
         attempts: u32,
     },
     /// An endpoint, or one of its databases, can't be written until a setting is changed here or on
-    /// the server: credentials, URL, a right, a missing database. Pending measurements are kept.
+    /// the server: credentials, URL, a permission, a missing database. Pending measurements are
+    /// kept.
     #[non_exhaustive]
     ConfigurationFault {
         /// Base URL of the endpoint.
@@ -90,27 +92,27 @@ pub enum Event {
         /// The failure that showed the fault.
         reason: Failure,
     },
-    /// A [`ConfigurationFault`](Self::ConfigurationFault) is over.
+    /// The end of a [`ConfigurationFault`](Self::ConfigurationFault).
     #[non_exhaustive]
     ConfigurationMended {
         /// Base URL of the endpoint.
         url: String,
         /// The database, if the fault concerned this database only.
         database: Option<Database>,
-        /// How long the fault lasted.
+        /// Duration of the fault.
         after: Duration,
     },
-    /// Events were left out here or soon after, because the subscriber was too slow or because one
-    /// event was larger than the queue of a subscriber (8 MiB).
+    /// Events were dropped here or soon after, because the subscriber was too slow, or an event was
+    /// larger than its queue (8 MiB).
     #[non_exhaustive]
     Missed {
-        /// Number of events left out.
+        /// Number of dropped events.
         events: u64,
     },
 }
 
 impl Event {
-    /// Memory that the event takes, in bytes.
+    /// Memory of the event, in bytes.
     pub(crate) fn size(&self) -> usize {
         let texts = match self {
             Self::Written { database, .. } | Self::Dropped { database, .. } => database.heap_size(),

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use crate::stats::rfc3339;
 use crate::{Database, Outage, SpoolStats, stats::ledger::Places};
 
-/// Whether measurements arrive, and if not, since when and why: the answer of
-/// [`Influx::health`](crate::Influx::health), and a part of [`Stats`](crate::Stats).
+/// Whether measurements arrive, and if not, since when and why. Returned by
+/// [`Influx::health`](crate::Influx::health), and part of [`Stats`](crate::Stats).
 ///
-/// For a page or a log, not for a decision to restart: the program is alive while its database is
-/// down, and a restart loses what is pending. So a liveness probe should print the health and succeed:
+/// Intended for a page or a log, not for a decision to restart: the program is alive while its
+/// database is down, and a restart loses pending measurements. So a liveness probe should print the
+/// health and succeed:
 ///
 /// ```
 /// # #[cfg(feature = "serde")] {
@@ -25,32 +26,32 @@ use crate::{Database, Outage, SpoolStats, stats::ledger::Places};
 /// # }
 /// ```
 ///
-/// [`Display`](std::fmt::Display) prints one line, and an aligned block with `{:#}`. With the feature `serde`
-/// it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html): times are texts like
-/// `2026-11-26T11:18:00.250Z`.
+/// [`Display`](std::fmt::Display) prints one line, or an aligned block with `{:#}`. With the
+/// feature `serde` the type is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html),
+/// with times as texts like `2026-11-26T11:18:00.250Z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Health {
     /// The health in one word.
     pub status: HealthStatus,
-    /// Whether measurements are recorded, to be delivered now or later. Not while delivery is disabled,
-    /// after a shutdown has begun, and in a fork.
+    /// Whether measurements are recorded, to be delivered now or later. `false` while delivery is
+    /// disabled, after a shutdown has begun, and in a fork.
     pub recording: bool,
     /// Time of the last POST whose measurements were stored, if there was one.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
     pub last_success: Option<SystemTime>,
     /// Number of pending measurements.
     pub pending: u64,
-    /// Where these are.
+    /// Where the pending measurements are.
     pub places: Places,
-    /// Since when the oldest of the pending measurements has been waiting, exact to the
+    /// Since when the oldest pending measurement has been waiting, with the precision of
     /// [`interval`](crate::Config::interval); `None` if nothing is pending.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
     pub pending_since: Option<SystemTime>,
-    /// The endpoints that take no measurements, in the order of [`Config::url`](crate::Config::url).
+    /// The endpoints that are down, in the order of [`Config::url`](crate::Config::url).
     pub endpoints_down: Vec<EndpointOutage>,
-    /// The databases that can't be written while their endpoint is up: at most 100, those with the most
+    /// The databases that are down while their endpoint is up: at most 100, those with the most
     /// pending measurements first.
     pub databases_down: Vec<DatabaseOutage>,
     /// Number of databases that are down but not in [`databases_down`](Self::databases_down).
@@ -88,7 +89,7 @@ pub enum HealthStatus {
     /// No endpoint and no database is down.
     #[display("ok")]
     Ok,
-    /// Something is down, while others work: one of several endpoints, or of several databases.
+    /// Some are down while others work: one of several endpoints, or of several databases.
     #[display("degraded")]
     Degraded,
     /// Nothing arrives: all endpoints are down, or all databases that were tried.
@@ -97,13 +98,13 @@ pub enum HealthStatus {
     /// [`Config::enabled`](crate::Config::enabled) is off: measurements are counted and dropped.
     #[display("disabled")]
     Disabled,
-    /// A shutdown has begun: what is pending is delivered, and nothing is recorded.
+    /// A shutdown has begun: pending measurements are delivered, and no new ones recorded.
     #[display("stopping")]
     Stopping,
     /// Delivery has ended.
     #[display("stopped")]
     Stopped,
-    /// Asked in a fork of the process that has started delivery: nothing is delivered from there.
+    /// Asked in a fork of the process that started delivery: a fork delivers nothing.
     #[display("forked")]
     Forked,
 }
@@ -123,7 +124,7 @@ pub enum HealthStatus {
 pub struct EndpointOutage {
     /// Base URL, without credentials.
     pub url: String,
-    /// Since when and why.
+    /// Start and reason of the outage.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub outage: Outage,
 }
@@ -145,27 +146,27 @@ pub struct DatabaseOutage {
     pub database: Database,
     /// Number of its pending measurements, without those in thread buffers.
     pub pending: u64,
-    /// Since when and why.
+    /// Start and reason of the outage.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub outage: Outage,
 }
 
-/// What the [books](super::books::Books) know of endpoints and databases.
+/// Summary of the [`ServerStates`](super::server_states::ServerStates).
 #[derive(Debug, Default)]
-pub(crate) struct Servers {
+pub(crate) struct ServersSummary {
     pub(crate) last_success: Option<SystemTime>,
     pub(crate) pending_since: Option<SystemTime>,
     /// Number of endpoints.
     pub(crate) endpoints: usize,
     pub(crate) endpoints_down: Vec<EndpointOutage>,
-    /// Whether a database that was written before is not down.
+    /// Whether a database is up that was written before.
     pub(crate) any_database_works: bool,
     /// Number of databases that are down.
     pub(crate) databases_down: usize,
     pub(crate) largest_databases_down: Vec<DatabaseOutage>,
 }
 
-impl Servers {
+impl ServersSummary {
     /// The status while measurements are recorded.
     fn status(&self) -> HealthStatus {
         let endpoints_down = self.endpoints_down.len();
@@ -182,10 +183,10 @@ impl Servers {
 }
 
 impl Health {
-    /// The health of a pipeline whose `status` is given if it doesn't record.
+    /// The health of a pipeline; `status` is given if it doesn't record.
     pub(crate) fn new(
         status: Option<HealthStatus>,
-        servers: Servers,
+        servers: ServersSummary,
         pending: u64,
         places: Places,
     ) -> Self {
@@ -204,17 +205,17 @@ impl Health {
         }
     }
 
-    /// Whether nothing is known to be wrong: it records, and neither an endpoint nor a database is down.
+    /// Whether no fault is known: measurements are recorded, and no endpoint or database is down.
     pub fn is_ok(&self) -> bool {
         matches!(self.status, HealthStatus::Ok | HealthStatus::Untried)
     }
 }
 
-/// Of no pipeline.
+/// The health without a pipeline.
 impl Default for Health {
     fn default() -> Self {
         let status = Some(HealthStatus::Untried);
-        Self::new(status, Servers::default(), 0, Places::default())
+        Self::new(status, ServersSummary::default(), 0, Places::default())
     }
 }
 
@@ -234,19 +235,24 @@ mod tests {
         }
     }
 
-    /// Of so many endpoints and databases, so many are down; of those that are not, one is proved to work.
-    fn servers(endpoints: [usize; 2], databases_down: usize, any_database_works: bool) -> Servers {
+    /// `endpoints` are the number of all and of those that are down; `any_database_works` says that
+    /// one is proven to work.
+    fn servers(
+        endpoints: [usize; 2],
+        databases_down: usize,
+        any_database_works: bool,
+    ) -> ServersSummary {
         let endpoint = |number: usize| EndpointOutage {
             url: format!("http://{number}"),
             outage: outage(),
         };
-        Servers {
+        ServersSummary {
             last_success: Some(SystemTime::UNIX_EPOCH),
             endpoints: endpoints[0],
             endpoints_down: (0..endpoints[1]).map(endpoint).collect(),
             databases_down,
             any_database_works,
-            ..Servers::default()
+            ..ServersSummary::default()
         }
     }
 
@@ -263,11 +269,11 @@ mod tests {
             (servers([1, 0], 1, false), Down),
             (servers([2, 1], 3, false), Down),
             (servers([2, 1], 3, true), Degraded),
-            (Servers::default(), Untried),
+            (ServersSummary::default(), Untried),
         ] {
             assert_eq!(servers.status(), status, "{servers:?}");
         }
-        let first_start = Servers {
+        let first_start = ServersSummary {
             last_success: None,
             ..servers([1, 1], 0, false)
         };

@@ -1,16 +1,16 @@
-//! A histogram of durations in buckets that grow by an eighth: percentiles to that precision, in fixed memory.
+//! A histogram of durations in fixed memory, with buckets that grow by an eighth.
 
 use std::time::Duration;
 
-/// Buckets in which a duration doubles.
+/// Number of buckets per doubling.
 const PER_DOUBLING: u32 = 8;
 
-/// From 1 µs in doublings: more than an hour.
+/// From 1 µs to more than an hour.
 const DOUBLINGS: u32 = 32;
 
 const BUCKETS: usize = (DOUBLINGS * PER_DOUBLING) as usize;
 
-/// Counts of durations. A shorter one than 1 µs counts as 1 µs, a longer one than an hour as the longest.
+/// Counts of durations. Shorter ones count as 1 µs, longer ones in the last bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     counts: Box<[u32; BUCKETS]>,
@@ -36,7 +36,8 @@ impl Histogram {
         self.longest = self.longest.max(duration);
     }
 
-    /// The duration that `share` of all do not exceed, to an eighth more; `None` if there are none.
+    /// The duration that a `share` of all don't exceed, rounded up by at most an eighth; `None`
+    /// without durations.
     pub(crate) fn percentile(&self, share: f64) -> Option<Duration> {
         if self.total == 0 {
             return None;
@@ -66,14 +67,14 @@ impl Histogram {
 fn bucket(duration: Duration) -> usize {
     let micros = duration.as_micros().clamp(1, u128::from(u64::MAX)) as u64;
     let doublings = micros.ilog2();
-    // Which eighth of the way from one power of two to the next.
+    // Eighths between one power of two and the next.
     let rest = micros - (1 << doublings);
     let eighth = (u128::from(rest) * u128::from(PER_DOUBLING)) >> doublings;
     let bucket = doublings * PER_DOUBLING + eighth as u32;
     (bucket as usize).min(BUCKETS - 1)
 }
 
-/// Where the bucket ends.
+/// Upper end of a bucket.
 fn end(bucket: usize) -> Duration {
     let (doublings, eighth) = (
         bucket as u32 / PER_DOUBLING,

@@ -1,20 +1,20 @@
-//! The counters, and the law that ties them:
-//! `recorded + recovered = written + rejected + dropped + pending`, at every instant.
+//! The counters, and the equation that always holds: `recorded + recovered = written + rejected +
+//! dropped + pending`.
 
 use std::fmt;
 
 use parking_lot::Mutex;
 
-use crate::{DatabaseStats, EndpointStats, Health, SpoolStats, stats::reason::GivenUp};
+use crate::{DatabaseStats, EndpointStats, Health, SpoolStats, stats::reason::LossReason};
 
-/// A snapshot of the ledger: how many measurements were recorded, and what became of them.
+/// A snapshot of the ledger: how many measurements were recorded, and how they ended.
 ///
-/// The law `recorded + recovered = written + rejected + dropped + pending` holds at every instant.
-/// [`Display`](fmt::Display) prints the ledger on one line,
-/// `recorded=5 written=3 rejected=1 dropped=0 pending=1`, with `recovered=` behind `recorded=` where
-/// that is not 0; `{:#}` prints an aligned block, with the health, the endpoints and the databases. With the
-/// feature `serde` it is [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html): times are texts
-/// like `2026-11-26T11:18:00.250Z`.
+/// The equation `recorded + recovered = written + rejected + dropped + pending` always holds.
+/// [`Display`](fmt::Display) prints one line, `recorded=5 written=3 rejected=1 dropped=0
+/// pending=1`, with `recovered=` after `recorded=` unless it is 0; `{:#}` prints an aligned block,
+/// with the health, the endpoints and the databases. With the feature `serde` the type is
+/// [`Serialize`](https://docs.rs/serde/1/serde/trait.Serialize.html), with times as texts like
+/// `2026-11-26T11:18:00.250Z`.
 ///
 /// ```
 /// use actix_influxdb::{Config, Influx, Measurement};
@@ -31,11 +31,11 @@ use crate::{DatabaseStats, EndpointStats, Health, SpoolStats, stats::reason::Giv
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Measurements that were given to `record`, `deliver` or [`Influx::addr`](crate::Influx::addr).
+    /// Measurements passed to `record`, `deliver` or [`Influx::addr`](crate::Influx::addr).
     pub recorded: u64,
-    /// Measurements of an earlier process that were in its [spool](crate::Config::spool_dir). Those that
-    /// the server had stored when that process ended, without the file being removed, are among them:
-    /// they are sent again, and overwrite themselves.
+    /// Measurements of an earlier process found in its [spool](crate::Config::spool_dir). Some of
+    /// them may have been stored before that process ended: they are sent again, and overwrite
+    /// themselves.
     pub recovered: u64,
     /// Measurements that the server has stored.
     pub written: u64,
@@ -43,17 +43,17 @@ pub struct Stats {
     pub rejected: u64,
     /// Measurements that were dropped, by reason.
     pub dropped: Dropped,
-    /// Measurements that are neither written, nor rejected, nor dropped yet.
+    /// Measurements that are not written, rejected or dropped yet.
     pub pending: u64,
-    /// Where the pending measurements are. The places add up to `pending`.
+    /// Where the pending measurements are; the places add up to `pending`.
     pub places: Places,
-    /// Tag values that were replaced by `_other`: see
-    /// [`Config::max_tag_values`](crate::Config::max_tag_values). Not part of the law, because the
-    /// measurements themselves are not lost.
+    /// Tag values replaced by `_other`: see
+    /// [`Config::max_tag_values`](crate::Config::max_tag_values). Not part of the equation, because
+    /// the measurements themselves are not lost.
     pub tags_capped: u64,
     /// The endpoints, in the order of [`Config::url`](crate::Config::url).
     pub endpoints: Vec<EndpointStats>,
-    /// The databases that were sent to, by name.
+    /// The databases that were written to, by name.
     pub databases: Vec<DatabaseStats>,
     /// The files of the spool; `None` without a [spool](crate::Config::spool_dir).
     pub spool: Option<SpoolStats>,
@@ -62,8 +62,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Whether the law `recorded + recovered = written + rejected + dropped + pending` holds. The
-    /// counters are kept apart, so a test or a health check can see that they agree.
+    /// Whether the equation `recorded + recovered = written + rejected + dropped + pending` holds.
+    /// The counters are independent, so a test or a health check can verify that they agree.
     pub fn balanced(&self) -> bool {
         let ended = self.written + self.rejected + self.dropped.total();
         self.recorded + self.recovered == ended + self.pending
@@ -72,9 +72,9 @@ impl Stats {
 
 /// Where pending measurements are.
 ///
-/// The places add up to [`Stats::pending`] in every snapshot. `in_flight` is counted when the buffer
-/// actor has handled an answer or has sent something: in between, a measurement that has just ended
-/// may be missing from `buffered` in place of `in_flight`.
+/// The places add up to [`Stats::pending`] in every snapshot. `in_flight` is updated when the
+/// buffer actor has handled a response or sent a batch; until then, a measurement that has just
+/// ended may still count as `in_flight` instead of one that is `buffered`.
 ///
 /// ```
 /// # fn is_waiting_for_the_server(stats: &actix_influxdb::Stats) -> bool {
@@ -87,15 +87,15 @@ impl Stats {
 pub struct Places {
     /// Measurements in memory that are not being sent: in thread buffers and in the backlog.
     pub buffered: u64,
-    /// Measurements in POSTs that have no answer yet.
+    /// Measurements in POSTs without a response so far.
     pub in_flight: u64,
-    /// Measurements that are on disk only, in the [spool](crate::Config::spool_dir). Those that are in
-    /// memory too are counted there.
+    /// Measurements that are only on disk, in the [spool](crate::Config::spool_dir). Those that are
+    /// also in memory are counted there.
     pub spooled: u64,
 }
 
 impl Places {
-    /// Returns the number of pending measurements, wherever they are.
+    /// Returns the number of pending measurements in all places.
     pub fn total(&self) -> u64 {
         self.buffered + self.in_flight + self.spooled
     }
@@ -118,7 +118,7 @@ macro_rules! dropped {
         }
 
         impl Dropped {
-            /// Returns the number of dropped measurements, for whatever reason.
+            /// Returns the total number of dropped measurements.
             pub fn total(&self) -> u64 {
                 0 $(+ self.$name)+
             }
@@ -162,21 +162,21 @@ dropped! {
     /// Evicted from a full buffer to make room for others: see
     /// [`Config::overflow`](crate::Config::overflow).
     overflow,
-    /// In a batch that was not selected for sending: see
+    /// In a batch that was not selected by
     /// [`Config::sample_probability`](crate::Config::sample_probability).
     sampled,
     /// Pending for longer than [`Config::max_age`](crate::Config::max_age).
     expired,
-    /// Still pending when the shutdown's timeout had passed.
+    /// Still pending at the end of the shutdown's timeout.
     undelivered,
-    /// In the oldest file of a spool that was full: see
+    /// In the oldest file of a full spool: see
     /// [`Config::spool_max_bytes`](crate::Config::spool_max_bytes).
     spool_full,
-    /// In a file of the spool that was damaged, or removed by somebody else.
+    /// In a spool file that was damaged, or removed by someone else.
     spool_damaged,
 }
 
-/// The counters of one thread buffer. Added to the ledger's when a snapshot is taken.
+/// Counters of one thread buffer, added to the ledger's in a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) recorded: u64,
@@ -184,65 +184,65 @@ pub(crate) struct Tally {
     pub(crate) tags_capped: u64,
 }
 
-/// How a pending measurement ended.
+/// How a pending measurement ended, without texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settlement {
+pub(crate) enum DispositionKind {
     Written,
     Rejected,
-    Dropped(GivenUp),
+    Dropped(LossReason),
 }
 
-/// The counters of all that has left the thread buffers, which count the rest: see
+/// Counters of everything that has left the thread buffers, which count the rest: see
 /// [`Intake::stats`](crate::ingest::intake::Intake).
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<Stats>);
 
 impl Ledger {
-    /// `lines` measurements have moved from a thread buffer to the backlog.
+    /// Counts `lines` moved from a thread buffer to the backlog.
     pub(crate) fn admit(&self, lines: usize) {
         self.0.lock().pending += lines as u64;
     }
 
-    /// `lines` pending measurements have ended.
-    pub(crate) fn settle(&self, lines: usize, settlement: Settlement) {
+    /// Counts `lines` pending measurements that have ended.
+    pub(crate) fn settle(&self, lines: usize, kind: DispositionKind) {
         let lines = lines as u64;
-        enter(&mut self.0.lock(), lines, settlement);
+        enter(&mut self.0.lock(), lines, kind);
     }
 
-    /// `lines` pending measurements that were on disk only have ended.
-    pub(crate) fn settle_spooled(&self, lines: u64, settlement: Settlement) {
-        let mut books = self.0.lock();
-        books.places.spooled -= lines;
-        enter(&mut books, lines, settlement);
+    /// Counts `lines` pending measurements that have ended and were only on disk.
+    pub(crate) fn settle_spooled(&self, lines: u64, kind: DispositionKind) {
+        let mut stats = self.0.lock();
+        stats.places.spooled -= lines;
+        enter(&mut stats, lines, kind);
     }
 
-    /// `lines` measurements of an earlier process were found on disk.
+    /// Counts `lines` of an earlier process found on disk.
     pub(crate) fn recover(&self, lines: u64) {
-        let mut books = self.0.lock();
-        books.recovered += lines;
-        books.pending += lines;
-        books.places.spooled += lines;
+        let mut stats = self.0.lock();
+        stats.recovered += lines;
+        stats.pending += lines;
+        stats.places.spooled += lines;
     }
 
-    /// `lines` pending measurements are on disk only from now on.
+    /// Counts `lines` that are only on disk from now on.
     pub(crate) fn spool(&self, lines: u64) {
         self.0.lock().places.spooled += lines;
     }
 
-    /// `lines` measurements that were on disk only are in memory too.
+    /// Counts `lines` that were only on disk and are also in memory now.
     pub(crate) fn load(&self, lines: u64) {
         self.0.lock().places.spooled -= lines;
     }
 
-    /// Takes over the tally of a thread buffer that is no more.
+    /// Adds the tally of a thread buffer that has ended.
     pub(crate) fn retire(&self, tally: &Tally) {
-        let mut books = self.0.lock();
-        books.recorded += tally.recorded;
-        books.dropped.add(&tally.dropped);
-        books.tags_capped += tally.tags_capped;
+        let mut stats = self.0.lock();
+        stats.recorded += tally.recorded;
+        stats.dropped.add(&tally.dropped);
+        stats.tags_capped += tally.tags_capped;
     }
 
-    /// So many of the pending measurements are in flight.
+    /// Sets the number of lines in flight.
     pub(crate) fn set_in_flight(&self, lines: usize) {
         self.0.lock().places.in_flight = lines as u64;
     }
@@ -255,26 +255,26 @@ impl Ledger {
             in_flight,
             spooled,
         } = &mut stats.places;
-        // What has ended since it was counted is in flight no more.
+        // Lines that have ended since the last update are no longer in flight.
         *in_flight = (*in_flight).min(stats.pending - *spooled);
         *buffered = stats.pending - *spooled - *in_flight;
         stats
     }
 }
 
-fn enter(books: &mut Stats, lines: u64, settlement: Settlement) {
-    debug_assert!(books.pending >= lines, "settled more than was pending");
-    books.pending -= lines;
-    let dropped = &mut books.dropped;
-    match settlement {
-        Settlement::Written => books.written += lines,
-        Settlement::Rejected => books.rejected += lines,
-        Settlement::Dropped(GivenUp::Overflow) => dropped.overflow += lines,
-        Settlement::Dropped(GivenUp::Sampled) => dropped.sampled += lines,
-        Settlement::Dropped(GivenUp::Expired) => dropped.expired += lines,
-        Settlement::Dropped(GivenUp::Undelivered) => dropped.undelivered += lines,
-        Settlement::Dropped(GivenUp::SpoolFull) => dropped.spool_full += lines,
-        Settlement::Dropped(GivenUp::SpoolDamaged) => dropped.spool_damaged += lines,
+fn enter(stats: &mut Stats, lines: u64, kind: DispositionKind) {
+    debug_assert!(stats.pending >= lines, "settled more than was pending");
+    stats.pending -= lines;
+    let dropped = &mut stats.dropped;
+    match kind {
+        DispositionKind::Written => stats.written += lines,
+        DispositionKind::Rejected => stats.rejected += lines,
+        DispositionKind::Dropped(LossReason::Overflow) => dropped.overflow += lines,
+        DispositionKind::Dropped(LossReason::Sampled) => dropped.sampled += lines,
+        DispositionKind::Dropped(LossReason::Expired) => dropped.expired += lines,
+        DispositionKind::Dropped(LossReason::Undelivered) => dropped.undelivered += lines,
+        DispositionKind::Dropped(LossReason::SpoolFull) => dropped.spool_full += lines,
+        DispositionKind::Dropped(LossReason::SpoolDamaged) => dropped.spool_damaged += lines,
     }
 }
 
@@ -296,9 +296,9 @@ mod tests {
             (places.spooled, places.in_flight, places.buffered),
             (6, 3, 1)
         );
-        ledger.settle(4, Settlement::Written);
-        ledger.settle_spooled(5, Settlement::Dropped(GivenUp::SpoolFull));
-        ledger.settle_spooled(1, Settlement::Dropped(GivenUp::SpoolDamaged));
+        ledger.settle(4, DispositionKind::Written);
+        ledger.settle_spooled(5, DispositionKind::Dropped(LossReason::SpoolFull));
+        ledger.settle_spooled(1, DispositionKind::Dropped(LossReason::SpoolDamaged));
         let stats = ledger.snapshot();
         assert!(stats.balanced() && stats.pending == 0, "{stats}");
         assert_eq!(stats.dropped.to_string(), "spool_full=5 spool_damaged=1");
@@ -353,7 +353,7 @@ mod tests {
         ledger.set_in_flight(4);
         let places = ledger.snapshot().places;
         assert_eq!((places.buffered, places.in_flight), (2, 4));
-        ledger.settle(3, Settlement::Written);
+        ledger.settle(3, DispositionKind::Written);
         let places = ledger.snapshot().places;
         assert_eq!((places.total(), places.in_flight), (3, 3));
     }
@@ -379,13 +379,13 @@ mod tests {
             tags_capped: 2,
         });
         ledger.admit(6);
-        ledger.settle(2, Settlement::Written);
-        ledger.settle(1, Settlement::Rejected);
+        ledger.settle(2, DispositionKind::Written);
+        ledger.settle(1, DispositionKind::Rejected);
         for (reason, dropped) in [
-            (GivenUp::Undelivered, "invalid=1 undelivered=1"),
-            (GivenUp::Expired, "invalid=1 expired=1 undelivered=1"),
+            (LossReason::Undelivered, "invalid=1 undelivered=1"),
+            (LossReason::Expired, "invalid=1 expired=1 undelivered=1"),
         ] {
-            ledger.settle(1, Settlement::Dropped(reason));
+            ledger.settle(1, DispositionKind::Dropped(reason));
             assert_eq!(ledger.snapshot().dropped.to_string(), dropped);
         }
         let stats = ledger.snapshot();

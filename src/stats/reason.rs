@@ -1,4 +1,4 @@
-//! Why a measurement was rejected or dropped, and why a POST failed: typed, for programs that match.
+//! Why a measurement was rejected or dropped, and why a POST failed, as types.
 
 use crate::RecordError;
 
@@ -22,7 +22,7 @@ use crate::RecordError;
 #[display("{message}")]
 #[non_exhaustive]
 pub struct Rejection {
-    /// HTTP status of the response that rejected it; `None` if the last attempt got no response.
+    /// HTTP status of the response; `None` if the last attempt got no response.
     pub status: Option<u16>,
     /// The server's message, on one line of at most 500 characters.
     pub message: String,
@@ -37,7 +37,7 @@ impl Rejection {
 
 /// Why a measurement was dropped: before it was recorded, or while it was pending.
 ///
-/// Every reason but [`Forked`](Self::Forked) has a counter of its own in
+/// Every reason except [`Forked`](Self::Forked) has its own counter in
 /// [`Stats::dropped`](crate::Stats::dropped).
 ///
 /// ```
@@ -54,18 +54,18 @@ pub enum DropReason {
     /// [`Config::enabled`](crate::Config::enabled) is off.
     #[display("delivery is disabled (enabled)")]
     Disabled,
-    /// The measurement itself is invalid; the error says what is wrong with it.
+    /// The measurement is invalid; the error says why.
     #[display("{_0}")]
     Invalid(RecordError),
     /// The buffer was full when the measurement was recorded; the error
-    /// ([`RecordError::BufferFull`]) says which limit was reached.
+    /// ([`RecordError::BufferFull`]) names the limit.
     #[display("{_0}")]
     BufferFull(RecordError),
     /// The measurement was recorded after shutdown had begun.
     #[display("the measurement was not recorded: delivery is stopping or has stopped")]
     Stopping,
     /// [`Influx::deliver`](crate::Influx::deliver) was called in a fork of the process that started
-    /// delivery. Nothing is delivered from a fork.
+    /// delivery. A fork delivers nothing.
     #[display("called in a fork of the process that has started delivery")]
     Forked,
     /// The measurement's batch was not selected by
@@ -79,7 +79,7 @@ pub enum DropReason {
     /// The measurement was pending for longer than [`Config::max_age`](crate::Config::max_age).
     #[display("the measurement was pending for longer than max_age")]
     Expired,
-    /// The measurement was still pending when the shutdown's timeout had passed, or when delivery
+    /// The measurement was still pending at the end of the shutdown's timeout, or when delivery
     /// ended unexpectedly.
     #[display("the measurement was not delivered before the shutdown's timeout")]
     Undelivered,
@@ -87,13 +87,13 @@ pub enum DropReason {
     /// [`Config::spool_max_bytes`](crate::Config::spool_max_bytes).
     #[display("the spool was full and the file with the measurement was removed (spool_max_bytes)")]
     SpoolFull,
-    /// The measurement was in a file of the spool that was damaged or removed by somebody else.
+    /// The measurement was in a spool file that was damaged, or removed by someone else.
     #[display("the file with the measurement was damaged or removed")]
     SpoolDamaged,
 }
 
 impl DropReason {
-    /// The reason of a measurement that was not recorded.
+    /// The reason why a measurement was not recorded.
     pub(crate) fn of(error: RecordError) -> Self {
         match error {
             RecordError::Stopping | RecordError::NotInstalled => Self::Stopping,
@@ -105,9 +105,9 @@ impl DropReason {
     }
 }
 
-/// Why a pending measurement was given up.
+/// Why a pending measurement was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GivenUp {
+pub(crate) enum LossReason {
     Sampled,
     Overflow,
     Expired,
@@ -116,44 +116,44 @@ pub(crate) enum GivenUp {
     SpoolDamaged,
 }
 
-impl From<GivenUp> for DropReason {
-    fn from(given_up: GivenUp) -> Self {
-        match given_up {
-            GivenUp::Sampled => Self::Sampled,
-            GivenUp::Overflow => Self::Overflow,
-            GivenUp::Expired => Self::Expired,
-            GivenUp::Undelivered => Self::Undelivered,
-            GivenUp::SpoolFull => Self::SpoolFull,
-            GivenUp::SpoolDamaged => Self::SpoolDamaged,
+impl From<LossReason> for DropReason {
+    fn from(reason: LossReason) -> Self {
+        match reason {
+            LossReason::Sampled => Self::Sampled,
+            LossReason::Overflow => Self::Overflow,
+            LossReason::Expired => Self::Expired,
+            LossReason::Undelivered => Self::Undelivered,
+            LossReason::SpoolFull => Self::SpoolFull,
+            LossReason::SpoolDamaged => Self::SpoolDamaged,
         }
     }
 }
 
-/// Why a POST was not written.
+/// Why a POST failed.
 ///
 /// [`Display`](std::fmt::Display) prints [`message`](Self::message).
 ///
 /// ```
 /// use actix_influxdb::{Event, FailureKind};
 ///
-/// fn needs_a_person(event: &Event) -> bool {
+/// fn needs_action(event: &Event) -> bool {
 ///     match event {
 ///         Event::EndpointDown { reason, .. } => reason.kind == FailureKind::Unauthorized,
 ///         _ => false,
 ///     }
 /// }
-/// # let _ = needs_a_person;
+/// # let _ = needs_action;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, derive_more::Display)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[display("{message}")]
 #[non_exhaustive]
 pub struct Failure {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
     /// HTTP status of the response; `None` if there was no response.
     pub status: Option<u16>,
-    /// What happened, on one line of at most 500 characters: the server's or the network's message.
+    /// The server's or the network's message, on one line of at most 500 characters.
     pub message: String,
 }
 
@@ -166,7 +166,7 @@ pub struct Failure {
 )]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// No connection: refused, host not found, no route, no TLS.
+    /// No connection: refused, host not found, no route, or TLS failed.
     #[display("unreachable")]
     Unreachable,
     /// No complete response within [`Config::request_timeout`](crate::Config::request_timeout).
@@ -175,17 +175,17 @@ pub enum FailureKind {
     /// The connection was closed before the response was complete, or the response is not HTTP/1.1.
     #[display("interrupted")]
     Interrupted,
-    /// The server can't store anything at the moment: a status 429 or 5xx, or an error of its own.
+    /// The server can't store anything at the moment: status 429 or 5xx, or an internal error.
     #[display("unavailable")]
     Unavailable,
     /// The server refuses the credentials (status 401).
     #[display("unauthorized")]
     Unauthorized,
-    /// The server doesn't know the database.
+    /// The database doesn't exist.
     #[display("missing database")]
     MissingDatabase,
     /// Another fault that lasts until a setting is changed, here or on the server: a wrong URL, a
-    /// missing right, a limit.
+    /// missing permission, a limit.
     #[display("misconfigured")]
     Misconfigured,
 }

@@ -1,4 +1,4 @@
-//! Reports to callers: of one measurement, of a flush, of a shutdown.
+//! Reports to callers: of a measurement, a flush, a shutdown.
 
 use std::{fmt, time::Duration};
 
@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 
 use crate::{Database, DropReason, Rejection, Stats, batch::Lines};
 
-/// What became of one measurement: the answer of [`Influx::deliver`](crate::Influx::deliver).
+/// How one measurement ended: the result of [`Influx::deliver`](crate::Influx::deliver).
 ///
 /// ```
 /// use actix_influxdb::{Delivery, Influx, Measurement};
@@ -28,29 +28,28 @@ use crate::{Database, DropReason, Rejection, Stats, batch::Lines};
 pub enum Delivery {
     /// The server has stored the measurement.
     Written,
-    /// The server has rejected the measurement: it will not store it.
+    /// The server has rejected the measurement, and will not store it.
     Rejected {
         /// The server's refusal.
         reason: Rejection,
     },
-    /// The measurement was not recorded, or was given up while it was pending.
+    /// The measurement was not recorded, or was dropped while it was pending.
     Dropped {
         /// Why it was dropped.
         reason: DropReason,
     },
-    /// The measurement is on disk, and a later process with the same
-    /// [spool](crate::Config::spool_dir) delivers it: only at a shutdown. Before, the answer waits for
-    /// the server.
+    /// The measurement is on disk at shutdown, to be delivered by a later process with the same
+    /// [spool](crate::Config::spool_dir). Before shutdown, `deliver` waits for the server.
     Spooled,
 }
 
-/// The sending half of [`Influx::deliver`](crate::Influx::deliver)'s answer.
+/// The sender of [`Influx::deliver`](crate::Influx::deliver)'s result.
 #[derive(Debug)]
 pub(crate) struct Ticket(oneshot::Sender<Delivery>);
 
 impl Ticket {
-    /// A ticket, and the answer to come. Whatever is recorded settles its ticket; only where delivery
-    /// is disabled a ticket is dropped.
+    /// Creates a ticket and the future of its result. Every recorded measurement answers its
+    /// ticket; it is only dropped if delivery is disabled.
     pub(crate) fn new() -> (Self, impl Future<Output = Delivery> + Send) {
         let (sender, receiver) = oneshot::channel();
         let delivery = async {
@@ -61,14 +60,13 @@ impl Ticket {
         (Self(sender), delivery)
     }
 
-    /// Answers the caller, if it still waits.
+    /// Answers the caller, if still waiting.
     pub(crate) fn answer(self, delivery: Delivery) {
         _ = self.0.send(delivery);
     }
 }
 
-/// What became of the measurements that were pending when [`flush`](crate::Influx::flush) was
-/// called.
+/// How the measurements ended that were pending when [`flush`](crate::Influx::flush) was called.
 ///
 /// ```
 /// # use actix_influxdb::FlushReport;
@@ -86,16 +84,16 @@ pub struct FlushReport {
     pub rejected: u64,
     /// Number of measurements that were dropped: see [`Stats::dropped`].
     pub dropped: u64,
-    /// Number of measurements in memory that are still pending. Their delivery goes on.
+    /// Number of measurements still pending in memory; their delivery continues.
     pub undelivered: u64,
-    /// Number of measurements that are still pending, and on disk only: in the
+    /// Number of measurements still pending that are only on disk, in the
     /// [spool](crate::Config::spool_dir).
     pub spooled: u64,
     /// Duration of the flush.
     pub elapsed: Duration,
 }
 
-/// `written=5 rejected=0 dropped=0 undelivered=1 in 1.5s`.
+/// For example `written=5 rejected=0 dropped=0 undelivered=1 in 1.5s`.
 impl fmt::Display for FlushReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -118,14 +116,14 @@ impl fmt::Display for FlushReport {
 }
 
 impl FlushReport {
-    /// Whether every measurement that was recorded before the flush is written, rejected or dropped.
+    /// Whether every measurement recorded before the flush was written, rejected or dropped.
     pub fn is_complete(&self) -> bool {
         self.undelivered == 0 && self.spooled == 0
     }
 }
 
-/// What became of the measurements that were pending when
-/// [`shutdown`](crate::Influx::shutdown) was called, and the ledger at the end.
+/// How the measurements ended that were pending when [`shutdown`](crate::Influx::shutdown) was
+/// called, and the final ledger.
 ///
 /// ```
 /// # use actix_influxdb::ShutdownReport;
@@ -138,28 +136,28 @@ impl FlushReport {
 #[derive(Clone, derive_more::Debug, Default)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Number of measurements that the server has stored since the shutdown began.
+    /// Number of measurements stored by the server since the shutdown began.
     pub written: u64,
-    /// Number of measurements that the server has rejected since the shutdown began.
+    /// Number of measurements rejected by the server since the shutdown began.
     pub rejected: u64,
-    /// Number of measurements that were dropped since the shutdown began, without the undelivered.
+    /// Number of measurements dropped since the shutdown began, without `undelivered`.
     pub dropped: u64,
-    /// Number of measurements that were still pending when the timeout had passed. The ledger counts them
-    /// as dropped. The server may have stored those whose POST it had not answered yet.
+    /// Number of measurements still pending at the end of the timeout. The ledger counts them as
+    /// dropped. The server may have stored those whose POST it had not answered.
     pub undelivered: u64,
-    /// Number of measurements that are on disk, for the next process with the same
-    /// [spool](crate::Config::spool_dir) to deliver: of this process and of earlier ones.
+    /// Number of measurements on disk, of this process and earlier ones, to be delivered by the
+    /// next process with the same [spool](crate::Config::spool_dir).
     pub spooled: u64,
     /// Duration of the shutdown.
     pub elapsed: Duration,
-    /// The ledger at the end, with nothing pending but what is spooled.
+    /// The final ledger; only spooled measurements are pending.
     pub stats: Stats,
-    /// Not for logs: it may be as much as the buffer holds.
+    /// Not for logs: it may be as large as the buffer.
     #[debug(skip)]
     pub(crate) lines: Vec<(Database, Lines)>,
 }
 
-/// Prints what a [`FlushReport`] prints, and the ledger.
+/// Prints the same as a [`FlushReport`], and the ledger.
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = FlushReport {
@@ -180,12 +178,12 @@ impl ShutdownReport {
         self.undelivered == 0
     }
 
-    /// Returns the undelivered measurements in line protocol, each line with its `\n`, so that a program
-    /// can keep them. Posting them later is safe: a point that the server has already is overwritten by
-    /// itself.
+    /// Returns the undelivered measurements in line protocol, each line with its `\n`, so that a
+    /// program can keep them. They can safely be posted later: a point that is already stored is
+    /// overwritten by itself.
     pub fn undelivered_lines(&self) -> impl Iterator<Item = (&Database, &str)> {
         self.lines.iter().flat_map(|(database, lines)| {
-            // The encoder writes UTF-8 only.
+            // The encoder writes only UTF-8.
             let texts = lines.iter().filter_map(|line| str::from_utf8(line).ok());
             texts.map(move |line| (database, line))
         })

@@ -1,11 +1,11 @@
-//! Times as texts of RFC 3339, in UTC and with milliseconds: `2026-11-26T11:18:00.250Z`.
+//! Times in RFC 3339 format, in UTC with milliseconds: `2026-11-26T11:18:00.250Z`.
 
 use std::{
     fmt,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// A time that prints as RFC 3339 says. One before 1970 prints as the beginning of 1970.
+/// A time that prints in RFC 3339 format; before 1970 as the start of 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rfc3339(pub(crate) SystemTime);
 
@@ -22,8 +22,8 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
-/// The date of a day that is counted from 1970-01-01, in the Gregorian calendar. Years begin in March here,
-/// so that the day that is left out is the last one.
+/// The Gregorian date of a day counted from 1970-01-01. Years begin in March here, so that a leap
+/// day is the last day.
 fn date(day: u64) -> (u64, u64, u64) {
     const DAYS_IN_400_YEARS: u64 = 146_097;
     let day = day + 719_468; // from 0000-03-01

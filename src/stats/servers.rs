@@ -1,4 +1,4 @@
-//! Each endpoint and each database, as [`Stats`](crate::Stats) shows them.
+//! State of each endpoint and database in [`Stats`](crate::Stats).
 
 use std::time::SystemTime;
 
@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use crate::stats::rfc3339;
 use crate::{Database, Failure, FailureKind, Rejection, ServerInfo};
 
-/// An outage that lasts: a server or a database takes no measurements. They are kept, and sent again.
+/// A current outage: a server or a database accepts no measurements. They are kept, and sent again.
 ///
 /// ```
 /// # fn show(health: &actix_influxdb::Health) {
 /// for endpoint in &health.endpoints_down {
 ///     println!("{} is down: {}", endpoint.url, endpoint.outage.reason);
 ///     if endpoint.outage.needs_action() {
-///         println!("somebody has to change a setting");
+///         println!("a setting has to be changed");
 ///     }
 /// }
 /// # }
@@ -22,7 +22,7 @@ use crate::{Database, Failure, FailureKind, Rejection, ServerInfo};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Outage {
-    /// Time of the failure that the outage began with.
+    /// Time of the failure that began the outage.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize"))]
     pub since: SystemTime,
     /// The last failure.
@@ -30,8 +30,8 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Whether the outage lasts until somebody changes a setting, here or on the server. The others end by
-    /// themselves.
+    /// Whether the outage lasts until a setting is changed, here or on the server. Other outages
+    /// end by themselves.
     pub fn needs_action(&self) -> bool {
         match self.reason.kind {
             FailureKind::Unauthorized
@@ -45,7 +45,7 @@ impl Outage {
     }
 }
 
-/// Health of an endpoint: one of the base URLs that measurements are sent to.
+/// State of an endpoint: one of the base URLs that measurements are sent to.
 ///
 /// ```
 /// # fn show(stats: &actix_influxdb::Stats) {
@@ -62,21 +62,21 @@ pub struct EndpointStats {
     pub url: String,
     /// Whether the endpoint is in service.
     pub state: BreakerState,
-    /// Which server it is, as far as its answers tell; none before the first of them.
+    /// The server, as far as its responses identify it; `None` before the first response.
     pub server: Option<ServerInfo>,
-    /// Time of the last POST that was written there.
+    /// Time of the last successful POST there.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
     pub last_success: Option<SystemTime>,
-    /// The last POST there that failed, if any.
+    /// The last failed POST there, if any.
     pub last_failure: Option<LastFailure>,
-    /// The outage that lasts, if any: since when and why nothing is stored.
+    /// The current outage, if any.
     pub outage: Option<Outage>,
 }
 
-/// Health of a database, and what became of its measurements.
+/// State of a database, and how its measurements ended.
 ///
-/// [`Stats`](crate::Stats) has at most 1,000 databases, those with the most pending measurements. Beyond
-/// 10,000 databases, one that has nothing pending is forgotten.
+/// [`Stats`](crate::Stats) contains at most 1,000 databases, those with the most pending
+/// measurements. Beyond 10,000 databases, those without pending measurements are forgotten.
 ///
 /// ```
 /// # fn show(stats: &actix_influxdb::Stats) {
@@ -97,23 +97,23 @@ pub struct DatabaseStats {
     pub written: u64,
     /// Number of measurements that the server has rejected.
     pub rejected: u64,
-    /// Number of measurements that were pending and dropped.
+    /// Number of pending measurements that were dropped.
     pub dropped: u64,
-    /// Number of pending measurements, without those in thread buffers. (The latter are in
-    /// [`Stats::pending`](crate::Stats::pending) only.)
+    /// Number of pending measurements, without those in thread buffers (which are only in
+    /// [`Stats::pending`](crate::Stats::pending)).
     pub pending: u64,
-    /// Time of the last POST of the database that was written.
+    /// Time of the database's last successful POST.
     #[cfg_attr(feature = "serde", serde(serialize_with = "rfc3339::serialize_option"))]
     pub last_success: Option<SystemTime>,
-    /// The last POST of the database that failed, if any.
+    /// The database's last failed POST, if any.
     pub last_failure: Option<LastFailure>,
-    /// Why the last rejected measurement was rejected, if any was.
+    /// Why the last rejected measurement was rejected, if any.
     pub last_rejection: Option<Rejection>,
-    /// The outage that lasts, if any: since when and why nothing is stored.
+    /// The current outage, if any.
     pub outage: Option<Outage>,
 }
 
-/// The last POST that was not written, of an endpoint or a database.
+/// The last failed POST of an endpoint or a database.
 ///
 /// ```
 /// # use actix_influxdb::{EndpointStats, FailureKind};
@@ -136,7 +136,8 @@ pub struct LastFailure {
 
 /// Whether an endpoint or a database is in service.
 ///
-/// [`Influx::health`](crate::Influx::health) says the same of all of them together, and since when and why.
+/// [`Influx::health`](crate::Influx::health) summarizes all of them, with the start and reason of
+/// outages.
 ///
 /// ```
 /// # use actix_influxdb::{BreakerState, Stats};

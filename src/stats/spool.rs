@@ -2,7 +2,7 @@ use std::{fmt, time::SystemTime};
 
 use parking_lot::Mutex;
 
-/// The spool: the folder in which measurements are kept that memory can't hold.
+/// State of the spool: the folder for measurements that memory can't hold.
 ///
 /// ```
 /// # fn show(stats: &actix_influxdb::Stats) {
@@ -19,7 +19,7 @@ pub struct SpoolStats {
     pub state: SpoolState,
     /// Number of files.
     pub files: u64,
-    /// Bytes of these files.
+    /// Total bytes of these files.
     pub bytes: u64,
     /// When the newest measurement of the oldest file was recorded; `None` without a file.
     #[cfg_attr(
@@ -29,7 +29,7 @@ pub struct SpoolStats {
     pub oldest: Option<SystemTime>,
 }
 
-/// `open, 3 files of 4096 bytes`.
+/// For example `open, 3 files of 4096 bytes`.
 impl fmt::Display for SpoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -66,19 +66,19 @@ pub enum SpoolState {
     /// In use.
     #[display("open")]
     Open,
-    /// Another process has the folder. It is taken when it is free.
+    /// Another process uses the folder. Opened once it is free.
     #[display("taken")]
     Taken,
-    /// The folder can't be opened, or written: no room, no right, no such folder. Tried again.
+    /// The folder can't be opened or written: no space, no permission, no such folder. Tried again.
     #[display("failing")]
     Failing,
 }
 
-/// What the buffer actor shows of its spool.
+/// The spool's state as published by the buffer actor.
 #[derive(Debug, Default)]
-pub(crate) struct Shown(Mutex<Option<SpoolStats>>);
+pub(crate) struct SpoolSnapshot(Mutex<Option<SpoolStats>>);
 
-impl Shown {
+impl SpoolSnapshot {
     pub(crate) fn set(&self, stats: SpoolStats) {
         *self.0.lock() = Some(stats);
     }

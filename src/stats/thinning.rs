@@ -1,54 +1,54 @@
-//! How rare the pipeline's own points become in an outage, so that they leave room for what the program
-//! records. Pure.
+//! Thins out the pipeline's own points in an outage, to leave room for the program's measurements.
+//! Pure.
 
-/// Which samples of the pipeline's own figures are recorded.
+/// Decides which samples of the pipeline's own figures are recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Thinning {
-    /// Ticks of the interval that are passed over before the next sample.
+    /// Ticks to skip before the next sample.
     left: u32,
 }
 
-/// So many samples more than wait for their batch are followed by another one without a pause.
+/// Number of overdue samples without a pause between them.
 const WITHOUT_A_PAUSE: usize = 12;
 
-/// With so many samples more than that there are no others.
+/// Maximum number of overdue samples.
 const MAX_SAMPLES: usize = 64;
 
-/// The longest pause, in doublings of the interval.
+/// Maximum pause, in doublings of the interval.
 const MAX_DOUBLINGS: usize = 10;
 
-/// At most one in so many measurements of the buffer is the pipeline's own.
+/// At most one in this many buffered measurements is the pipeline's own.
 const SHARE: usize = 100;
 
-/// What there is room for.
+/// The buffer's load.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
+pub(crate) struct Load {
     /// Measurements of one sample.
     pub(crate) lines: usize,
     /// Samples that are not settled yet.
     pub(crate) unsettled: usize,
-    /// Samples that may be unsettled while all goes well: those of an interval at which batches are sent.
+    /// Samples that may be unsettled in normal operation: those of one interval.
     pub(crate) usual: usize,
-    /// Measurements that are pending, and their limit.
+    /// Pending measurements, and their limit.
     pub(crate) pending: (usize, usize),
-    /// Bytes that are pending, and their limit.
+    /// Pending bytes, and their limit.
     pub(crate) bytes: (usize, usize),
 }
 
 impl Thinning {
     /// Whether a sample is due at this tick of the interval.
-    pub(crate) fn is_due(&mut self, room: Room) -> bool {
+    pub(crate) fn is_due(&mut self, load: Load) -> bool {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             return false;
         }
-        let Room {
+        let Load {
             lines,
             unsettled,
             usual,
             pending: (pending, limit),
             bytes: (bytes, byte_limit),
-        } = room;
+        } = load;
         let is_small = (unsettled + 1).saturating_mul(lines) <= limit / SHARE;
         let is_half_empty = pending.saturating_add(lines) <= limit / 2 && bytes <= byte_limit / 2;
         let overdue = unsettled.saturating_sub(usual);
@@ -65,8 +65,8 @@ impl Thinning {
 mod tests {
     use super::*;
 
-    fn room(unsettled: usize) -> Room {
-        Room {
+    fn load(unsettled: usize) -> Load {
+        Load {
             lines: 2,
             unsettled,
             usual: 0,
@@ -79,7 +79,7 @@ mod tests {
     fn while_all_goes_well_each_tick_has_its_sample() {
         let mut thinning = Thinning::default();
         for unsettled in [0, 1, 0, 2, 11, 0, 3] {
-            assert!(thinning.is_due(room(unsettled)));
+            assert!(thinning.is_due(load(unsettled)));
         }
     }
 
@@ -88,14 +88,14 @@ mod tests {
         let mut thinning = Thinning::default();
         for unsettled in 0..=112 {
             let usual = 100;
-            assert!(thinning.is_due(Room {
+            assert!(thinning.is_due(Load {
                 usual,
-                ..room(unsettled)
+                ..load(unsettled)
             }));
         }
-        assert!(!thinning.is_due(Room {
+        assert!(!thinning.is_due(Load {
             usual: 0,
-            ..room(112)
+            ..load(112)
         }));
     }
 
@@ -104,7 +104,7 @@ mod tests {
         let mut thinning = Thinning::default();
         let mut at = Vec::new();
         for tick in 0..100_000_u32 {
-            if thinning.is_due(room(at.len())) {
+            if thinning.is_due(load(at.len())) {
                 at.push(tick);
             }
         }
@@ -115,76 +115,76 @@ mod tests {
         assert_eq!(pauses[12..17], [2, 4, 8, 16, 32]);
         assert_eq!(pauses.iter().max(), Some(&1_024));
         // And when it is over each tick has its sample again, after one pause at most.
-        let pause = (0..).take_while(|_| !thinning.is_due(room(0))).count();
+        let pause = (0..).take_while(|_| !thinning.is_due(load(0))).count();
         assert!(pause <= 1_024);
-        assert!(thinning.is_due(room(0)) && thinning.is_due(room(0)));
+        assert!(thinning.is_due(load(0)) && thinning.is_due(load(0)));
     }
 
     #[test]
     fn a_buffer_that_fills_is_left_to_the_program() {
-        let due = |room: Room| Thinning::default().is_due(room);
-        assert!(due(room(3)));
-        for (room, is_due) in [
+        let due = |load: Load| Thinning::default().is_due(load);
+        assert!(due(load(3)));
+        for (load, is_due) in [
             (
-                Room {
+                Load {
                     pending: (250_000, 500_000),
-                    ..room(0)
+                    ..load(0)
                 },
                 false,
             ),
             (
-                Room {
+                Load {
                     pending: (249_998, 500_000),
-                    ..room(0)
+                    ..load(0)
                 },
                 true,
             ),
             (
-                Room {
+                Load {
                     bytes: (65 << 20, 128 << 20),
-                    ..room(0)
+                    ..load(0)
                 },
                 false,
             ),
             // At most a hundredth.
             (
-                Room {
+                Load {
                     pending: (0, 800),
-                    ..room(3)
+                    ..load(3)
                 },
                 true,
             ),
             (
-                Room {
+                Load {
                     pending: (0, 800),
-                    ..room(4)
+                    ..load(4)
                 },
                 false,
             ),
             // But for a single one, if the buffer is that small.
             (
-                Room {
+                Load {
                     pending: (0, 10),
-                    ..room(0)
+                    ..load(0)
                 },
                 true,
             ),
             (
-                Room {
+                Load {
                     pending: (0, 10),
-                    ..room(1)
+                    ..load(1)
                 },
                 false,
             ),
             (
-                Room {
+                Load {
                     pending: (0, 3),
-                    ..room(0)
+                    ..load(0)
                 },
                 false,
             ),
         ] {
-            assert_eq!(due(room), is_due, "{room:?}");
+            assert_eq!(due(load), is_due, "{load:?}");
         }
     }
 }

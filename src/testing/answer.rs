@@ -1,4 +1,4 @@
-//! The script of one answer: what is said, and what goes wrong while it is said.
+//! Scripted responses and faults of a write.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,26 +6,26 @@ use bytes::Bytes;
 
 use super::reply::{Framing, Reply};
 
-/// A script: how [`FakeInflux`](super::FakeInflux) answers one write.
+/// A script: how [`FakeInflux`](super::FakeInflux) responds to one write.
 ///
-/// A script is made of the response ([`accept`](Self::accept), [`status`](Self::status),
-/// [`error`](Self::error), or nothing at all: [`hang_up`](Self::hang_up),
-/// [`cut_request`](Self::cut_request)) and of faults that are added to it. The default is `accept()`.
+/// A script consists of a response ([`accept`](Self::accept), [`status`](Self::status),
+/// [`error`](Self::error), or none: [`hang_up`](Self::hang_up), [`cut_request`](Self::cut_request))
+/// and added faults. The default is `accept()`.
 ///
 /// ```
 /// use actix_influxdb::testing::Answer;
 ///
 /// // Overloaded, with the time after which to retry.
 /// Answer::status(503).retry_after(30);
-/// // Stored, but the client doesn't learn it.
+/// // Stored, but the client gets no response.
 /// Answer::accept().cut_response(0);
-/// // Half of the head, and then nothing until `FakeInflux::release`.
+/// // Part of the head, and the rest after `FakeInflux::release`.
 /// Answer::status(500).body("oops").stall_in_response(20);
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Answer {
-    pub(super) what: What,
+    pub(super) response: Response,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) framing: Option<Framing>,
@@ -39,13 +39,13 @@ pub struct Answer {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    /// As InfluxDB would.
+pub(super) enum Response {
+    /// Responds like InfluxDB.
     Accept,
     Status(u16),
-    /// Cut as soon as possible.
+    /// Closes the connection as soon as possible.
     HangUp,
-    /// Cut when this many bytes of the body are read.
+    /// Closes the connection after this many bytes of the request's body.
     CutRequest(usize),
 }
 
@@ -65,9 +65,9 @@ impl Default for Answer {
 }
 
 impl Answer {
-    fn new(what: What) -> Self {
+    fn new(response: Response) -> Self {
         Self {
-            what,
+            response,
             headers: Vec::new(),
             body: None,
             framing: None,
@@ -81,23 +81,23 @@ impl Answer {
         }
     }
 
-    /// Does what InfluxDB does: stores the good lines and answers 204, or answers with an error.
+    /// Responds like InfluxDB: stores the good lines and responds with 204 or an error.
     pub fn accept() -> Self {
-        Self::new(What::Accept)
+        Self::new(Response::Accept)
     }
 
-    /// Answers with this status, an empty body and without storing anything.
+    /// Responds with this status and an empty body, without storing anything.
     pub fn status(code: u16) -> Self {
-        Self::new(What::Status(code))
+        Self::new(Response::Status(code))
     }
 
-    /// Answers with this status and InfluxDB's way of telling an error: `{"error":"…"}` as the body,
+    /// Responds with this status and an error in InfluxDB's format: `{"error":"…"}` as the body,
     /// and `X-Influxdb-Error`.
     ///
     /// ```
     /// use actix_influxdb::testing::Answer;
     ///
-    /// // What 1.6.7 says if a write names a retention policy that doesn't exist.
+    /// // The response of 1.6.7 to a retention policy that doesn't exist.
     /// Answer::error(500, "retention policy not found: one_week");
     /// ```
     pub fn error(code: u16, text: &str) -> Self {
@@ -109,16 +109,16 @@ impl Answer {
         }
     }
 
-    /// Closes the connection without a response. If this is the next answer when a connection is
-    /// accepted, that one is closed at once, and no request is recorded; else the connection of the
-    /// next write is, when its head has arrived.
+    /// Closes the connection without a response. If this script is next when a connection is
+    /// accepted, that connection is closed at once, and no request is recorded; else the connection
+    /// of the next write is closed when its head has arrived.
     pub fn hang_up() -> Self {
-        Self::new(What::HangUp)
+        Self::new(Response::HangUp)
     }
 
-    /// Closes the connection when `bytes` bytes of the request's body are read.
+    /// Closes the connection after `bytes` bytes of the request's body.
     pub fn cut_request(bytes: usize) -> Self {
-        Self::new(What::CutRequest(bytes))
+        Self::new(Response::CutRequest(bytes))
     }
 
     /// Sets the response's body.
@@ -127,7 +127,7 @@ impl Answer {
         self
     }
 
-    /// Sets a body of `bytes` times `x`.
+    /// Sets a body of `bytes` times the letter `x`.
     pub fn body_of_size(self, bytes: usize) -> Self {
         self.body(vec![b'x'; bytes])
     }
@@ -143,12 +143,12 @@ impl Answer {
         self.header("Retry-After", seconds.to_string())
     }
 
-    /// Adds the header `Retry-After` as a date, which has whole seconds (RFC 9110 §10.2.3).
+    /// Adds the header `Retry-After` as a date, in whole seconds (RFC 9110 §10.2.3).
     pub fn retry_after_date(self, at: SystemTime) -> Self {
         self.header("Retry-After", httpdate::fmt_http_date(at))
     }
 
-    /// Stores the good lines, as [`accept`](Self::accept) does, whatever the response is.
+    /// Stores the good lines like [`accept`](Self::accept), whatever the response.
     pub fn store(mut self) -> Self {
         self.stored = true;
         self
@@ -159,8 +159,8 @@ impl Answer {
         self.stall(Stall::BeforeBody)
     }
 
-    /// Reads the whole request, and stores it if it is to be stored, but answers only after
-    /// [`FakeInflux::release`](super::FakeInflux::release): a late answer.
+    /// Reads the whole request, and stores it if it is to be stored, but responds only after
+    /// [`FakeInflux::release`](super::FakeInflux::release).
     pub fn stall_before_response(self) -> Self {
         self.stall(Stall::BeforeResponse)
     }
@@ -182,27 +182,27 @@ impl Answer {
         self
     }
 
-    /// Cuts the connection with a TCP reset instead of an orderly end. Bytes sent before may be lost too.
+    /// Closes the connection with a TCP reset. Bytes sent before may be lost too.
     pub fn reset(mut self) -> Self {
         self.reset = true;
         self
     }
 
-    /// Sends the response slowly: `bytes` bytes, a pause of `every`, and so on.
+    /// Sends the response slowly: `bytes` bytes, then a pause of `every`, and so on.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
         self.drip = Some((bytes.max(1), every));
         self
     }
 
-    /// Announces a body of `bytes` bytes, whatever its length is. If it has fewer, the client waits for
-    /// the others, unless the connection is closed as well:
+    /// Announces a body of `bytes` bytes, whatever its real length. If it is shorter, the client
+    /// waits for the rest, unless the connection is closed:
     /// [`close_unannounced`](Self::close_unannounced).
     pub fn announce_length(mut self, bytes: u64) -> Self {
         self.framing = Some(Framing::Announced(bytes));
         self
     }
 
-    /// Announces no length of the body, and closes the connection at its end (RFC 9112 §6.3).
+    /// Announces no body length, and closes the connection after the body (RFC 9112 §6.3).
     pub fn without_length(mut self) -> Self {
         self.framing = Some(Framing::UntilClose);
         self
@@ -214,30 +214,29 @@ impl Answer {
         self
     }
 
-    /// Closes the connection after the answer without having said so (`Connection: close` is
-    /// missing), as a server does whose keep-alive time is over.
+    /// Closes the connection after the response without announcing it (no `Connection: close`),
+    /// like a server whose keep-alive timeout has passed.
     pub fn close_unannounced(mut self) -> Self {
         self.close = true;
         self
     }
 
-    /// Sends an interim response first (RFC 9110 §15.2): 100, 102 or 103, say. More than one call
-    /// sends more than one.
+    /// Sends an interim response first (RFC 9110 §15.2), for example 100, 102 or 103; one per call.
     ///
     /// # Panics
     ///
     /// If the status is not 1xx, or is 101, which is final.
     pub fn interim(mut self, status: u16) -> Self {
         let is_interim = (100..200).contains(&status) && status != 101;
-        assert!(is_interim, "{status} is no status of an interim response");
+        assert!(is_interim, "{status} is not an interim status");
         self.interim.push(status);
         self
     }
 
-    /// The reply: this script's own, or `accepted` where InfluxDB has the word.
+    /// The reply: this script's own, or `accepted` if InfluxDB decides.
     pub(super) fn reply(&self, accepted: Reply) -> Reply {
-        let mut reply = match self.what {
-            What::Status(code) => Reply::new(code),
+        let mut reply = match self.response {
+            Response::Status(code) => Reply::new(code),
             _ => accepted,
         };
         reply.headers.extend(self.headers.iter().cloned());

@@ -1,24 +1,24 @@
-//! Who may write.
+//! Authentication.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::request::Request;
 
-/// What a request must show; without either, nothing.
+/// Accepted credentials; anyone is accepted if both are `None`.
 #[derive(Debug, Default)]
 pub(super) struct Credentials {
     pub(super) user: Option<(String, String)>,
     pub(super) token: Option<String>,
 }
 
-/// What a request showed.
+/// Credentials in a request.
 enum Shown {
     User(String, String),
     Token(String),
 }
 
 impl Credentials {
-    /// Is nothing asked for?
+    /// Whether everyone is accepted.
     pub(super) fn are_none(&self) -> bool {
         self.user.is_none() && self.token.is_none()
     }
@@ -27,7 +27,7 @@ impl Credentials {
         self.token.as_deref() == Some(token)
     }
 
-    /// The password of basic authentication, for servers that take a token there.
+    /// The password of basic authentication, for servers that accept a token there.
     pub(super) fn basic_password(&self, request: &Request) -> Option<String> {
         match shown(request)? {
             Shown::User(_, password) => Some(password),
@@ -42,7 +42,7 @@ impl Credentials {
         }
         let allowed = match shown(request).ok_or("unable to parse authentication credentials")? {
             Shown::User(name, password) => self.user == Some((name, password)),
-            // InfluxDB 1.8 takes `Token user:password`.
+            // InfluxDB 1.8 accepts `Token user:password`.
             Shown::Token(token) => {
                 let user = token.split_once(':');
                 let user = user.map(|(name, word)| (name.to_owned(), word.to_owned()));
@@ -59,7 +59,7 @@ impl Credentials {
 
 fn shown(request: &Request) -> Option<Shown> {
     let Some(header) = request.header("authorization") else {
-        // 1.x takes them from the query too.
+        // 1.x also accepts them in the query.
         let (user, password) = (request.param("u")?, request.param("p")?);
         return Some(Shown::User(user.to_owned(), password.to_owned()));
     };

@@ -1,4 +1,4 @@
-//! One connection: request after request, each answered as its script says.
+//! A connection: requests in sequence, each answered as scripted.
 
 use std::{
     io::{self, Read, Write as _},
@@ -9,22 +9,22 @@ use std::{
 use socket2::SockRef;
 
 use super::{
-    answer::{Answer, Stall, What},
+    answer::{Answer, Response, Stall},
     connections::Phase,
     http::{Fault, Head, Reader},
     imitate,
     reply::Reply,
     request::Request,
     service::{self, Write},
-    state::{Otherwise, Shared, Ticket},
+    state::{DefaultAnswer, RequestId, Shared},
 };
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Both sides are done, or the other one is gone.
+    /// Both sides have finished, or the client has closed.
     Close,
-    /// The client may still be sending: it is to see an orderly end, not a reset.
+    /// The client may still be sending, and gets an orderly end instead of a reset.
     Drain,
     Reset,
 }
@@ -54,7 +54,7 @@ pub(super) fn serve(shared: &Shared, number: u64, stream: &TcpStream) {
     match end {
         End::Close => {}
         End::Drain => {
-            // Over, as far as closing idle connections is concerned.
+            // The connection is neither idle nor answering any more.
             shared.change(|state| state.connections.enter(number, Phase::Busy));
             drain(stream);
         }
@@ -65,8 +65,8 @@ pub(super) fn serve(shared: &Shared, number: u64, stream: &TcpStream) {
     }
 }
 
-/// Ends this side and waits for the other one: closing with unread bytes would reset the connection,
-/// and take what was sent last with it.
+/// Ends the sending side and waits for the client: closing with unread bytes would reset the
+/// connection, and discard what was sent last.
 fn drain(mut stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     let mut rest = [0; 16 * 1024];
@@ -114,29 +114,29 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One request and its answer; the error is how the connection ends.
+    /// Handles a request and its response; the error is how the connection ends.
     fn exchange(self, reader: &mut Reader<'a>, head: Head) -> Result<(), End> {
         if !head.request.is_write() {
             let request = self.read_all(reader, &head)?;
-            let ticket = self.shared.change(|state| state.record(request.clone()));
+            let id = self.shared.change(|state| state.record(request.clone()));
             let reply = self.shared.change(|state| match state.server {
                 None => service::answer(&request, state),
                 Some(server) => imitate::answer(server, &request, state),
             });
-            return self.send(&head, ticket, &Answer::accept(), reply);
+            return self.send(&head, id, &Answer::accept(), reply);
         }
         let script = self.shared.change(|state| state.take_answer());
         match script {
-            Otherwise::Always(answer) => self.exchange_write(reader, head, &answer),
-            Otherwise::Decide(decide) => {
+            DefaultAnswer::Always(answer) => self.exchange_write(reader, head, &answer),
+            DefaultAnswer::Decide(decide) => {
                 let request = self.read_all(reader, &head)?;
-                let ticket = self.shared.change(|state| state.record(request.clone()));
+                let id = self.shared.change(|state| state.record(request.clone()));
                 let mut answer = decide(&request);
                 if answer.stall == Some(Stall::BeforeBody) {
-                    // The body is what the function was asked about.
+                    // The function has already received the body.
                     answer.stall = Some(Stall::BeforeResponse);
                 }
-                self.answer_write(&head, &request, ticket, &answer)
+                self.answer_write(&head, &request, id, &answer)
             }
         }
     }
@@ -147,12 +147,12 @@ impl<'a> Session<'a> {
         head: Head,
         answer: &Answer,
     ) -> Result<(), End> {
-        let early = match (answer.what, answer.stall) {
-            (What::HangUp, _) => {
+        let early = match (answer.response, answer.stall) {
+            (Response::HangUp, _) => {
                 self.shared.change(|state| state.record(head.request));
                 return Err(End::cut(answer));
             }
-            (What::CutRequest(bytes), _) => {
+            (Response::CutRequest(bytes), _) => {
                 let body = reader
                     .body(&head, bytes)
                     .map_err(|fault| self.refuse(&fault))?;
@@ -165,27 +165,27 @@ impl<'a> Session<'a> {
                 return Err(End::cut(answer));
             }
             (_, Some(Stall::BeforeBody)) => {
-                let ticket = self
+                let id = self
                     .shared
                     .change(|state| state.record(head.request.clone()));
-                if !self.shared.wait_for_release(ticket) {
+                if !self.shared.wait_for_release(id) {
                     return Err(End::Close);
                 }
-                Some(ticket)
+                Some(id)
             }
             _ => None,
         };
         let request = self.read_all(reader, &head)?;
-        let ticket = self.shared.change(|state| match early {
+        let id = self.shared.change(|state| match early {
             None => state.record(request.clone()),
-            Some(ticket) => {
-                if let Some(recorded) = state.recorded(ticket) {
+            Some(id) => {
+                if let Some(recorded) = state.recorded(id) {
                     recorded.body = request.body.clone();
                 }
-                ticket
+                id
             }
         });
-        self.answer_write(&head, &request, ticket, answer)
+        self.answer_write(&head, &request, id, answer)
     }
 
     fn read_all(self, reader: &mut Reader<'a>, head: &Head) -> Result<Request, End> {
@@ -202,13 +202,13 @@ impl<'a> Session<'a> {
         self,
         head: &Head,
         request: &Request,
-        ticket: Ticket,
+        id: RequestId,
         answer: &Answer,
     ) -> Result<(), End> {
-        let reply = match answer.what {
-            What::HangUp | What::CutRequest(_) => return Err(End::cut(answer)),
-            What::Accept => answer.reply(self.accept(request)),
-            What::Status(code) => {
+        let reply = match answer.response {
+            Response::HangUp | Response::CutRequest(_) => return Err(End::cut(answer)),
+            Response::Accept => answer.reply(self.accept(request)),
+            Response::Status(code) => {
                 if answer.stored {
                     let write = Write::read(request);
                     self.shared.change(|state| write.store(state));
@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
                 answer.reply(Reply::new(code))
             }
         };
-        self.send(head, ticket, answer, reply)
+        self.send(head, id, answer, reply)
     }
 
     fn accept(self, request: &Request) -> Reply {
@@ -226,27 +226,26 @@ impl<'a> Session<'a> {
                 .shared
                 .change(|state| imitate::answer(server, request, state));
         }
-        if service::is_elsewhere(request) {
+        if service::is_forked(request) {
             return service::not_found();
         }
         let write = Write::read(request);
         self.shared.change(|state| write.accept(request, state))
     }
 
-    /// Sends the reply with all that the script does to it.
-    fn send(self, head: &Head, ticket: Ticket, answer: &Answer, reply: Reply) -> Result<(), End> {
-        if answer.stall == Some(Stall::BeforeResponse) && !self.shared.wait_for_release(ticket) {
+    /// Sends the reply with the script's faults.
+    fn send(self, head: &Head, id: RequestId, answer: &Answer, reply: Reply) -> Result<(), End> {
+        if answer.stall == Some(Stall::BeforeResponse) && !self.shared.wait_for_release(id) {
             return Err(End::Close);
         }
         let bytes = reply.to_bytes(head.request.method == "HEAD");
         let end = answer.cut.map_or(bytes.len(), |cut| cut.min(bytes.len()));
-        let is_held_up =
-            answer.drip.is_some() || matches!(answer.stall, Some(Stall::InResponse(_)));
+        let is_slow = answer.drip.is_some() || matches!(answer.stall, Some(Stall::InResponse(_)));
         self.shared.change(|state| {
-            if let Some(recorded) = state.recorded(ticket).filter(|_| end > 0) {
+            if let Some(recorded) = state.recorded(id).filter(|_| end > 0) {
                 recorded.status = Some(reply.status);
             }
-            if !is_held_up {
+            if !is_slow {
                 state.connections.enter(self.number, Phase::Answering);
             }
         });
@@ -254,7 +253,7 @@ impl<'a> Session<'a> {
         if let Some(Stall::InResponse(at)) = answer.stall {
             let (first, second) = rest.split_at(at.min(end));
             self.write(first, answer.drip)?;
-            if !self.shared.wait_for_release(ticket) {
+            if !self.shared.wait_for_release(id) {
                 return Err(End::Close);
             }
             rest = second;

@@ -1,4 +1,4 @@
-//! The open connections and their threads.
+//! Open connections and their threads.
 
 use std::{
     any::Any,
@@ -24,21 +24,21 @@ struct Connection {
     phase: Phase,
 }
 
-/// What a connection is doing, as far as closing idle ones is concerned.
+/// State of a connection, as far as closing idle ones is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// In the middle of a request, or before its first one.
+    /// Within a request, or before the first.
     Busy,
-    /// Its answer is on its way, and no script holds it up.
+    /// The response is being sent, without a scripted delay.
     Answering,
-    /// As `Answering`, and to be closed then.
+    /// Like `Answering`, then closed.
     Closing,
-    /// Kept alive after an answer.
+    /// Kept alive after a response.
     Idle,
 }
 
 impl Connections {
-    /// Registers a connection; returns its number.
+    /// Registers a connection. Returns its number.
     pub(super) fn open(&mut self, stream: &Arc<TcpStream>) -> u64 {
         self.accepted += 1;
         let connection = Connection {
@@ -63,7 +63,7 @@ impl Connections {
         }
     }
 
-    /// The answer is sent: whether the connection may live on.
+    /// Notes that the response is sent. Returns whether the connection may stay open.
     pub(super) fn answered(&mut self, number: u64) -> bool {
         match self.open.get_mut(&number) {
             Some(connection) if connection.phase != Phase::Closing => {
@@ -74,7 +74,7 @@ impl Connections {
         }
     }
 
-    /// Closes the idle connections, and those that are just being answered when they are.
+    /// Closes idle connections, and those whose response is being sent afterwards.
     pub(super) fn close_idle(&mut self) {
         for connection in self.open.values_mut() {
             match connection.phase {
@@ -88,21 +88,21 @@ impl Connections {
         }
     }
 
-    /// Whether what [`close_idle`](Self::close_idle) found is closed.
+    /// Whether all connections found by [`close_idle`](Self::close_idle) are closed.
     pub(super) fn idle_are_closed(&self) -> bool {
         self.open
             .values()
             .all(|connection| connection.phase != Phase::Closing)
     }
 
-    /// Ends every connection, whatever it does.
+    /// Closes every connection.
     pub(super) fn shut_down(&self) {
         self.open
             .values()
             .for_each(|connection| shut_down(&connection.stream));
     }
 
-    /// Keeps a connection's thread, to wait for its end when the server stops.
+    /// Keeps a connection's thread, to join it when the server stops.
     pub(super) fn keep_thread(&mut self, thread: JoinHandle<()>) {
         self.threads.retain(|thread| !thread.is_finished());
         self.threads.push(thread);
@@ -114,13 +114,13 @@ impl Connections {
 }
 
 fn shut_down(stream: &TcpStream) {
-    // An error means that the client has closed it already.
+    // An error means that the client has closed it.
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-/// Takes a connection in: gives it a number and a thread.
+/// Registers a connection and starts its thread.
 pub(super) fn adopt(shared: &Arc<Shared>, stream: TcpStream) {
-    // Answers are small and wanted at once.
+    // Responses are small and wanted at once.
     let _ = stream.set_nodelay(true);
     let stream = Arc::new(stream);
     let mut state = shared.lock();
@@ -128,15 +128,15 @@ pub(super) fn adopt(shared: &Arc<Shared>, stream: TcpStream) {
         return;
     }
     let number = state.connections.open(&stream);
-    let theirs = Arc::clone(shared);
+    let shared_state = Arc::clone(shared);
     let thread = thread::Builder::new()
         .name(format!("fake-influx-{number}"))
         .spawn(move || {
-            let serving = AssertUnwindSafe(|| serve(&theirs, number, &stream));
+            let serving = AssertUnwindSafe(|| serve(&shared_state, number, &stream));
             let outcome = catch_unwind(serving);
-            theirs.change(|state| {
+            shared_state.change(|state| {
                 state.connections.closed(number);
-                // The registry's handle is gone: this one's end is the connection's.
+                // The registry's reference is dropped: dropping this one closes the connection.
                 drop(stream);
                 if let Err(panic) = outcome {
                     state.panics.push(panic_text(&*panic));

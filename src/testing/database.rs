@@ -1,4 +1,4 @@
-//! One database: the types of its fields, and what is stored in it.
+//! A database: the types of its fields, and its points.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -9,23 +9,23 @@ use super::point::{Point, Value};
 
 #[derive(Debug, Default)]
 pub(super) struct Database {
-    /// Measurement to field to the name of its type.
+    /// Type names by measurement and field.
     types: HashMap<String, HashMap<String, &'static str>>,
     pub(super) received: Vec<Arc<Point>>,
     pub(super) stored: Vec<Arc<Point>>,
-    /// Where in `stored` the point of a series at a time is.
+    /// Index in `stored` by series and timestamp.
     index: HashMap<Identity, usize>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Identity {
     series: Vec<u8>,
-    /// A point without one gets the time of its write.
+    /// A point without a timestamp gets the number of its write.
     stamp: Result<i64, u64>,
 }
 
-/// The points of one write that the database refused. The first reason is the one that is told,
-/// in the order in which 1.6.7 checks: all tags first, then all fields.
+/// Points of a write that the database refused. The first reason is reported, in 1.6.7's order of
+/// checks: all tags, then all fields.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
     pub(super) count: usize,
@@ -45,7 +45,7 @@ impl Dropped {
 }
 
 impl Database {
-    /// Stores what can be stored of write number `write`.
+    /// Stores the valid points of write number `write`.
     pub(super) fn write(&mut self, points: Vec<Point>, write: u64) -> Dropped {
         let mut dropped = Dropped::default();
         let checked: Vec<Point> = points
@@ -84,7 +84,7 @@ impl Database {
 
     pub(super) fn append(&mut self, points: Vec<Point>) {
         for point in points {
-            // The first type of a field is the one that it has.
+            // A field keeps its first type.
             let _ = self.create_fields(&point);
             let point = Arc::new(point);
             self.stored.push(Arc::clone(&point));
@@ -100,14 +100,14 @@ impl Database {
         })
     }
 
-    /// Takes out the lines that arrived. Types stay.
+    /// Removes and returns the lines that arrived; types stay.
     pub(super) fn take(&mut self) -> Vec<Arc<Point>> {
         self.stored.clear();
         self.index.clear();
         std::mem::take(&mut self.received)
     }
 
-    /// The checks that look at what was there before this write.
+    /// Checks against the state before this write.
     fn check(&self, mut point: Point) -> Result<Point, Fault> {
         let name = &point.measurement;
         if point.tags.contains_key("time") {
@@ -122,7 +122,7 @@ impl Database {
                 }
             }
         }
-        // Seen on 1.6.7: a field named `time` is left out, and refused only if it is the only one.
+        // Seen on 1.6.7: a field named `time` is dropped, and refused only if it is the only one.
         if point.fields.remove("time").is_some() && point.fields.is_empty() {
             let reason = format!(
                 "invalid field name: input field \"time\" on measurement \"{name}\" is invalid"
@@ -132,8 +132,8 @@ impl Database {
         Ok(point)
     }
 
-    /// Gives new fields their types. Seen on 1.6.7: two types for a new field in one write, and the
-    /// first one wins, while the other new fields of the point that lost keep theirs.
+    /// Gives new fields their types. Seen on 1.6.7: if a write has two types for a new field, the
+    /// first wins, and other new fields of the refused point keep theirs.
     fn create_fields(&mut self, point: &Point) -> Result<(), String> {
         if !self.types.contains_key(&point.measurement) {
             self.types.insert(point.measurement.clone(), HashMap::new());
@@ -157,7 +157,7 @@ impl Database {
         fault.map_or(Ok(()), Err)
     }
 
-    /// A point of the same series at the same time adds its fields to the one that is there.
+    /// Merges the fields of points with the same series and timestamp.
     fn store(&mut self, point: Point, write: u64) {
         let identity = Identity {
             series: point.series_key(),
@@ -182,7 +182,7 @@ impl Database {
     }
 }
 
-/// Why a point can't be stored, by the step that finds it.
+/// Why a point can't be stored, by check.
 enum Fault {
     Tag(String),
     Field(String),

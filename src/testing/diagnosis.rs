@@ -1,4 +1,4 @@
-//! Why something has not arrived: what the pipelines of this process know about it.
+//! Explains why something has not arrived, with what this process's pipelines know.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     influx::{registry::pipelines, shared::Shared},
 };
 
-/// What is known of a pipeline that sends to the server.
+/// State of a pipeline that sends to the server.
 #[derive(Debug)]
 struct Pipeline {
     stats: Stats,
@@ -16,7 +16,7 @@ struct Pipeline {
     open_requests: usize,
 }
 
-/// Says why something may not have arrived at the server of this URL, a reason each.
+/// Possible reasons why something has not arrived at the server with this URL.
 pub(super) fn reasons(url: &str) -> Vec<String> {
     let sends_here = |pipeline: &Shared| {
         let urls = pipeline.config().urls().unwrap_or_default();
@@ -96,7 +96,7 @@ impl Pipeline {
             reasons.push(format!("measurements were dropped: {}", stats.dropped));
         }
         if reasons.is_empty() {
-            reasons.push(format!("all that was recorded has arrived ({stats})"));
+            reasons.push(format!("all recorded measurements have arrived ({stats})"));
         }
         reasons
     }

@@ -5,17 +5,17 @@ use crate::{
     encode::{Encoder, LineBuffer, SchemaCache},
 };
 
-/// Without base tags, as the default settings write everything else.
+/// The default encoding, without base tags.
 static ENCODER: LazyLock<Encoder> =
     LazyLock::new(|| Encoder::new([], Precision::Nanoseconds, false));
 
 thread_local! {
-    /// As a thread that records has them.
+    /// Cached schemas, as on a recording thread.
     static SCHEMAS: RefCell<SchemaCache> = RefCell::default();
 }
 
-/// Appends a measurement's line to `out`, without base tags and in nanoseconds: so a test can see what
-/// a program records, without a pipeline and a server.
+/// Appends a measurement's line to `out`, in nanoseconds and without base tags. Shows what a
+/// program records, without a pipeline and a server.
 ///
 /// ```
 /// use actix_influxdb::{Measurement, Timestamp, testing};
@@ -29,7 +29,7 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// The measurement is invalid: then `out` is left as it was.
+/// If the measurement is invalid; then `out` is unchanged.
 pub fn encode(measurement: Measurement, out: &mut Vec<u8>) -> Result<(), RecordError> {
     let mut line = LineBuffer::default();
     let push_series = |schemas: &mut SchemaCache| schemas.push(&measurement.0, &ENCODER, &mut line);

@@ -1,4 +1,4 @@
-//! The handle of the server.
+//! The server's handle.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,16 +11,16 @@ use super::{
     point::Point,
     request::Request,
     server::Server,
-    state::{Otherwise, Shared},
+    state::{DefaultAnswer, Shared},
     view::View,
 };
 
-/// How long [`FakeInflux::close_idle`] waits for answers that are on their way.
+/// Time that [`FakeInflux::close_idle`] waits for responses being sent.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An InfluxDB in the test's process. The [module](super) describes its answers.
+/// An InfluxDB server within the test's process. The [module](super) describes its responses.
 ///
-/// Dropping a `FakeInflux` closes all connections and ends all its threads. The drop panics if one of
+/// Dropping a `FakeInflux` closes all connections and ends its threads. The drop panics if one of
 /// the threads has panicked, for example in a function given to [`answer_with`](Self::answer_with).
 pub struct FakeInflux {
     shared: Arc<Shared>,
@@ -46,12 +46,13 @@ impl FakeInflux {
         }
     }
 
-    /// Starts a server that answers every request as `server` does: one that has other paths, errors or limits
-    /// than the default, which is an InfluxDB 1.6.7 that takes the writes of v2 and v3 as well. Scripts
-    /// ([`answer_next`](Self::answer_next) and the others) go before.
+    /// Starts a server that responds like `server`, with its paths, errors and limits. The default
+    /// is an InfluxDB 1.6.7 that also accepts writes of v2 and v3. Scripts
+    /// ([`answer_next`](Self::answer_next) and others) take precedence.
     ///
-    /// Points are found in the database or bucket that the request named, also where the server would store
-    /// them otherwise (VictoriaMetrics: a series per field); with QuestDB, which has no databases, in `""`.
+    /// Points are found in the database or bucket named in the request, even if the server would
+    /// store them differently (VictoriaMetrics: a series per field); with QuestDB, which has no
+    /// databases, in `""`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -72,7 +73,7 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start).
+    /// See [`start`](Self::start).
     #[must_use = "the server ends when it is dropped"]
     pub fn imitating(server: Server) -> Self {
         let influx = Self::start();
@@ -96,25 +97,25 @@ impl FakeInflux {
 
 /// Points and requests that have arrived.
 impl FakeInflux {
-    /// Returns the points that are stored in `database`, in the order in which they arrived: what a query
-    /// would return. Of points with the same measurement, tags, timestamp and retention policy there
-    /// is one, with the fields of all, the latest value of each.
+    /// Returns the points stored in `database`, in order of arrival: what a query would return.
+    /// Points with the same measurement, tags, timestamp and retention policy are merged; each
+    /// field has its latest value.
     pub fn points(&self, database: &str) -> Vec<Point> {
         self.view(|view| view.points(database).cloned().collect())
     }
 
-    /// Returns every good line that arrived for `database`, in the order in which they arrived, repeated
-    /// ones too.
+    /// Returns every good line that arrived for `database`, in order of arrival, including repeated
+    /// ones.
     pub fn received(&self, database: &str) -> Vec<Point> {
         self.view(|view| view.received(database).cloned().collect())
     }
 
-    /// Returns the number of points that are stored in `database`.
+    /// Returns the number of points stored in `database`.
     pub fn count(&self, database: &str) -> usize {
         self.view(|view| view.count(database))
     }
 
-    /// Returns the number of good lines that arrived for `database`, repeated ones too.
+    /// Returns the number of good lines that arrived for `database`, including repeated ones.
     pub fn received_count(&self, database: &str) -> usize {
         self.view(|view| view.received_count(database))
     }
@@ -124,34 +125,35 @@ impl FakeInflux {
         self.view(|view| view.databases().map(str::to_owned).collect())
     }
 
-    /// Returns all requests, of whatever kind, in the order in which they arrived.
+    /// Returns all requests of any kind, in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.view(|view| view.requests().to_vec())
     }
 
-    /// Returns the number of requests that arrived, of whatever kind.
+    /// Returns the number of requests of any kind.
     pub fn request_count(&self) -> usize {
         self.view(|view| view.requests().len())
     }
 
-    /// Returns the number of writes that arrived.
+    /// Returns the number of writes.
     pub fn write_count(&self) -> usize {
         self.view(|view| view.write_count())
     }
 
-    /// Returns the number of connections that were accepted.
+    /// Returns the number of accepted connections.
     pub fn connection_count(&self) -> u64 {
         self.view(|view| view.connection_count())
     }
 
-    /// Calls `look` with everything that has arrived, without copying it. `look` must not call the server's
-    /// methods.
+    /// Calls `look` with everything that has arrived, without copying. `look` must not call the
+    /// server's methods.
     pub fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         look(&View::new(&self.shared.lock()))
     }
 
-    /// Takes out every good line that arrived since the last call, by database, and forgets the points and the requests. The
-    /// types of fields stay. A server whose lines are taken out again and again can run for days.
+    /// Removes and returns the good lines that arrived since the last call, by database. Also
+    /// removes the points and the requests, but not the types of fields; so a server can run for
+    /// days.
     ///
     /// ```
     /// use std::time::Duration;
@@ -178,8 +180,8 @@ impl FakeInflux {
             .collect()
     }
 
-    /// Forgets the points, the types of their fields, and the requests. The databases, the scripts
-    /// and the settings stay.
+    /// Removes the points, the types of their fields, and the requests. Databases, scripts and
+    /// settings stay.
     pub fn clear(&self) {
         self.shared.change(|state| state.clear());
     }
@@ -187,8 +189,8 @@ impl FakeInflux {
 
 /// Waiting, without sleeping. These methods block the calling thread.
 impl FakeInflux {
-    /// Waits until `condition` holds, at most for `timeout`, and returns whether it did. `condition` is
-    /// called whenever something has changed; it must not call the server's methods.
+    /// Waits until `condition` holds, at most `timeout`. Returns whether it holds. `condition` is
+    /// called after every change; it must not call the server's methods.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -211,9 +213,9 @@ impl FakeInflux {
     ///
     /// # Panics
     ///
-    /// If there are fewer after `timeout`. The message says why, as far as the pipelines of this process that
-    /// send here know: nothing was recorded, or flushed, a body was not read, measurements were rejected or
-    /// dropped; and what there is.
+    /// If there are fewer after `timeout`. The message says what has arrived, and possible reasons
+    /// that this process's pipelines know: nothing was recorded or flushed, a body was not read, or
+    /// measurements were rejected or dropped.
     #[track_caller]
     pub fn wait_for_points(&self, database: &str, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.count(database) >= count) {
@@ -221,11 +223,12 @@ impl FakeInflux {
         }
     }
 
-    /// Waits until at least `count` requests have arrived, of whatever kind.
+    /// Waits until at least `count` requests of any kind have arrived.
     ///
     /// # Panics
     ///
-    /// If there are fewer after `timeout`; the message is that of [`wait_for_points`](Self::wait_for_points).
+    /// If there are fewer after `timeout`, with a message as in
+    /// [`wait_for_points`](Self::wait_for_points).
     #[track_caller]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) {
         if !self.wait_until(timeout, |view| view.requests().len() >= count) {
@@ -238,29 +241,29 @@ impl FakeInflux {
         let there = self.view(|view| format!("{view:?}"));
         let reasons = diagnosis::reasons(&self.url());
         let reasons = reasons.join("\n- ");
-        panic!("there are not {what} after {timeout:?}:\n- {reasons}\nWhat has arrived: {there}");
+        panic!("no {what} within {timeout:?}:\n- {reasons}\nWhat has arrived: {there}");
     }
 }
 
 /// Scripts of answers.
 impl FakeInflux {
-    /// Answers one write with `answer`. Each call adds to a queue; writes take from it in the order
-    /// in which their heads arrive.
+    /// Responds to one write with `answer`. Each call adds to a queue; writes take from it in the
+    /// order in which their heads arrive.
     pub fn answer_next(&self, answer: Answer) {
         self.shared.change(|state| state.next.push_back(answer));
     }
 
-    /// Answers every write with `answer` when the queue of [`answer_next`](Self::answer_next) is
-    /// empty. `Answer::accept()` restores the default.
+    /// Responds to every write with `answer` while the queue of [`answer_next`](Self::answer_next)
+    /// is empty. `Answer::accept()` restores the default.
     pub fn answer_always(&self, answer: Answer) {
         self.shared
-            .change(|state| state.otherwise = Otherwise::Always(answer));
+            .change(|state| state.default_answer = DefaultAnswer::Always(answer));
     }
 
-    /// Lets a function answer every write when the queue of [`answer_next`](Self::answer_next) is
-    /// empty. It is called on the connection's thread when the request's body is complete: an answer
-    /// that stalls before the body stalls before the response instead, and one that cuts the request
-    /// cuts the connection before the response.
+    /// Lets a function respond to every write while the queue of [`answer_next`](Self::answer_next)
+    /// is empty. Called on the connection's thread when the request's body is complete: so an
+    /// answer that stalls before the body stalls before the response, and one that cuts the request
+    /// closes the connection before the response.
     ///
     /// ```
     /// # let influx = actix_influxdb::testing::FakeInflux::start();
@@ -273,18 +276,17 @@ impl FakeInflux {
     /// ```
     pub fn answer_with(&self, decide: impl Fn(&Request) -> Answer + Send + Sync + 'static) {
         self.shared
-            .change(|state| state.otherwise = Otherwise::Decide(Arc::new(decide)));
+            .change(|state| state.default_answer = DefaultAnswer::Decide(Arc::new(decide)));
     }
 
-    /// Lets everything go on that stalls: whose request was recorded before this call. What is
-    /// recorded later stalls until the next one.
+    /// Releases all stalled answers whose requests were recorded before this call. Later ones stall
+    /// until the next call.
     pub fn release(&self) {
         self.shared.change(|state| state.release());
     }
 
-    /// Takes a database away, with all its points: writes to it are answered 404 until it is created
-    /// by a `/query`, or by [`create_database`](Self::create_database). Databases that were never
-    /// taken away exist.
+    /// Removes a database with its points: writes to it get a 404 until it is created by a `/query`
+    /// or by [`create_database`](Self::create_database). All other databases exist.
     pub fn without_database(&self, database: &str) {
         self.shared.change(|state| state.store.remove(database));
     }
@@ -294,8 +296,9 @@ impl FakeInflux {
         self.shared.change(|state| state.store.create(database));
     }
 
-    /// Answers writes as the server does whose storage takes none: because its disk is full or read-only, or its log is behind; or,
-    /// with `false`, takes them again. vmagent 1.79 goes on: it has a queue.
+    /// Responds to writes as if the server's storage accepted none: its disk is full or read-only,
+    /// or its log is behind. With `false`, accepts writes again. vmagent 1.79 is not affected, as
+    /// it has a queue.
     ///
     /// ```
     /// use actix_influxdb::testing::{FakeInflux, Server};
@@ -308,30 +311,31 @@ impl FakeInflux {
             .change(|state| state.is_read_only = is_read_only);
     }
 
-    /// Answers every write to this retention policy with the error of 1.6.7 for one that doesn't exist, if the server
-    /// [imitates](Self::imitating) InfluxDB 1.x.
+    /// Responds to writes to this retention policy with the error of 1.6.7 for a missing one, if
+    /// the server [imitates](Self::imitating) InfluxDB 1.x.
     pub fn without_retention_policy(&self, policy: &str) {
         let policy = policy.to_owned();
         self.shared
             .change(|state| _ = state.missing_policies.insert(policy));
     }
 
-    /// Answers 401 to writes and queries without this user and password (basic authentication, or
-    /// `u=` and `p=`), or the token of [`require_token`](Self::require_token). The last call counts.
+    /// Responds with 401 to writes and queries without this user and password (basic
+    /// authentication, or `u=` and `p=`), or the token of [`require_token`](Self::require_token).
+    /// The last call counts.
     pub fn require_auth(&self, user: &str, password: &str) {
         let user = Some((user.to_owned(), password.to_owned()));
         self.shared.change(|state| state.credentials.user = user);
     }
 
-    /// Answers 401 to writes and queries without this token (`Authorization: Token …` or
+    /// Responds with 401 to writes and queries without this token (`Authorization: Token …` or
     /// `Bearer …`), or the user of [`require_auth`](Self::require_auth). The last call counts.
     pub fn require_token(&self, token: &str) {
         let token = Some(token.to_owned());
         self.shared.change(|state| state.credentials.token = token);
     }
 
-    /// Answers 413 to bodies above this many bytes, as they are sent, compressed or not. The default
-    /// is that of 1.6.7: 25,000,000.
+    /// Responds with 413 to bodies of more bytes, as sent, compressed or not. The default is that
+    /// of 1.6.7: 25,000,000.
     pub fn set_max_body_size(&self, bytes: usize) {
         self.shared.change(|state| state.max_body_size = bytes);
     }
@@ -339,8 +343,8 @@ impl FakeInflux {
 
 /// The network.
 impl FakeInflux {
-    /// Stops listening: when this returns, connecting is refused. The port stays this server's, and
-    /// connections that are open stay open; see [`close_idle`](Self::close_idle).
+    /// Stops listening: when this returns, connections are refused. The port stays reserved, and
+    /// open connections stay open; see [`close_idle`](Self::close_idle).
     pub fn refuse(&self) {
         self.port.lock().refuse();
     }
@@ -350,10 +354,10 @@ impl FakeInflux {
         self.port.lock().accept_again(&self.shared);
     }
 
-    /// Closes the connections that are kept alive after an answer, without a word.
+    /// Closes the connections kept alive after a response, without announcing it.
     pub fn close_idle(&self) {
         self.shared.change(|state| state.connections.close_idle());
-        // A client may have its answer a moment before the server is done with it.
+        // A client may have its response a moment before the server has finished.
         self.shared
             .wait(CLOSE_PATIENCE, |state| state.connections.idle_are_closed());
     }
@@ -368,7 +372,7 @@ impl Drop for FakeInflux {
             state.connections.take_threads()
         });
         for thread in threads {
-            // Panics are caught in the thread, and kept.
+            // Panics are caught in the thread, and stored.
             let _ = thread.join();
         }
         let panics = std::mem::take(&mut self.shared.lock().panics);

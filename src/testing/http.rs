@@ -1,4 +1,4 @@
-//! Requests off a socket (RFC 9112), as far as clients of InfluxDB send them.
+//! Reads requests from a socket (RFC 9112), as far as clients of InfluxDB use HTTP.
 
 use std::{
     io::{self, Read, Write},
@@ -13,12 +13,12 @@ use super::{request::Request, service::split_target};
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 128;
 
-/// Why there is no request.
+/// Why no request was read.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The connection ended, in between two requests or in the middle of one.
+    /// The connection ended, between requests or within one.
     Closed,
-    /// What arrived isn't HTTP.
+    /// The bytes are not HTTP.
     Malformed,
 }
 
@@ -34,10 +34,10 @@ impl From<httparse::InvalidChunkSize> for Fault {
     }
 }
 
-/// The head of a request, and how to read the rest of it.
+/// Head of a request, and how to read its body.
 #[derive(Debug)]
 pub(super) struct Head {
-    /// The request, its body still empty.
+    /// The request, with an empty body.
     pub(super) request: Request,
     pub(super) keep_alive: bool,
     expects_continue: bool,
@@ -50,12 +50,12 @@ enum Length {
     Chunked,
 }
 
-/// Reads one request after the other; what was read too much belongs to the next one.
+/// Reads requests in sequence; surplus bytes belong to the next one.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     stream: &'a TcpStream,
     buffer: Vec<u8>,
-    /// Where in `buffer` the unread part begins.
+    /// Start of the unread part of `buffer`.
     start: usize,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The next line, with its end.
+    /// The next line, with its line end.
     fn line(&mut self) -> Result<&[u8], Fault> {
         loop {
             if let Some(end) = self.unread().iter().position(|byte| *byte == b'\n') {
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The head and its length in bytes, if it is complete.
+/// The head and its length in bytes, if complete.
 fn parse_head(bytes: &[u8], connection: u64) -> Result<Option<(Head, usize)>, Fault> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -229,7 +229,7 @@ fn parse_head(bytes: &[u8], connection: u64) -> Result<Option<(Head, usize)>, Fa
     Ok(Some((head, length)))
 }
 
-/// RFC 9112 §6.3: chunks go before a length, and several lengths must be the same.
+/// RFC 9112 §6.3: chunked takes precedence over a length, and several lengths must be equal.
 fn body_length(request: &Request) -> Result<Length, Fault> {
     if let Some(coding) = request.header("transfer-encoding") {
         let is_chunked = coding.eq_ignore_ascii_case("chunked");

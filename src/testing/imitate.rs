@@ -1,4 +1,4 @@
-//! What other servers than the default one answer. One file for each family.
+//! Responses of other servers, one file per family.
 
 mod cloud;
 mod greptime;
@@ -21,7 +21,7 @@ use super::{
     state::State,
 };
 
-/// The answer to any request.
+/// The response to any request.
 pub(super) fn answer(server: Server, request: &Request, state: &mut State) -> Reply {
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());
     route(server, request, state).header("Date", &now)
@@ -62,7 +62,7 @@ fn reading(precision: Precision, unsigned: bool) -> Reading {
     }
 }
 
-/// The body, or the error of an encoding that it doesn't have.
+/// The body, or the error text of a wrong encoding.
 fn payload(request: &Request) -> Result<Cow<'_, [u8]>, String> {
     request.payload()
 }
@@ -85,7 +85,7 @@ fn text(mut reply: Reply, body: impl Into<String>) -> Reply {
     reply
 }
 
-/// A text as Go's `http.Error` answers it.
+/// A text as sent by Go's `http.Error`.
 fn go_error(status: u16, body: impl Into<String>) -> Reply {
     let reply = Reply::new(status)
         .header("Content-Type", "text/plain; charset=utf-8")
@@ -93,7 +93,7 @@ fn go_error(status: u16, body: impl Into<String>) -> Reply {
     text(reply, body)
 }
 
-/// A string as JSON, in quotes.
+/// A string as quoted JSON.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

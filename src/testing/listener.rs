@@ -1,4 +1,4 @@
-//! The port: listening, or held without listening.
+//! The port: listening, or reserved without listening.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
@@ -13,17 +13,17 @@ use socket2::{Domain, Socket, Type};
 
 use super::{connections::adopt, state::Shared};
 
-/// How many connections may wait to be accepted.
+/// Maximum number of connections waiting to be accepted.
 const BACKLOG: i32 = 1_024;
 
 #[derive(Debug)]
 pub(super) enum Port {
-    /// With a second socket that is bound and not listening, where the system allows that: so the port is never
-    /// free for a moment, in which a client's connection could get it.
+    /// With a second socket that is bound and not listening, where the system allows that: so the
+    /// port is never free for a moment, in which a client's connection could get it.
     Open(Listener, Option<Socket>),
-    /// Bound, so that nobody else gets the port, but not listening: who connects is refused.
+    /// Bound, so that no other process gets the port, but not listening: connections are refused.
     Held(Socket),
-    /// For the moment of going from one to the other.
+    /// Only while changing between the two.
     Changing,
 }
 
@@ -65,7 +65,7 @@ impl Port {
         };
     }
 
-    /// Gives the port back.
+    /// Releases the port.
     pub(super) fn close(&mut self) {
         if let Self::Open(listener, _) = std::mem::replace(self, Self::Changing) {
             listener.stop();
@@ -86,14 +86,14 @@ fn hold(address: SocketAddr) -> Option<Socket> {
 fn bind(address: SocketAddr) -> Socket {
     let bind = || {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        // On Windows the option would let others take the port.
+        // On Windows the option would let others use the port.
         if cfg!(unix) {
             socket.set_reuse_address(true)?;
         }
         socket.bind(&address.into())?;
         std::io::Result::Ok(socket)
     };
-    bind().unwrap_or_else(|error| panic!("FakeInflux can't have {address}: {error}"))
+    bind().unwrap_or_else(|error| panic!("FakeInflux can't listen on {address}: {error}"))
 }
 
 impl Listener {
@@ -127,14 +127,14 @@ impl Listener {
         }
     }
 
-    /// Stops listening; it does when this returns.
+    /// Stops listening, before it returns.
     fn stop(self) {
         self.stop.store(true, Ordering::Release);
-        // `accept` has no time limit: a connection of our own makes it return.
+        // `accept` has no timeout: a connection from here makes it return.
         while !self.thread.is_finished() && TcpStream::connect(self.address).is_err() {
             std::thread::yield_now();
         }
-        // It only hands connections on, and what panics in there is kept by them.
+        // The thread only passes connections on, and their panics are stored there.
         let _ = self.thread.join();
     }
 }

@@ -1,14 +1,14 @@
-//! An InfluxDB in the test's process: for testing what a program records, and how it copes with faults
-//! of the database.
+//! An InfluxDB server within the test's process, to test what a program records and how it handles
+//! faults of the database.
 //!
-//! [`FakeInflux`] is a real HTTP/1.1 server on a free port of the loopback address. It runs on threads
-//! of its own and needs no runtime, so it serves tests of any runtime, with paused time too, and
-//! blocking ones.
+//! [`FakeInflux`] is a real HTTP/1.1 server on a free loopback port. It has its own threads and
+//! needs no runtime, so it works in tests of any runtime, also with paused time, and in blocking
+//! ones.
 //!
 //! # A test
 //!
-//! This is the file `tests/own_tests/login.rs`, a test of a handler and of what is measured of its request. In
-//! `Cargo.toml` it needs
+//! This is the file `tests/own_tests/login.rs`, which tests a handler and the measurement of its
+//! request. It needs in `Cargo.toml`
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -20,14 +20,15 @@
     doc = concat!("```\n", include_str!("../../tests/own_tests/login.rs"), "```")
 )]
 //!
-//! Three things make a measurement come later than a test expects, and a
-//! [wait that fails](FakeInflux::wait_for_points) says which it was:
+//! Three things can delay or prevent the arrival of a measurement, and a [wait that
+//! fails](FakeInflux::wait_for_points) says which did:
 //!
-//! - Measurements are sent [`interval`](crate::Config::interval) after the first of them, by default 10 s, or
-//!   when [`flush`](crate::Influx::flush) is called.
-//! - The middleware records a request when the body of its response was read to its end, or dropped.
-//!   `test::call_service` returns before that; `test::call_and_read_body` and `test::read_body` read it.
-//! - A server that refuses a line, or is told to fail, gets it not at all, or again later.
+//! - Measurements are sent [`interval`](crate::Config::interval) after the first of them, by
+//!   default 10 s, or when [`flush`](crate::Influx::flush) is called.
+//! - The middleware records a request when the body of its response is read to the end, or dropped.
+//!   `test::call_service` returns before that; `test::call_and_read_body` and `test::read_body`
+//!   read it.
+//! - A server that rejects a line never stores it; one that is told to fail stores it later.
 //!
 //! # Without a pipeline
 //!
@@ -62,10 +63,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! # Answers
+//! # Responses
 //!
-//! The server answers as InfluxDB 1.6.7 does, unless a script says otherwise: the good lines of a body are stored even
-//! if others are bad, and the bodies of errors are those of 1.6.7. It accepts
+//! The server responds like InfluxDB 1.6.7, unless a script says otherwise: the good lines of a
+//! body are stored even if others are bad, and error bodies are those of 1.6.7. It accepts
 //!
 //! | request | |
 //! |---|---|
@@ -75,25 +76,26 @@
 //! | `/query?q=` | `CREATE DATABASE`, `DROP DATABASE`, `SHOW DATABASES` |
 //! | `/ping`, `/health` | 204, 200 |
 //!
-//! and bodies that are chunked or compressed (`gzip`). Errors of v2 and v3 requests have the
-//! texts of 1.6.7 too, but `7u` is a value there.
+//! and bodies that are chunked or compressed (`gzip`). v2 and v3 requests get the error texts of
+//! 1.6.7 too, but may contain `7u`.
 //!
-//! In some respects the server is stricter than 1.6.7, because lines are also read by an independent parser,
-//! that of InfluxDB 3: it refuses `.5` and `5.`, text between a string's closing quote and the next
-//! comma, NUL in a measurement's name, and tabs and escaped line breaks in names. And a field has one
-//! type per database and measurement, where 1.6.7 allows another one in each shard (a week of time).
+//! In some respects the server is stricter than 1.6.7, because lines are also parsed by InfluxDB
+//! 3's parser: it refuses `.5` and `5.`, text between a string's closing quote and the next comma,
+//! NUL in a measurement's name, and tabs and escaped line breaks in names. And a field has one type
+//! per database and measurement, while 1.6.7 allows another one in each shard (a week of time).
 //!
 //! # Other servers
 //!
-//! [`FakeInflux::imitating`] answers as another [`Server`] does: InfluxDB 1.6, 1.8, 1.12, 2.7, 3 and Cloud, VictoriaMetrics, vmagent,
-//! QuestDB, GreptimeDB, Telegraf. Three of them are compared with the real ones by this library's tests; each says
-//! which version it imitates, and how its answers are known.
+//! [`FakeInflux::imitating`] responds like another [`Server`]: InfluxDB 1.6, 1.8, 1.12, 2.7, 3 and
+//! Cloud, VictoriaMetrics, vmagent, QuestDB, GreptimeDB, Telegraf. Three of them are compared with
+//! the real servers by this library's tests; [`Server::version`] and [`Server::source`] say which
+//! version each imitates, and how its responses are known.
 //!
 //! # Faults
 //!
 //! Every fault is a script, an [`Answer`]: for the next write, for all, or chosen by a function. No
-//! script waits for time to pass: an answer stalls until [`FakeInflux::release`]. Faults of the network as
-//! a whole are [`FakeInflux::refuse`] and [`FakeInflux::close_idle`].
+//! script depends on time: an answer stalls until [`FakeInflux::release`]. Network faults are
+//! [`FakeInflux::refuse`] and [`FakeInflux::close_idle`].
 
 mod answer;
 mod auth;

@@ -1,4 +1,4 @@
-//! A body of line protocol to points, and to the reasons why the other lines are none.
+//! Parses a body of line protocol to points, and to the reasons for bad lines.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,27 +10,27 @@ use super::{
     scan::{Refusal, is_blank, scan},
 };
 
-/// What the lines of a body are, before the database has had its say.
+/// Parsed lines of a body, before the database checks them.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) points: Vec<Point>,
-    /// `unable to parse '…': …`, one for each bad line.
+    /// `unable to parse '…': …`, one per bad line.
     pub(super) refused: Vec<String>,
 }
 
 /// A line that is neither blank nor a comment.
 #[derive(Debug)]
 pub(super) struct ReadLine {
-    /// Without leading blanks and the line break at its end.
+    /// Without leading blanks and line end.
     pub(super) text: String,
     pub(super) point: Result<Point, Refusal>,
 }
 
-/// How the lines of one request are to be read.
+/// How to parse the lines of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) precision: Precision,
-    /// Whether `7u` is a value; not on 1.6.7.
+    /// Whether `7u` is valid. Not on 1.6.7.
     pub(super) unsigned: bool,
     pub(super) retention_policy: Option<String>,
 }
@@ -47,12 +47,12 @@ impl Reading {
         parsed
     }
 
-    /// All lines in their order, with the reasons that InfluxDB 1.x and 2.x give.
+    /// All lines in order, with the reasons of InfluxDB 1.x and 2.x.
     pub(super) fn lines(&self, body: &[u8]) -> Vec<ReadLine> {
         self.read(body, |line| self.point(line))
     }
 
-    /// All lines in their order, as InfluxDB 3 reads them: the same tag twice is taken.
+    /// All lines in order, as parsed by InfluxDB 3, which accepts a repeated tag.
     pub(super) fn lines_of_v3(&self, body: &[u8]) -> Vec<ReadLine> {
         self.read(body, |line| self.point_of_v3(line))
     }
@@ -71,10 +71,10 @@ impl Reading {
     fn each(&self, body: &[u8], mut take: impl FnMut(&str)) {
         let text = String::from_utf8_lossy(body);
         for line in split_lines(&text) {
-            // Only a string that isn't closed runs on to a line break at the body's end.
+            // Only an unclosed string extends to a line break at the end of the body.
             let line = line.strip_suffix('\n').unwrap_or(line);
             let line = line.trim_start_matches(|c: char| c.is_ascii() && is_blank(c as u8));
-            // Seen on 1.6.7: a comment is discarded and the answer is 204.
+            // Seen on 1.6.7: a comment is ignored, with status 204.
             if !line.is_empty() && !line.starts_with('#') {
                 take(line);
             }
@@ -152,11 +152,11 @@ impl From<FieldValue<'_>> for Value {
     }
 }
 
-/// Rewrites the names of a line so that the parser reads in them what 1.6.7 reads.
+/// Rewrites names so that the parser reads them as 1.6.7 does.
 ///
-/// The parser takes `\\` in a name for one backslash. 1.6.7 knows no such escape (seen: the tag value
-/// `a\\b` comes back with both): there a backslash only hides a comma, a blank, an equals sign, and
-/// outside of tags a quote, and stands for itself before anything else.
+/// To the parser, `\\` in a name is one backslash. 1.6.7 has no such escape (seen: the tag value
+/// `a\\b` is returned unchanged): there a backslash only escapes a comma, a blank, an equals sign,
+/// and outside of tags a quote, and is literal before anything else.
 fn double_literal_backslashes(line: &str) -> Cow<'_, str> {
     #[derive(PartialEq)]
     enum Part {

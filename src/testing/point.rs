@@ -1,8 +1,8 @@
-//! What a line means once it is parsed.
+//! A parsed line.
 
 use std::{collections::BTreeMap, fmt};
 
-/// A point as the database holds it: names and strings without their escapes.
+/// A point as stored in the database: names and strings without escapes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Point {
@@ -10,14 +10,14 @@ pub struct Point {
     pub measurement: String,
     /// The tags, sorted by key.
     pub tags: BTreeMap<String, String>,
-    /// The fields, sorted by key. A field that a line names twice has the later value, as in InfluxDB.
+    /// The fields, sorted by key. A repeated field has its last value, as in InfluxDB.
     pub fields: BTreeMap<String, Value>,
-    /// Nanoseconds since 1970, whatever precision the line was written with; `None` if it had none.
+    /// Nanoseconds since 1970, in any precision of the write; `None` if the line had no timestamp.
     pub timestamp: Option<i64>,
-    /// The retention policy that the request asked for (`rp=`), if any.
+    /// The retention policy of the request (`rp=`), if any.
     pub retention_policy: Option<String>,
-    /// The line as it arrived, without the line break that ends it. Bytes that aren't UTF-8 are
-    /// replaced by U+FFFD, here and above.
+    /// The line as it arrived, without its line end. Invalid UTF-8 is replaced by U+FFFD, here and
+    /// above.
     pub line: String,
 }
 
@@ -32,8 +32,8 @@ impl Point {
         self.fields.get(key)
     }
 
-    /// What InfluxDB tells two points apart by, except the time: length-prefixed, because any
-    /// character may be part of a name.
+    /// The identity of a point in InfluxDB, except its timestamp; length-prefixed, because names
+    /// may contain any character.
     pub(super) fn series_key(&self) -> Vec<u8> {
         let rp = self.retention_policy.as_deref().unwrap_or_default();
         let tags = self
@@ -51,7 +51,7 @@ impl Point {
 
 /// The value of a field.
 ///
-/// `Display` writes the value as line protocol does: `1.5`, `7i`, `7u`, `true`, `"text"`.
+/// Its `Display` is the format of line protocol: `1.5`, `7i`, `7u`, `true`, `"text"`.
 ///
 /// ```
 /// use actix_influxdb::testing::Value;
@@ -60,13 +60,13 @@ impl Point {
 /// assert_eq!(Value::from(7_i64).to_string(), "7i");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-// Exhaustive: these are the types that the line protocol has.
+// Exhaustive: the types of line protocol.
 pub enum Value {
     /// A 64-bit float: `1.5`.
     Float(f64),
     /// A signed integer: `7i`.
     Integer(i64),
-    /// An unsigned integer: `7u`, which only the v2 and v3 paths take.
+    /// An unsigned integer: `7u`, only accepted by v2 and v3.
     Unsigned(u64),
     /// `true` or `false`, in any of the forms of line protocol.
     Boolean(bool),

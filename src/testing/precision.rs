@@ -2,7 +2,8 @@
 
 use super::scan::Refusal;
 
-/// The largest and smallest timestamp of InfluxDB, in nanoseconds; the values beyond are its own.
+/// InfluxDB's largest timestamp in nanoseconds, and the negative of its smallest; values beyond are
+/// reserved.
 const LIMIT: i64 = i64::MAX - 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +14,12 @@ pub(super) enum Precision {
     Seconds,
     Minutes,
     Hours,
-    /// v3: told by the timestamp's size.
+    /// v3: inferred from the timestamp's size.
     Auto,
 }
 
 impl Precision {
-    /// 1.x. Seen on 1.6.7: `us` is not one of its words, and an unknown word means nanoseconds.
+    /// 1.x. Seen on 1.6.7: `us` is unknown, and an unknown unit means nanoseconds.
     pub(super) fn of_v1(word: Option<&str>) -> Self {
         match word {
             Some("u") => Self::Microseconds,

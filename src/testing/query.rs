@@ -1,4 +1,4 @@
-//! The few statements of InfluxQL that a writing client sends.
+//! The few InfluxQL statements that a writing client sends.
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Statement {
@@ -7,7 +7,7 @@ pub(super) enum Statement {
     ShowDatabases,
 }
 
-/// The statements of a query; the error is the text of the 400.
+/// Parses the statements of a query; the error is the text of the 400.
 pub(super) fn parse(query: &str) -> Result<Vec<Statement>, String> {
     let tokens = tokens(query).ok_or("error parsing query: a quote is not closed")?;
     let statements = tokens
@@ -21,7 +21,7 @@ enum Token {
     Word(String),
     /// An identifier in double quotes.
     Quoted(String),
-    /// A string in single quotes, or any other sign.
+    /// A string in single quotes, or any other character.
     Other,
     End,
 }

@@ -4,9 +4,9 @@ use crate::{
     ingest::line::{Line, LineSeries},
 };
 
-/// Records `line` as it is, where [`Influx::record`] would have encoded a
-/// [`Measurement`](crate::Measurement): so a test can see what becomes of a line that a server
-/// rejects, although no measurement makes such a line.
+/// Records `line` unchanged, as if [`Influx::record`] had encoded it from a
+/// [`Measurement`](crate::Measurement). For tests of lines that a server rejects, which no
+/// measurement produces.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// As [`Influx::record`], but the line itself is not looked at.
+/// See [`Influx::record`]; the line is not checked.
 pub fn record_line(
     influx: &Influx,
     database: impl Into<Database>,

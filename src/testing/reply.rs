@@ -1,16 +1,16 @@
-//! Responses as bytes.
+//! Encodes responses.
 
 use bytes::Bytes;
 
-/// How the client learns where the body ends.
+/// How the client finds the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// `Content-Length`, and nothing for a status that has no body.
+    /// `Content-Length`; none for a status without a body.
     Length,
     /// A `Content-Length` that may be wrong.
     Announced(u64),
     Chunked,
-    /// By the end of the connection.
+    /// The end of the connection.
     UntilClose,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Reply {
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     pub(super) framing: Framing,
-    /// Statuses of interim responses (1xx) that come before.
+    /// Statuses of preceding interim responses (1xx).
     pub(super) interim: Vec<u16>,
 }
 
@@ -35,7 +35,7 @@ impl Reply {
         }
     }
 
-    /// An answer of 1.6.7, with the headers that all of its answers have.
+    /// A response of 1.6.7, with its usual headers.
     pub(super) fn influx(status: u16) -> Self {
         Self::new(status)
             .header("Content-Type", "application/json")
@@ -43,7 +43,7 @@ impl Reply {
             .header("X-Influxdb-Version", "1.6.7")
     }
 
-    /// An error as 1.6.7 writes it.
+    /// An error in the format of 1.6.7.
     pub(super) fn error(status: u16, text: &str) -> Self {
         let mut reply = Self::influx(status);
         if status == 401 {
@@ -54,8 +54,8 @@ impl Reply {
         reply.json(&serde_json::json!({ "error": text }))
     }
 
-    /// A JSON body the way Go encodes it: `<`, `>` and `&` by number, a line break at its end, and
-    /// in chunks if it is above 2 KiB.
+    /// A JSON body as encoded by Go: `<`, `>` and `&` escaped, with a line break at its end, and
+    /// chunked above 2 KiB.
     pub(super) fn json(mut self, value: &serde_json::Value) -> Self {
         let mut json = value.to_string();
         for (raw, escaped) in [
@@ -83,12 +83,12 @@ impl Reply {
         self
     }
 
-    /// Whether the client can't go on with this connection.
+    /// Whether this response ends the connection.
     pub(super) fn ends_connection(&self) -> bool {
         self.framing == Framing::UntilClose
     }
 
-    /// The response, without a body if the request was a `HEAD`.
+    /// Encodes the response, without a body if `head_only`.
     pub(super) fn to_bytes(&self, head_only: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 512);
         for status in &self.interim {
@@ -140,9 +140,9 @@ impl Reply {
     }
 }
 
-/// `X-Influxdb-Error`: the text's first 1,024 bytes, line breaks as blanks. Seen on 1.6.7: other
-/// control characters of a bad line are sent as they are, which makes the head one that clients may
-/// refuse (RFC 9110 §5.5).
+/// The value of `X-Influxdb-Error`: the text's first 1,024 bytes, with line breaks as blanks. Seen
+/// on 1.6.7: other control characters are sent unchanged, so clients may refuse the head (RFC 9110
+/// §5.5).
 fn error_header(text: &str) -> String {
     let fits = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=text.len().min(1_024))

@@ -1,14 +1,13 @@
-//! Requests that arrived.
+//! Received requests.
 
 use std::{borrow::Cow, io::Read, time::Instant};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
-/// A request that arrived, of whatever kind.
+/// A received request of any kind.
 ///
-/// A request is kept when its body is complete, or when the script of its answer stops reading: then
-/// `body` holds what was read until then.
+/// Recorded when its body is complete, or when its script stops reading; then `body` is incomplete.
 ///
 /// ```
 /// # let influx = actix_influxdb::testing::FakeInflux::start();
@@ -21,42 +20,42 @@ use flate2::read::MultiGzDecoder;
 pub struct Request {
     /// The method, for example `POST`.
     pub method: String,
-    /// The path, without the query and as it was sent.
+    /// The path as sent, without the query.
     pub path: String,
-    /// Path and query as they were sent.
+    /// Path and query as sent.
     pub target: String,
-    /// The query's parameters, decoded, in the order they were sent.
+    /// The decoded query parameters, in order.
     pub query: Vec<(String, String)>,
-    /// The headers, in the order they were sent, names in lower case. Bytes of a value that aren't
-    /// UTF-8 are replaced by U+FFFD.
+    /// The headers, in order, with names in lower case. Invalid UTF-8 in values is replaced by
+    /// U+FFFD.
     pub headers: Vec<(String, String)>,
-    /// The body as it was sent: without the framing of `Transfer-Encoding: chunked`, but still
-    /// compressed if it was; see [`payload`](Self::payload).
+    /// The body as sent: without chunked framing, but still compressed if it was; see
+    /// [`payload`](Self::payload).
     pub body: Bytes,
-    /// The status that was answered: `None` while there is no answer, and for good if the connection
-    /// was cut instead.
+    /// The status of the response; `None` before the response, or if the connection was closed
+    /// instead.
     pub status: Option<u16>,
     /// When the request's head had arrived.
     pub received_at: Instant,
-    /// Number of the connection, 1 for the first one that was accepted.
+    /// Number of the connection, counted from 1.
     pub connection: u64,
-    /// The port that the client sent it from.
+    /// The client's port.
     pub peer_port: u16,
 }
 
 impl Request {
-    /// Returns the first query parameter of this name.
+    /// Returns the first query parameter with this name.
     pub fn param(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
     }
 
-    /// Returns the first header of this name, which has to be in lower case.
+    /// Returns the first header with this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    /// Whether the request is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`; or, of servers
-    /// that have them elsewhere, below `/influx` (VictoriaMetrics) or `/v1/influxdb` (GreptimeDB).
+    /// Whether the request is a write: a `POST` to `/write`, `/api/v2/write` or `/api/v3/write_lp`;
+    /// or below `/influx` (VictoriaMetrics) or `/v1/influxdb` (GreptimeDB).
     pub fn is_write(&self) -> bool {
         let path = self.path.as_str();
         let inner = ["/influx/", "/v1/influxdb/"].iter();
@@ -72,7 +71,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// InfluxDB's text for a body that isn't gzip, or not all of one.
+    /// InfluxDB's text for a body that is not valid gzip, or incomplete.
     pub fn payload(&self) -> Result<Cow<'_, [u8]>, String> {
         if self.header("content-encoding") != Some("gzip") {
             return Ok(Cow::Borrowed(&self.body));
@@ -80,8 +79,8 @@ impl Request {
         let mut payload = Vec::new();
         match MultiGzDecoder::new(&*self.body).read_to_end(&mut payload) {
             Ok(_) => Ok(Cow::Owned(payload)),
-            // Seen on 1.6.7: `EOF` for no body, `unexpected EOF` for less than a header, or a body
-            // that ends early, `gzip: invalid header` and `gzip: invalid checksum`.
+            // Seen on 1.6.7: `EOF` for an empty body, `unexpected EOF` for an incomplete header or
+            // body, `gzip: invalid header` and `gzip: invalid checksum`.
             Err(_) if self.body.is_empty() => Err("EOF".to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 Err("unexpected EOF".to_owned())
@@ -94,11 +93,11 @@ impl Request {
         }
     }
 
-    /// The payload as text, for assertions: bytes that aren't UTF-8 are replaced by U+FFFD.
+    /// Returns the payload as text, for assertions, with invalid UTF-8 replaced by U+FFFD.
     ///
     /// # Panics
     ///
-    /// If the body claims to be gzip and isn't.
+    /// If `Content-Encoding` is `gzip` and the body isn't.
     #[track_caller]
     pub fn text(&self) -> String {
         match self.payload() {

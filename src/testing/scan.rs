@@ -1,24 +1,24 @@
-//! What InfluxDB 1.6.7 refuses in one line, in its own words.
+//! Errors of a single line in InfluxDB 1.6.7, with its texts.
 //!
-//! The steps and their order are those of its scanner, because the first one that fails names the
-//! reason, and clients read it. The texts were taken from a running 1.6.7.
+//! Steps and order are those of its scanner, because the first error determines the text, which
+//! clients parse. The texts were taken from a running 1.6.7.
 
 use std::borrow::Cow;
 
 pub(super) type Refusal = Cow<'static, str>;
 
-/// The longest series key plus field key, in bytes.
+/// Maximum length of series key plus field key, in bytes.
 const MAX_KEY_LENGTH: usize = 65_535;
 
-/// A line that 1.6.7 takes.
+/// A line that 1.6.7 accepts.
 #[derive(Debug, PartialEq)]
 pub(super) struct Scanned {
     /// The timestamp, in the request's precision.
     pub(super) timestamp: Option<i64>,
 }
 
-/// Says why 1.6.7 refuses `line` (no leading blanks, no line break at its end), or that it doesn't.
-/// `unsigned` allows `7u`, as v2 and v3 do.
+/// Returns why 1.6.7 refuses `line` (without leading blanks and line end), if it does. `unsigned`
+/// allows `7u`, as v2 and v3 do.
 pub(super) fn scan(line: &[u8], unsigned: bool) -> Result<Scanned, Refusal> {
     let key_end = series(line)?;
     if key_end > MAX_KEY_LENGTH {
@@ -32,12 +32,12 @@ fn key_too_long(length: usize) -> Refusal {
     format!("max key length exceeded: {length} > {MAX_KEY_LENGTH}").into()
 }
 
-/// Whether the byte at `i` has a backslash before it; the scanner of names looks no further back.
+/// Whether there is a backslash before the byte at `i`. The scanner of names looks no further back.
 fn escaped(line: &[u8], i: usize) -> bool {
     i > 0 && line[i - 1] == b'\\'
 }
 
-/// Measurement and tags; returns where they end.
+/// Scans measurement and tags. Returns their end.
 fn series(line: &[u8]) -> Result<usize, Refusal> {
     if matches!(line.first(), None | Some(b',')) {
         return Err("missing measurement".into());
@@ -57,7 +57,7 @@ fn series(line: &[u8]) -> Result<usize, Refusal> {
     Ok(at)
 }
 
-/// One `key=value` from `start` on; returns the key and where the value ends.
+/// Scans a `key=value` at `start`. Returns the key and the end of the value.
 fn tag(line: &[u8], start: usize) -> Result<(&[u8], usize), Refusal> {
     if matches!(line.get(start), None | Some(b' ' | b',' | b'=')) {
         return Err("missing tag key".into());
@@ -78,7 +78,7 @@ fn tag(line: &[u8], start: usize) -> Result<(&[u8], usize), Refusal> {
     }
 }
 
-/// The field set; returns where it ends.
+/// Scans the field set. Returns its end.
 fn fields(line: &[u8], key_end: usize, unsigned: bool) -> Result<usize, Refusal> {
     let mut i = skip_blanks(line, key_end);
     let mut field_start = i;
@@ -133,7 +133,7 @@ fn fields(line: &[u8], key_end: usize, unsigned: bool) -> Result<usize, Refusal>
     }
 }
 
-/// Where a value that isn't a string ends.
+/// The end of a value that isn't a string.
 fn value_end(line: &[u8], start: usize) -> usize {
     let length = line[start..]
         .iter()
@@ -179,7 +179,7 @@ fn whole_digits(text: &str) -> Option<()> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
 }
 
-/// Whether `text` has only what a float may consist of; whether it is one is seen by parsing it.
+/// Whether `text` only contains the characters of a float. Parsing it decides the rest.
 fn float_shape(text: &str) -> Option<()> {
     let bytes = text.strip_prefix('-').unwrap_or(text).as_bytes();
     let sign_follows_exponent = |i: usize| i > 0 && matches!(bytes[i - 1], b'e' | b'E');
@@ -232,7 +232,7 @@ fn timestamp(line: &[u8], fields_end: usize) -> Result<Option<i64>, Refusal> {
     Ok(Some(parsed))
 }
 
-/// Blanks as 1.6.7 sees them: NUL is one.
+/// Blanks according to 1.6.7, including NUL.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | 0)
 }

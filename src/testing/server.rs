@@ -1,12 +1,13 @@
-//! The servers that can be imitated.
+//! Servers that can be imitated.
 
 use std::fmt;
 
-/// A server that [`FakeInflux::imitating`](super::FakeInflux::imitating) imitates: its paths, its
-/// authentication, what it stores of a body with bad lines, and the status, headers and texts of its answers.
+/// A server that [`FakeInflux::imitating`](super::FakeInflux::imitating) imitates: its paths,
+/// authentication, handling of bodies with bad lines, and the status, headers and texts of its
+/// responses.
 ///
-/// Printed as its name and the version that is imitated. [`source`](Self::source) says how its answers
-/// are known.
+/// Its `Display` is the name and the imitated version. [`source`](Self::source) tells how its
+/// responses are known.
 ///
 /// ```
 /// use actix_influxdb::testing::Server;
@@ -20,31 +21,34 @@ pub enum Server {
     InfluxDb1_6,
     /// InfluxDB 1.8: also `/api/v2/write` and `/health`; unknown precisions are refused.
     InfluxDb1_8,
-    /// InfluxDB 1.12: as 1.8, but each text about points ends with the names of database and retention policy, and a request with an
-    /// unknown precision stores nothing.
+    /// InfluxDB 1.12: like 1.8, but texts about points end with the names of database and retention
+    /// policy, and a request with an unknown precision stores nothing.
     InfluxDb1_12,
-    /// InfluxDB 2.7: a bad line refuses the whole body; conflicts of types are answered 422, the rest is
-    /// stored. Any precision of `/write` but `us`, `ms` and `s` means nanoseconds.
+    /// InfluxDB 2.7: a bad line refuses the whole body; type conflicts get a 422, the rest is
+    /// stored. Any precision of `/write` other than `us`, `ms` and `s` means nanoseconds.
     InfluxDb2_7,
-    /// InfluxDB 3 Core: `/api/v3/write_lp` lists the bad lines by number; limits of columns, tables, databases
-    /// and bodies; nothing is answered without the token, if [one is
+    /// InfluxDB 3 Core: `/api/v3/write_lp` lists the bad lines by number; limits of columns,
+    /// tables, databases and bodies; every request needs the token, if [one is
     /// required](super::FakeInflux::require_token).
     InfluxDb3,
     /// InfluxDB Cloud Serverless: a bad line refuses the whole body, and up to 100 of them are numbered.
     Cloud,
-    /// VictoriaMetrics before 1.112: 204 for everything, bad lines skipped, a newline in a string is the end of
-    /// a line, timestamps in milliseconds.
+    /// VictoriaMetrics before 1.112: 204 for everything, bad lines skipped, a newline in a string
+    /// ends the line, timestamps in milliseconds.
     VictoriaMetrics1_79,
-    /// VictoriaMetrics since 1.112: a bad line refuses the whole body, and the rest of it is repeated from there.
+    /// VictoriaMetrics since 1.112: a bad line refuses the whole body, whose rest from there is
+    /// repeated.
     VictoriaMetrics1_112,
-    /// vmagent: as VictoriaMetrics 1.79, without the header `X-Influxdb-Version`.
+    /// vmagent: like VictoriaMetrics 1.79, without the header `X-Influxdb-Version`.
     Vmagent1_79,
-    /// QuestDB: stops at the first bad line, which is numbered; the same point sent twice is stored twice; no gzip.
+    /// QuestDB: stops at the first bad line, which is numbered; a point sent twice is stored twice;
+    /// no gzip.
     QuestDb,
-    /// GreptimeDB, below `/v1/influxdb`: a bad line refuses the whole body, without saying which; 400 for a
-    /// database that is missing.
+    /// GreptimeDB, below `/v1/influxdb`: a bad line refuses the whole body, without naming it; 400
+    /// for a missing database.
     GreptimeDb,
-    /// Telegraf's `influxdb_listener`: good lines are taken beside bad ones, which are not told.
+    /// Telegraf's `influxdb_listener`: good lines are accepted beside bad ones, of which the first
+    /// is named.
     Telegraf,
     /// Telegraf's `influxdb_v2_listener`: a bad line refuses the whole body.
     TelegrafV2,
@@ -70,7 +74,7 @@ impl Server {
         ]
     }
 
-    /// Returns the version that is imitated.
+    /// Returns the imitated version.
     pub const fn version(self) -> &'static str {
         match self {
             Self::InfluxDb1_6 => "1.6.7",
@@ -87,15 +91,16 @@ impl Server {
         }
     }
 
-    /// Returns how the answers are known: from a server that was asked, from its source, or from its documentation.
+    /// Returns how the responses are known: from a running server, its source, or its
+    /// documentation.
     pub const fn source(self) -> &'static str {
         match self {
             Self::InfluxDb1_6 | Self::VictoriaMetrics1_79 | Self::Vmagent1_79 => {
-                "a running server, which is asked the same by the tests of this library"
+                "a running server, compared by the tests of this library"
             }
-            Self::InfluxDb3 | Self::VictoriaMetrics1_112 => "a running server that was asked",
+            Self::InfluxDb3 | Self::VictoriaMetrics1_112 => "a running server",
             Self::InfluxDb1_8 | Self::InfluxDb1_12 => {
-                "its source (services/httpd/handler.go), by 1.6.7 as it runs"
+                "its source (services/httpd/handler.go), and a running 1.6.7"
             }
             Self::InfluxDb2_7 => {
                 "its source (http/write_handler.go, http/legacy/write_handler.go, \
@@ -111,7 +116,7 @@ impl Server {
         }
     }
 
-    /// The body that is too large begins behind as many bytes.
+    /// Maximum size of a body, in bytes.
     pub(super) const fn max_body_size(self) -> usize {
         match self {
             Self::InfluxDb1_6 | Self::InfluxDb1_8 | Self::InfluxDb1_12 => 25_000_000,

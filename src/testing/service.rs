@@ -1,4 +1,4 @@
-//! What InfluxDB answers: a request and the databases to a reply.
+//! Responses of InfluxDB.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ use super::{
     state::State,
 };
 
-/// What 1.6.7 says where its disk is full.
+/// The error of 1.6.7 if its disk is full.
 pub(super) const READ_ONLY: &str =
     "engine: error writing WAL entry: write /var/lib/influxdb/wal/1.wal: no space left on device";
 
-/// A write that was read, but not yet held against what the databases have.
+/// A write that was parsed, but not checked against the database yet.
 #[derive(Debug)]
 pub(super) struct Write {
     database: Result<String, &'static str>,
@@ -25,7 +25,7 @@ pub(super) struct Write {
 }
 
 impl Write {
-    /// Reads a write, which takes time and therefore no lock.
+    /// Parses a write; slow, so no lock is held.
     pub(super) fn read(request: &Request) -> Self {
         let param = |name| request.param(name).filter(|value| !value.is_empty());
         let word = param("precision");
@@ -54,14 +54,14 @@ impl Write {
         }
     }
 
-    /// Stores what can be stored, whatever is answered.
+    /// Stores the valid points, whatever the response.
     pub(super) fn store(self, state: &mut State) {
         if let (Ok(database), Ok(parsed)) = (self.database, self.parsed) {
             let _ = state.store.write(&database, parsed);
         }
     }
 
-    /// What 1.6.7 answers before it looks at anything else of a write, if that is an error.
+    /// The error that 1.6.7 returns before it looks at the body of a write.
     pub(super) fn refusal(request: &Request, state: &State) -> Option<Reply> {
         if let Err(why) = state.credentials.check(request) {
             return Some(Reply::error(401, why));
@@ -71,7 +71,7 @@ impl Write {
             .then(|| Reply::error(404, &format!("database not found: {name:?}")))
     }
 
-    /// Does what 1.6.7 does, in its order: who, where, how large, what.
+    /// Handles a write like 1.6.7, in its order: credentials, database, size, lines.
     pub(super) fn accept(self, request: &Request, state: &mut State) -> Reply {
         if let Err(why) = state.credentials.check(request) {
             return Reply::error(401, why);
@@ -86,7 +86,7 @@ impl Write {
         if state.is_read_only {
             return Reply::error(500, READ_ONLY);
         }
-        // Seen on 1.6.7: the limit is for the bytes on the wire, not for what gzip makes of them.
+        // Seen on 1.6.7: the limit applies to the bytes sent, before decompression.
         if request.body.len() > state.max_body_size {
             return Reply::error(413, "Request Entity Too Large");
         }
@@ -100,7 +100,7 @@ impl Write {
     }
 }
 
-/// The answer to a request that isn't a write.
+/// The response to a request other than a write.
 pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     match request.path.as_str() {
@@ -117,8 +117,8 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
     }
 }
 
-/// Is it a write where only other servers have one?
-pub(super) fn is_elsewhere(request: &Request) -> bool {
+/// Whether this is a path for writes on other servers only.
+pub(super) fn is_forked(request: &Request) -> bool {
     !matches!(
         request.path.as_str(),
         "/write" | "/api/v2/write" | "/api/v3/write_lp"
@@ -189,7 +189,7 @@ fn run(statement: Statement, state: &mut State) -> Value {
     }
 }
 
-/// Splits a request's target into its path and its decoded query.
+/// Splits a request's target into path and decoded query.
 pub(super) fn split_target(target: &str) -> (String, Vec<(String, String)>) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();

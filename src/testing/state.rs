@@ -1,4 +1,4 @@
-//! What the threads of a [`FakeInflux`](super::FakeInflux) and its handle share.
+//! State shared by the threads of a [`FakeInflux`](super::FakeInflux) and its handle.
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -10,7 +10,7 @@ use std::{
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{
-    answer::{Answer, What},
+    answer::{Answer, Response},
     auth::Credentials,
     connections::Connections,
     imitate::Catalog,
@@ -20,10 +20,10 @@ use super::{
     store::Store,
 };
 
-/// 1.6.7's default of `max-body-size`, in bytes.
+/// The default of `max-body-size` in 1.6.7, in bytes.
 const DEFAULT_MAX_BODY_SIZE: usize = 25_000_000;
 
-/// A function that decides on each write.
+/// A function that responds to writes.
 pub(super) type Decide = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
 
 #[derive(Debug, Default)]
@@ -36,26 +36,26 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) store: Store,
     pub(super) requests: Vec<Request>,
-    /// How many of the requests are writes.
+    /// Number of writes among the requests.
     pub(super) writes: usize,
     pub(super) next: VecDeque<Answer>,
-    pub(super) otherwise: Otherwise,
+    pub(super) default_answer: DefaultAnswer,
     pub(super) credentials: Credentials,
     pub(super) max_body_size: usize,
-    /// As which server all requests are answered; `None`: as described in the module.
+    /// The imitated server; `None` for the default.
     pub(super) server: Option<Server>,
-    /// Does the storage take no writes?
+    /// Whether the storage accepts no writes.
     pub(super) is_read_only: bool,
-    /// What InfluxDB 3 knows of its tables.
+    /// The tables of InfluxDB 3.
     pub(super) catalog: Catalog,
-    /// Retention policies that writes are refused to.
+    /// Retention policies whose writes are refused.
     pub(super) missing_policies: HashSet<String>,
     pub(super) stopping: bool,
-    /// What the server's own threads panicked with.
+    /// Panics of the server's own threads.
     pub(super) panics: Vec<String>,
-    /// How often what stalls was released.
+    /// Number of calls of `release`.
     releases: u64,
-    /// How many requests were recorded and forgotten.
+    /// Number of requests that were recorded and removed.
     cleared: usize,
     pub(super) connections: Connections,
 }
@@ -67,7 +67,7 @@ impl Default for State {
             requests: Vec::new(),
             writes: 0,
             next: VecDeque::new(),
-            otherwise: Otherwise::Always(Answer::accept()),
+            default_answer: DefaultAnswer::Always(Answer::accept()),
             credentials: Credentials::default(),
             max_body_size: DEFAULT_MAX_BODY_SIZE,
             server: None,
@@ -83,14 +83,14 @@ impl Default for State {
     }
 }
 
-/// What answers when no answer is queued.
+/// Responds while no answer is queued.
 #[derive(Clone)]
-pub(super) enum Otherwise {
+pub(super) enum DefaultAnswer {
     Always(Answer),
     Decide(Decide),
 }
 
-impl fmt::Debug for Otherwise {
+impl fmt::Debug for DefaultAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always(answer) => f.debug_tuple("Always").field(answer).finish(),
@@ -99,10 +99,10 @@ impl fmt::Debug for Otherwise {
     }
 }
 
-/// Where a request is in the records, and which release frees it if it stalls.
+/// Identifies a recorded request, and the release that ends its stall.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket {
-    /// How many requests were recorded before it, cleared ones included.
+pub(super) struct RequestId {
+    /// Number of requests recorded before, including removed ones.
     number: usize,
     releases: u64,
 }
@@ -112,14 +112,14 @@ impl Shared {
         self.state.lock()
     }
 
-    /// Changes the state and wakes those who wait for it.
+    /// Changes the state and wakes waiting threads.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.state.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until `condition` holds; false if `timeout` was over first.
+    /// Waits until `condition` holds. Returns `false` after `timeout`.
     pub(super) fn wait(
         &self,
         timeout: Duration,
@@ -129,19 +129,19 @@ impl Shared {
         let waited = self
             .changed
             .wait_while_for(&mut state, |state| !condition(state), timeout);
-        // It may have come true with the last of the time.
+        // The condition may have become true just at the timeout.
         !waited.timed_out() || condition(&state)
     }
 
-    /// Waits until what `ticket` stands for is released; false if the server stops.
-    pub(super) fn wait_for_release(&self, ticket: Ticket) -> bool {
+    /// Waits for the release of a request. Returns `false` if the server stops.
+    pub(super) fn wait_for_release(&self, id: RequestId) -> bool {
         let mut state = self.state.lock();
-        let held = |state: &mut State| !state.stopping && state.releases == ticket.releases;
+        let held = |state: &mut State| !state.stopping && state.releases == id.releases;
         self.changed.wait_while(&mut state, held);
         !state.stopping
     }
 
-    /// Pauses for `time`; false if the server stops.
+    /// Pauses for `time`. Returns `false` if the server stops.
     pub(super) fn pause(&self, time: Duration) -> bool {
         !self.wait(time, |state| state.stopping)
     }
@@ -152,47 +152,46 @@ impl State {
         self.releases += 1;
     }
 
-    /// What the next write is answered with.
-    pub(super) fn take_answer(&mut self) -> Otherwise {
+    /// The response to the next write.
+    pub(super) fn take_answer(&mut self) -> DefaultAnswer {
         match self.next.pop_front() {
-            Some(answer) => Otherwise::Always(answer),
-            None => self.otherwise.clone(),
+            Some(answer) => DefaultAnswer::Always(answer),
+            None => self.default_answer.clone(),
         }
     }
 
-    /// The next answer, if it is not to wait for a request.
+    /// The next answer, if it doesn't wait for a request.
     pub(super) fn take_hang_up(&mut self) -> Option<Answer> {
-        let hang_up = |answer: &Answer| answer.what == What::HangUp;
-        match (self.next.front(), &self.otherwise) {
+        let hang_up = |answer: &Answer| answer.response == Response::HangUp;
+        match (self.next.front(), &self.default_answer) {
             (Some(answer), _) if hang_up(answer) => self.next.pop_front(),
-            (None, Otherwise::Always(answer)) if hang_up(answer) => Some(answer.clone()),
+            (None, DefaultAnswer::Always(answer)) if hang_up(answer) => Some(answer.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn record(&mut self, request: Request) -> Ticket {
+    pub(super) fn record(&mut self, request: Request) -> RequestId {
         let number = self.cleared + self.requests.len();
         self.writes += usize::from(request.is_write());
         self.requests.push(request);
-        Ticket {
+        RequestId {
             number,
             releases: self.releases,
         }
     }
 
-    /// The record, unless it was cleared since.
-    pub(super) fn recorded(&mut self, ticket: Ticket) -> Option<&mut Request> {
-        self.requests
-            .get_mut(ticket.number.checked_sub(self.cleared)?)
+    /// The recorded request, unless it was removed.
+    pub(super) fn recorded(&mut self, id: RequestId) -> Option<&mut Request> {
+        self.requests.get_mut(id.number.checked_sub(self.cleared)?)
     }
 
-    /// Takes out the lines that arrived, and forgets points and requests.
+    /// Removes and returns the lines that arrived; also removes points and requests.
     pub(super) fn take(&mut self) -> BTreeMap<String, Vec<Arc<Point>>> {
         self.forget_requests();
         self.store.take()
     }
 
-    /// Forgets points, types and requests.
+    /// Removes points, types and requests.
     pub(super) fn clear(&mut self) {
         self.store.clear();
         self.catalog = Catalog::default();

@@ -1,4 +1,4 @@
-//! The databases: which exist, and what a write to one of them comes to.
+//! The databases, and the results of writes to them.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -10,9 +10,9 @@ use super::{database::Database, parse::Parsed, point::Point};
 #[derive(Debug, Default)]
 pub(super) struct Store {
     databases: BTreeMap<String, Database>,
-    /// Databases that answer 404 until they are created; all others exist.
+    /// Databases with status 404 until they are created; all others exist.
     missing: HashSet<String>,
-    /// How many writes there were: what tells apart points without a timestamp.
+    /// Number of writes, to tell apart points without a timestamp.
     writes: u64,
 }
 
@@ -31,14 +31,15 @@ impl Store {
         self.databases.remove(database);
     }
 
-    /// Takes out the lines that arrived, and forgets every point; the databases and types stay.
+    /// Removes and returns the lines that arrived; also removes the points. Databases and types
+    /// stay.
     pub(super) fn take(&mut self) -> BTreeMap<String, Vec<Arc<Point>>> {
         let databases = self.databases.iter_mut();
         let taken = databases.map(|(name, database)| (name.clone(), database.take()));
         taken.filter(|(_, points)| !points.is_empty()).collect()
     }
 
-    /// Forgets every point and type; the databases stay.
+    /// Removes points and types; databases stay.
     pub(super) fn clear(&mut self) {
         self.databases
             .values_mut()
@@ -61,21 +62,21 @@ impl Store {
             .map_or(&[], |database| &database.received)
     }
 
-    /// Stores points as a server without types of fields does.
+    /// Stores points like a server without field types.
     pub(super) fn put(&mut self, database: &str, points: Vec<Point>) {
         self.writes += 1;
         let database = self.databases.entry(database.to_owned()).or_default();
         database.put(points, self.writes);
     }
 
-    /// Stores points beside those that have the same series and time.
+    /// Stores points without merging.
     pub(super) fn append(&mut self, database: &str, points: Vec<Point>) {
         let database = self.databases.entry(database.to_owned()).or_default();
         database.append(points);
     }
 
-    /// The first field of a point that has another type than it has in the database: its name, the point's
-    /// type and the other.
+    /// The first field of a point whose type conflicts: its name, the point's type and the stored
+    /// type.
     pub(super) fn conflict(
         &self,
         database: &str,
@@ -84,7 +85,7 @@ impl Store {
         self.databases.get(database)?.conflict(point)
     }
 
-    /// Stores what can be stored; the error is the text of the 400.
+    /// Stores the valid points; the error is the text of the 400.
     pub(super) fn write(&mut self, database: &str, parsed: Parsed) -> Result<(), String> {
         let Parsed { points, refused } = parsed;
         if points.is_empty() {
@@ -97,8 +98,8 @@ impl Store {
         self.writes += 1;
         let database = self.databases.entry(database.to_owned()).or_default();
         let dropped = database.write(points, self.writes);
-        // Seen on 1.6.7: when points are dropped, the lines that didn't parse aren't mentioned, and
-        // when none is, `dropped=0` says nothing about the lines that didn't parse.
+        // Seen on 1.6.7: if points are dropped, unparsable lines are not mentioned, and otherwise
+        // `dropped=0` doesn't count them.
         match dropped.reason() {
             Some(reason) => Err(format!("partial write: {reason} dropped={}", dropped.count)),
             None if refused.is_empty() => Ok(()),

@@ -1,11 +1,11 @@
-//! A view of the contents of a [`FakeInflux`](super::FakeInflux), at one moment.
+//! A snapshot view of a [`FakeInflux`](super::FakeInflux).
 
 use std::fmt;
 
 use super::{point::Point, request::Request, state::State};
 
-/// The contents of a [`FakeInflux`](super::FakeInflux) at one moment: the argument of the closures of
-/// [`wait_until`](super::FakeInflux::wait_until) and [`view`](super::FakeInflux::view).
+/// The contents of a [`FakeInflux`](super::FakeInflux) at one moment: the argument of the closures
+/// of [`wait_until`](super::FakeInflux::wait_until) and [`view`](super::FakeInflux::view).
 ///
 /// ```
 /// # let influx = actix_influxdb::testing::FakeInflux::start();
@@ -20,7 +20,7 @@ impl<'a> View<'a> {
         Self { state }
     }
 
-    /// Returns the points that are stored in `database`: what a query would return.
+    /// Returns the points stored in `database`: what a query would return.
     pub fn points(&self, database: &str) -> impl Iterator<Item = &'a Point> + use<'a> {
         self.state
             .store
@@ -29,7 +29,7 @@ impl<'a> View<'a> {
             .map(|point| &**point)
     }
 
-    /// Returns every good line that arrived for `database`, repeated ones too.
+    /// Returns every good line that arrived for `database`, including repeated ones.
     pub fn received(&self, database: &str) -> impl Iterator<Item = &'a Point> + use<'a> {
         self.state
             .store
@@ -38,12 +38,12 @@ impl<'a> View<'a> {
             .map(|point| &**point)
     }
 
-    /// Returns the number of points that are stored in `database`.
+    /// Returns the number of points stored in `database`.
     pub fn count(&self, database: &str) -> usize {
         self.state.store.stored(database).len()
     }
 
-    /// Returns the number of good lines that arrived for `database`, repeated ones too.
+    /// Returns the number of good lines that arrived for `database`, including repeated ones.
     pub fn received_count(&self, database: &str) -> usize {
         self.state.store.received(database).len()
     }
@@ -53,7 +53,7 @@ impl<'a> View<'a> {
         self.state.store.databases()
     }
 
-    /// Returns all requests, in the order they arrived.
+    /// Returns all requests, in order of arrival.
     pub fn requests(&self) -> &'a [Request] {
         &self.state.requests
     }
@@ -67,14 +67,14 @@ impl<'a> View<'a> {
             .count()
     }
 
-    /// Returns the number of connections that were accepted.
+    /// Returns the number of accepted connections.
     pub fn connection_count(&self) -> u64 {
         self.state.connections.accepted()
     }
 }
 
 impl fmt::Debug for View<'_> {
-    /// Prints the numbers of what there is, and a line for each request.
+    /// Prints the counts, and a line per request.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

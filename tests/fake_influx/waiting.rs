@@ -41,7 +41,7 @@ fn waiting_in_vain_says_so_or_panics_with_what_is_there() {
     assert!(!influx.wait_until(Duration::from_millis(5), |view| view.count("d") == 2));
     let text = panic_text(|| influx.wait_for_points("d", 2, Duration::ZERO));
     let none = format!(
-        "there are not 2 points in \"d\" after 0ns:\n- no pipeline of this process sends to {}: ",
+        "no 2 points in \"d\" within 0ns:\n- no pipeline of this process sends to {}: ",
         influx.url()
     );
     assert!(text.starts_with(&none), "{text}");
@@ -50,10 +50,7 @@ fn waiting_in_vain_says_so_or_panics_with_what_is_there() {
          database \"d\": 1 points of 2 good lines\n";
     assert!(text.ends_with(there), "{text}");
     let text = panic_text(|| influx.wait_for_requests(2, Duration::ZERO));
-    assert!(
-        text.starts_with("there are not 2 requests after 0ns:\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("no 2 requests within 0ns:\n"), "{text}");
 }
 
 #[test]

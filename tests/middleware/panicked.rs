@@ -132,7 +132,7 @@ fn a_closure_that_panics_and_a_logger_that_does_leave_the_response_and_the_measu
     );
     // It is told once, however often it happens.
     let expected = "ERROR the closure given to InfluxMetrics::customize panicked: the measurement \
-                    lacks what it had yet to add (told once for each worker)";
+                    may be incomplete (logged once per worker)";
     assert_eq!(logger::logged_with("InfluxMetrics::customize"), [expected]);
 }
 

@@ -6,8 +6,7 @@ use crate::{
     endpoint::{Endpoint, Identity},
 };
 
-/// Returns the settings or the server's state to check, as the end of a sentence; empty where only
-/// waiting helps.
+/// The settings or the server's state to check, in parentheses; empty where only waiting helps.
 pub(super) fn advice(
     retry: &Retry,
     endpoint: &Endpoint,
@@ -16,7 +15,7 @@ pub(super) fn advice(
 ) -> String {
     if retry.is_refused {
         let url = config.origin.address();
-        return format!(" (nothing listens there: is the server running, and is {url} right?)");
+        return format!(" (is the server running, and is {url} right?)");
     }
     if !retry.is_misconfigured() {
         return String::new();
@@ -25,9 +24,7 @@ pub(super) fn advice(
     let sentence = match is_tls(retry) {
         true => {
             let url = config.origin.name("url");
-            Some(format!(
-                "the port speaks TLS, set {url} to one with https://"
-            ))
+            Some(format!("the port uses TLS, set {url} to an https:// URL"))
         }
         false => known
             .filter(|_| is_any)
@@ -38,19 +35,19 @@ pub(super) fn advice(
         return format!(" (the request was POST {path}: {sentence})");
     }
     match retry.scope {
-        // Without a response it is no fault of credentials, and the reason says what to do.
+        // Without a response, credentials are not at fault, and the reason says what to do.
         Scope::Endpoint if retry.status.is_none() => String::new(),
         Scope::Endpoint if config.api == Api::V2 && known.is_some_and(|it| it.is_influxdb(1)) => {
             format!(
-                " (InfluxDB 1 takes user:password for a token: set {} so)",
+                " (InfluxDB 1 accepts user:password as a token: set {} to that)",
                 config.origin.name("token")
             )
         }
         Scope::Endpoint
-            if !config.settings().has_token() && known.is_some_and(Identity::wants_token) =>
+            if !config.settings().has_token() && known.is_some_and(Identity::requires_token) =>
         {
             format!(
-                " (InfluxDB 3 wants a token: set {})",
+                " (InfluxDB 3 requires a token: set {})",
                 config.origin.name("token")
             )
         }
@@ -58,7 +55,7 @@ pub(super) fn advice(
             let name = |setting| config.origin.name(setting);
             match (config.api, config.settings().has_token()) {
                 (Api::V1, false) if config.settings().user().is_none() => format!(
-                    " (the server wants credentials, and none are set: set {} and {})",
+                    " (the server requires credentials: set {} and {})",
                     name("user"),
                     name("password")
                 ),
@@ -66,7 +63,7 @@ pub(super) fn advice(
                 _ => format!(" (check {})", name("token")),
             }
         }
-        Scope::Path if config.api == Api::V2 && retry.words.contains("org") => {
+        Scope::Path if config.api == Api::V2 && retry.normalized.contains("org") => {
             format!(" (check {})", config.origin.name("org"))
         }
         Scope::Path => {
@@ -81,33 +78,35 @@ pub(super) fn advice(
                 config.origin.address()
             )
         }
-        Scope::Database if retry.words.contains("dbrp mapping") => format!(
+        Scope::Database if retry.normalized.contains("dbrp mapping") => format!(
             " (map it to a bucket with `influx v1 dbrp create`, or set {} to v2, with {} and {})",
             config.origin.name("api"),
             config.origin.name("org"),
             config.origin.name("token")
         ),
-        Scope::Database if retry.misses_database => match (config.api, config.create_database) {
-            (Api::V1, false) => {
-                let setting = config.origin.name("create_database");
-                format!(" (create it, or set {setting})")
+        Scope::Database if retry.is_database_missing => {
+            match (config.api, config.create_database) {
+                (Api::V1, false) => {
+                    let setting = config.origin.name("create_database");
+                    format!(" (create it, or set {setting})")
+                }
+                _ => " (create it)".to_owned(),
             }
-            _ => " (create it)".to_owned(),
-        },
+        }
         Scope::Database | Scope::Unclear => String::new(),
     }
 }
 
-/// Does the port speak TLS, in the words of Go, nginx or of what was seen instead of HTTP?
+/// Whether the port uses TLS, according to Go, nginx or the description of a response that is not HTTP.
 fn is_tls(retry: &Retry) -> bool {
-    let words = retry.words.as_str();
+    let normalized = retry.normalized.as_str();
     ["https server", "https port", "in tls: use https"]
         .iter()
-        .any(|said| words.contains(said))
+        .any(|said| normalized.contains(said))
 }
 
-/// What the server is and which setting to change, if it doesn't have the API that is configured, or not without
-/// more than is configured.
+/// What the server is and which setting to change, if it doesn't have the configured API, or needs
+/// more settings for it.
 pub(super) fn mismatch(known: &Identity, config: &Config) -> Option<String> {
     let name = |setting| config.origin.name(setting);
     let (api, apis) = (config.api, known.apis());
@@ -115,7 +114,7 @@ pub(super) fn mismatch(known: &Identity, config: &Config) -> Option<String> {
         let is_v1_of_2 = api == Api::V1 && known.is_influxdb(2);
         return is_v1_of_2.then(|| {
             format!(
-                "it is {known}: set {} to v2, with {} and {}; its API v1 needs a user of its own \
+                "it is {known}: set {} to v2, with {} and {}; its API v1 requires v1 credentials \
                  (`influx v1 auth create`) or a token, and databases that are mapped to buckets",
                 name("api"),
                 name("org"),
@@ -187,7 +186,7 @@ mod tests {
             (
                 known(InfluxDb, "2.7.12", "OSS"),
                 v1(),
-                "it is InfluxDB 2.7.12 (OSS): set api to v2, with org and token; its API v1 needs",
+                "it is InfluxDB 2.7.12 (OSS): set api to v2, with org and token; its API v1 requires",
             ),
             (
                 known(Telegraf, "", "influxdb_listener"),
@@ -219,7 +218,7 @@ mod tests {
             &v2(),
         );
         assert!(
-            advice.contains("takes user:password for a token: set token so"),
+            advice.contains("accepts user:password as a token: set token to that"),
             "{advice}"
         );
         for server in [known(InfluxDb, "", ""), known(InfluxDb, "3.10.1", "Core")] {
@@ -230,7 +229,7 @@ mod tests {
                 &v1(),
             );
             assert!(
-                advice.contains("InfluxDB 3 wants a token: set token"),
+                advice.contains("InfluxDB 3 requires a token: set token"),
                 "{advice}"
             );
         }
@@ -254,11 +253,11 @@ mod tests {
             "status 400: a web page, \"400 The plain HTTP request was sent to HTTPS port\"",
         ] {
             let retry = Retry {
-                words: said.to_lowercase(),
+                normalized: said.to_lowercase(),
                 ..misconfigured(Scope::Path)
             };
             let advice = advised(Config::v1("http://h"), retry);
-            assert!(advice.contains("set url to one with https://"), "{advice}");
+            assert!(advice.contains("set url to an https:// URL"), "{advice}");
         }
     }
 
@@ -284,7 +283,7 @@ mod tests {
             ..Retry::new(Scope::Endpoint, Cause::Unavailable, "refused")
         };
         let missing = || Retry {
-            misses_database: true,
+            is_database_missing: true,
             ..misconfigured(Scope::Database)
         };
         for (config, retry, wanted) in [
@@ -297,7 +296,7 @@ mod tests {
             (
                 v1(),
                 misconfigured(Scope::Endpoint),
-                "wants credentials, and none are set: set user and password",
+                "requires credentials: set user and password",
             ),
             (v2(), misconfigured(Scope::Endpoint), "check token"),
             (

@@ -1,4 +1,4 @@
-//! Warnings of a buffer that fills, of losses, and of a clock that was set back.
+//! Warnings about a full buffer, losses, and a system clock that was set back.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,16 @@ use actix::{AsyncContext as _, Context};
 use super::BufferActor;
 use crate::{logging, point::clock::ClockWatch};
 
-/// Minimum time between two warnings that the buffer fills.
+/// Minimum time between warnings that the buffer fills.
 const WARN_EVERY: Duration = Duration::from_secs(120);
 
-/// Losses are logged at once, and then summed up at this interval.
+/// Losses are logged at once, then summed up at this interval.
 const LOSSES_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Alarms {
     warned: Option<Instant>,
-    /// Total of losses when they were last logged.
+    /// Total losses when last logged.
     reported: u64,
     reports_losses: bool,
     clock: ClockWatch,
@@ -34,7 +34,7 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Warns if the system clock was set back, and returns whether it was.
+    /// Logs a warning if the system clock was set back. Returns whether it was.
     pub(super) fn clock_was_set_back(&mut self) -> bool {
         let step = self.clock.step_back();
         if let Some(step) = step {
@@ -46,7 +46,7 @@ impl Alarms {
         step.is_some()
     }
 
-    /// Whether the threshold is reached and the last warning is long enough ago.
+    /// Whether the threshold is reached and the last warning is old enough.
     fn warns(&mut self, pending: usize, threshold: usize, now: Instant) -> bool {
         let is_quiet = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
         let warns = pending >= threshold && self.warned.is_none_or(is_quiet);

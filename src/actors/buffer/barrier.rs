@@ -1,4 +1,4 @@
-//! Makes the handle's flush and shutdown cover messages that were sent to `addr()` before.
+//! Lets a flush or shutdown by the handle cover earlier messages to `addr()`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,28 +8,28 @@ use futures_channel::oneshot;
 use super::BufferActor;
 use crate::{FlushReport, ShutdownReport, actors::messages::internal::Barrier};
 
-/// Part of the timeout that is spent on messages sent before: a flood may take longer.
-const PART: u32 = 4;
+/// Fraction of the timeout spent on earlier messages; a flood may take longer.
+const FRACTION: u32 = 4;
 
-/// A delay that is not subtracted from the timeout.
-const USUAL: Duration = Duration::from_millis(10);
+/// A delay too short to subtract from the timeout.
+const NEGLIGIBLE: Duration = Duration::from_millis(10);
 
 fn left(timeout: Duration, passed: Duration) -> Duration {
-    match passed < USUAL {
+    match passed < NEGLIGIBLE {
         true => timeout,
         false => timeout.saturating_sub(passed),
     }
 }
 
 impl BufferActor {
-    pub(super) fn flush_behind_ingest(
+    pub(super) fn flush_after_ingest(
         &mut self,
         timeout: Duration,
         context: &mut Context<Self>,
     ) -> ResponseFuture<FlushReport> {
         let (answer, report) = oneshot::channel();
         let (began, shared) = (self.now(), Arc::clone(&self.shared));
-        self.behind_ingest(timeout / PART, context, move |buffer, context| {
+        self.after_ingest(timeout / FRACTION, context, move |buffer, context| {
             let left = left(timeout, buffer.now() - began);
             // The caller may be gone.
             _ = answer.send(buffer.flush(left, context));
@@ -43,14 +43,14 @@ impl BufferActor {
         })
     }
 
-    pub(super) fn shut_down_behind_ingest(
+    pub(super) fn shut_down_after_ingest(
         &mut self,
         timeout: Duration,
         context: &mut Context<Self>,
     ) -> ResponseFuture<ShutdownReport> {
         let (answer, report) = oneshot::channel();
         let (began, shared) = (self.now(), Arc::clone(&self.shared));
-        self.behind_ingest(timeout / PART, context, move |buffer, context| {
+        self.after_ingest(timeout / FRACTION, context, move |buffer, context| {
             let left = left(timeout, buffer.now() - began);
             _ = answer.send(buffer.shut_down(left, context));
         });
@@ -63,23 +63,23 @@ impl BufferActor {
         })
     }
 
-    /// Calls `go_on` when the ingest actor has handled all earlier messages, or when `limit` has passed.
-    pub(super) fn behind_ingest(
+    /// Calls `then` when the ingest actor has handled all earlier messages, or after `limit`.
+    pub(super) fn after_ingest(
         &mut self,
         limit: Duration,
         context: &mut Context<Self>,
-        go_on: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+        then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
     ) {
         let Some(ingest) = &self.ingest else {
-            return go_on(self, context);
+            return then(self, context);
         };
         let (passed, is_passed) = oneshot::channel();
-        // Not `send`: that waits where the mailbox is full.
+        // Not `send`, which waits if the mailbox is full.
         ingest.do_send(Barrier(passed));
         let is_passed = actix_rt::time::timeout(limit, is_passed);
-        let go_on = is_passed
+        let then = is_passed
             .into_actor(self)
-            .map(|_, buffer, context| go_on(buffer, context));
-        context.spawn(go_on);
+            .map(|_, buffer, context| then(buffer, context));
+        context.spawn(then);
     }
 }

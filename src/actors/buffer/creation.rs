@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration, time::Instant};
 use actix::{AsyncContext as _, Context};
 use foldhash::HashMap;
 
-use super::{BufferActor, telling::shown};
+use super::{BufferActor, notifications::shown};
 use crate::{
     Database,
     actors::{
@@ -107,8 +107,7 @@ impl Creations {
 }
 
 impl BufferActor {
-    /// Asks the server to create the database. The database's breaker, which has just opened again,
-    /// limits how often.
+    /// Asks the server to create the database. The database's breaker limits how often.
     pub(super) fn create(
         &mut self,
         endpoint: Endpoint,

@@ -1,4 +1,4 @@
-//! Secrets and certificates in files: they are read again every few seconds, and used when they have changed.
+//! Files with secrets and certificates: read every few seconds, used when changed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,27 +9,27 @@ use crate::{
     actors::messages::internal::FilesRead, config::Files, endpoint::Endpoint, logging, threads,
 };
 
-/// Time between two readings. The content is compared, not a time stamp: that of a link's target, or of a file that is
-/// written twice in a moment, tells nothing.
+/// Time between reads. Contents are compared, not timestamps, which are unreliable for links and
+/// for quick successive writes.
 const READ_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct WatchedFiles {
-    /// As they were when they were used last.
+    /// The contents in use.
     used: Files,
-    /// Runs while there are any.
+    /// Set while there are files.
     timer: Option<SpawnHandle>,
-    /// What was said of them last.
-    told: Option<String>,
+    /// The last error logged.
+    logged_error: Option<String>,
 }
 
 impl BufferActor {
     pub(crate) fn set_files(&mut self, files: Files) {
         self.files.used = files;
-        self.files.told = None;
+        self.files.logged_error = None;
     }
 
-    /// Arms the timer of the next reading, if there is anything to read.
+    /// Arms the timer of the next read, if there are files.
     pub(super) fn watch_files(&mut self, context: &mut Context<Self>) {
         if let Some(timer) = self.files.timer.take() {
             context.cancel_future(timer);
@@ -43,7 +43,7 @@ impl BufferActor {
         }
     }
 
-    /// On another thread: a disk or a network's folder may be slow.
+    /// Reads on another thread: a disk or network folder may be slow.
     fn read_files(&mut self, context: &mut Context<Self>) {
         let (config, used) = (Arc::clone(&self.config), self.files.used.clone());
         let buffer = context.address();
@@ -67,26 +67,26 @@ impl BufferActor {
 
     pub(super) fn files_read(&mut self, files: FilesRead, context: &mut Context<Self>) {
         let FilesRead { config, read } = files;
-        // Another configuration has read its own, and has its own timer.
+        // Another configuration has its own files and timer.
         if !Arc::ptr_eq(&config, &self.config) {
             return;
         }
         match read {
-            Ok(None) => self.files.told = None,
+            Ok(None) => self.files.logged_error = None,
             Ok(Some((files, endpoints))) => {
                 self.set_files(files);
                 self.use_endpoints(endpoints);
                 logging::info!(
-                    "files of secrets or certificates have changed: they are in use from now on"
+                    "files with secrets or certificates have changed and are used from now on"
                 );
                 self.pump(context);
             }
-            // A file that is being written, perhaps: what was read before is used until it can be read.
+            // The file may be incomplete: its previous content is used until it can be read.
             Err(error) => {
                 let text = error.to_string();
-                if self.files.told.as_ref() != Some(&text) {
-                    logging::warning!("what was read before stays in use, as {text}");
-                    self.files.told = Some(text);
+                if self.files.logged_error.as_ref() != Some(&text) {
+                    logging::warning!("the previous contents of the files stay in use: {text}");
+                    self.files.logged_error = Some(text);
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Finds out what an endpoint is: by the headers of its answers, and where those don't tell by a ping. Neither
-//! delays or changes anything; what is found is logged.
+//! Identifies endpoints by their response headers, or else by a ping. Delays and changes nothing;
+//! the result is logged.
 
 use actix::{AsyncContext as _, Context};
 
@@ -8,47 +8,42 @@ use crate::{
     PingError, Product, ServerInfo,
     actors::messages::internal::Pinged,
     delivery::verdict::{Scope, Verdict},
-    endpoint::{Identity, Told},
+    endpoint::{Identification, Identity},
     logging,
 };
 
 impl BufferActor {
-    /// An endpoint has answered a write.
-    pub(super) fn met(
+    /// Handles a response to a write, to identify its endpoint.
+    pub(super) fn identify(
         &mut self,
         endpoint: usize,
-        told: Option<Told>,
+        identification: Option<Identification>,
         is_unusual: bool,
         verdict: &Verdict,
         context: &mut Context<Self>,
     ) {
         let is_written = *verdict == Verdict::Written;
-        // All known servers answer a write with 204.
+        // All known servers respond to a write with 204.
         let was_unusual = is_written && is_unusual;
-        let is_open = match told {
-            Some(Told::Server(server)) => {
-                // InfluxDB 3 says its version to a ping only.
+        let is_open = match identification {
+            Some(Identification::Server(server)) => {
+                // InfluxDB 3 sends its version only with a ping.
                 let is_half = server.product == Product::InfluxDb && server.version.is_none();
-                self.recognise(endpoint, server);
+                self.identified(endpoint, server);
                 is_half && is_written
             }
-            // Where it works, to know what it is; where it doesn't, to say so.
-            Some(Told::Nothing) => is_written || is_faulty(verdict),
-            Some(Told::StandIn) | None => false,
+            // Identified if writes succeed, or to explain why they don't.
+            Some(Identification::Nothing) => is_written || is_faulty(verdict),
+            Some(Identification::Mock) | None => false,
         };
         if was_unusual || is_open {
-            self.ask_who_is_there(endpoint, was_unusual, context);
+            self.ping_once(endpoint, was_unusual, context);
         }
     }
 
-    /// Pings an endpoint, once.
-    fn ask_who_is_there(
-        &mut self,
-        endpoint: usize,
-        was_unusual: bool,
-        context: &mut Context<Self>,
-    ) {
-        if !self.asked.insert(endpoint) {
+    /// Pings an endpoint, at most once.
+    fn ping_once(&mut self, endpoint: usize, was_unusual: bool, context: &mut Context<Self>) {
+        if !self.pinged.insert(endpoint) {
             return;
         }
         let (http, there) = (self.http.clone(), self.endpoints[endpoint].clone());
@@ -71,7 +66,7 @@ impl BufferActor {
             was_unusual,
             result,
         } = pinged;
-        // The endpoints may have been changed since.
+        // The endpoints may have changed since.
         let there = self.endpoints.get(endpoint);
         if there.is_none_or(|there| there.to_string() != url) {
             return;
@@ -81,10 +76,10 @@ impl BufferActor {
                 let Some(identity) = info.identity() else {
                     return;
                 };
-                let is_new = !self.known.contains_key(&endpoint);
-                self.recognise(endpoint, identity);
-                // The failure itself was logged before it was known what the server is.
-                let sentence = self.known.get(&endpoint).and_then(|known| {
+                let is_new = !self.identities.contains_key(&endpoint);
+                self.identified(endpoint, identity);
+                // The failure was logged before the server was identified.
+                let sentence = self.identities.get(&endpoint).and_then(|known| {
                     let breakers = self.dispatcher.breakers();
                     breakers.endpoint_outage(endpoint)?;
                     mismatch(known, &self.config)
@@ -106,40 +101,40 @@ impl BufferActor {
             Err(error @ PingError::Foreign { .. }) => {
                 logging::warning!("{error}");
             }
-            // The writes themselves show these.
+            // Writes report these themselves.
             Err(_) => {}
         }
     }
 
-    fn recognise(&mut self, endpoint: usize, server: Identity) {
+    fn identified(&mut self, endpoint: usize, server: Identity) {
         let url = &self.endpoints[endpoint];
-        match self.known.get(&endpoint) {
+        match self.identities.get(&endpoint) {
             Some(known) if *known == server => return,
             // A ping may tell more than a write: the version of InfluxDB 3.
             Some(known) if known.product == server.product && server.version.is_none() => return,
-            // Whatever is no write that succeeded vmagent answers as VictoriaMetrics does.
+            // Without a successful write, vmagent responds like VictoriaMetrics.
             Some(known)
                 if known.product == Product::Vmagent
                     && server.product == Product::VictoriaMetrics =>
             {
                 return;
             }
-            // Another server behind the same URL, or more of the same, is told as the first.
+            // Another server behind the same URL is logged like the first.
             _ => logging::debug!("{url} is {server}"),
         }
         let info = ServerInfo::new(url.to_string(), &server);
         self.shared.health.is_server(endpoint, info);
         if server.product == Product::QuestDb {
             logging::warning!(
-                "{url} is QuestDB, which stores a measurement twice that is sent twice (after a timeout, for \
-                 example), unless its table has DEDUP UPSERT KEYS"
+                "{url} is QuestDB, which stores measurements twice that are sent twice (for example after a \
+                 timeout), unless their table has DEDUP UPSERT KEYS"
             );
         }
-        self.known.insert(endpoint, server);
+        self.identities.insert(endpoint, server);
     }
 }
 
-/// Has somebody to change a setting, perhaps because it is another server than expected?
+/// Whether a person has to change a setting, maybe because it is not the expected server.
 fn is_faulty(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Retry(retry) => {

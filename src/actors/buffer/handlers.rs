@@ -1,14 +1,14 @@
-//! The messages of the buffer actor. What is done with each is in the method that its handler calls.
+//! The messages of the buffer actor; each handler calls one method.
 //!
 //! | message | from | answer | on failure |
 //! |---|---|---|---|
-//! | [`Flush`], [`Shutdown`] | the handle | a report, in time | what is undelivered is in it |
+//! | [`Flush`], [`Shutdown`] | the handle | a report, in time | says what is undelivered |
 //! | the same [in order](InOrder) | the ingest actor | the same | the same |
 //! | [`Ping`], [`Update`], [`Subscribe`] | the ingest actor, the handle | see there | see there |
-//! | [`Wake`] | recording threads | none | a lost one is made up for by the next |
+//! | [`Wake`] | recording threads | none | the next one makes up for it |
 //! | [`Returned`] | writers | none | a writer that dies returns the batch unsent |
-//! | [`Isolated`] | the replay actor | none | if it dies, the batch is sent as before |
-//! | [`DiskDone`] | the disk actor | none | if it dies, the folder is opened again |
+//! | [`Isolated`] | the replay actor | none | if the actor dies, the batch is sent again |
+//! | [`DiskDone`] | the disk actor | none | if the actor dies, the folder is opened again |
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     actors::messages::{
         Flush, Ping, Shutdown, Subscribe, Update,
         internal::{
-            Back, Created, DiskDone, End, FilesRead, InOrder, Isolated, Pinged, Reconfigure,
+            Created, DiskDone, End, FailBack, FilesRead, InOrder, Isolated, Pinged, Reconfigure,
             Returned, Wake,
         },
     },
@@ -40,7 +40,7 @@ impl Handler<Flush> for BufferActor {
 
     fn handle(&mut self, Flush { timeout }: Flush, context: &mut Self::Context) -> Self::Result {
         self.budget.spend(context);
-        self.flush_behind_ingest(timeout, context)
+        self.flush_after_ingest(timeout, context)
     }
 }
 
@@ -67,7 +67,7 @@ impl Handler<Shutdown> for BufferActor {
         context: &mut Self::Context,
     ) -> Self::Result {
         self.budget.spend(context);
-        self.shut_down_behind_ingest(timeout, context)
+        self.shut_down_after_ingest(timeout, context)
     }
 }
 
@@ -120,12 +120,12 @@ impl Handler<Reconfigure> for BufferActor {
     }
 }
 
-impl Handler<Back> for BufferActor {
+impl Handler<FailBack> for BufferActor {
     type Result = ();
 
-    fn handle(&mut self, back: Back, context: &mut Self::Context) {
+    fn handle(&mut self, back: FailBack, context: &mut Self::Context) {
         self.budget.spend(context);
-        self.is_back(back, context);
+        self.fail_back(back, context);
     }
 }
 
@@ -143,7 +143,7 @@ impl Handler<Wake> for BufferActor {
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
         self.budget.spend(context);
-        self.look(context);
+        self.drain_if_due(context);
     }
 }
 

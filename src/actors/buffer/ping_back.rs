@@ -1,18 +1,18 @@
-//! The way back to an endpoint that comes before the one in use: those before are pinged, and one that answers gets the next
-//! batch.
+//! Failback to a more preferred endpoint: these are pinged, and the next batch goes to one that
+//! answers.
 
 use std::time::Duration;
 
 use actix::{AsyncContext as _, Context};
 
 use super::BufferActor;
-use crate::{PingError, actors::messages::internal::Back};
+use crate::{PingError, actors::messages::internal::FailBack};
 
-/// Time between two pings.
+/// Time between pings.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 impl BufferActor {
-    /// Arms the timer of the next ping, while an endpoint is in use that is not the first.
+    /// Arms the timer of the next ping, while an endpoint other than the first is in use.
     pub(super) fn arm_ping_back(&mut self, context: &mut Context<Self>) {
         let is_first = self.dispatcher.breakers().current() == 0;
         match (is_first, self.ping_back) {
@@ -23,7 +23,7 @@ impl BufferActor {
             (false, None) => {
                 let timer = context.run_later(PING_EVERY, |buffer, context| {
                     buffer.ping_back = None;
-                    buffer.ping_those_before(context);
+                    buffer.ping_preferred(context);
                     buffer.arm_ping_back(context);
                 });
                 self.ping_back = Some(timer);
@@ -32,7 +32,7 @@ impl BufferActor {
         }
     }
 
-    fn ping_those_before(&mut self, context: &mut Context<Self>) {
+    fn ping_preferred(&mut self, context: &mut Context<Self>) {
         let current = self.dispatcher.breakers().current();
         for (number, endpoint) in self.endpoints.iter().take(current).cloned().enumerate() {
             let (http, timeout) = (self.http.clone(), self.config.request_timeout);
@@ -40,23 +40,23 @@ impl BufferActor {
             actix::spawn(async move {
                 let answers = match http.ping(&endpoint, timeout).await {
                     Ok(_) => true,
-                    // Of a proxy that lets only writes through: a write tells more.
+                    // A proxy may let only writes through, so a write decides.
                     Err(PingError::Status { status, .. }) => matches!(status, 404 | 405),
                     Err(_) => false,
                 };
                 if answers {
-                    buffer.do_send(Back { number, endpoint });
+                    buffer.do_send(FailBack { number, endpoint });
                 }
             });
         }
     }
 
-    pub(super) fn is_back(&mut self, back: Back, context: &mut Context<Self>) {
-        let Back { number, endpoint } = back;
-        // The URLs may have been changed meanwhile.
+    pub(super) fn fail_back(&mut self, failed_back: FailBack, context: &mut Context<Self>) {
+        let FailBack { number, endpoint } = failed_back;
+        // The URLs may have changed since.
         let same = self.endpoints.get(number);
         if same.is_some_and(|same| same.to_string() == endpoint.to_string()) {
-            self.dispatcher.is_back(number, self.now());
+            self.dispatcher.fail_back(number, self.now());
             self.pump(context);
         }
     }

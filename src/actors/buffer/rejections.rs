@@ -1,10 +1,10 @@
-//! Logs rejected lines, up to a limit, and the number of the others.
+//! Logs rejected lines, up to a limit, and the number of further ones.
 
 use std::time::Duration;
 
 use actix::{AsyncContext as _, Context, SpawnHandle};
 
-use super::{BufferActor, telling::shown};
+use super::{BufferActor, notifications::shown};
 use crate::{
     Database,
     actors::log_limit::LogLimit,
@@ -13,11 +13,11 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// Maximum number of rejected lines that are logged in [`WINDOW`].
+/// Maximum number of rejected lines logged per [`WINDOW`].
 const LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Length to which a rejected line is cut, in characters.
+/// Maximum length of a logged line, in characters.
 const LENGTH: usize = 300;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl BufferActor {
         }
     }
 
-    /// Arms the timer that logs the number of lines that were held back.
+    /// Arms the timer that logs the number of lines held back.
     pub(super) fn arm_rejection_summary(&mut self, context: &mut Context<Self>) {
         if self.rejections.summary.is_none() && self.rejections.limit.holds_back() {
             self.rejections.summary = Some(context.run_later(WINDOW, |buffer, _| {
@@ -68,11 +68,11 @@ fn log_held_back(held_back: u64) {
     }
 }
 
-/// Reason and line on one line of the log. Both may hold text of strangers (a server quotes the line
-/// as it is), which must not be able to forge lines of the log.
+/// Reason and line as one log line. Both may contain untrusted text (servers quote lines as they
+/// are), which must not forge log lines.
 fn describe(line: &[u8], reason: &str) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    // More is not shown, at four bytes a character.
+    // Enough bytes for the shown characters, at four each.
     let start = String::from_utf8_lossy(&line[..line.len().min(4 * LENGTH + 4)]);
     format!(
         "({}): {}",

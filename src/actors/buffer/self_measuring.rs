@@ -9,20 +9,20 @@ use super::BufferActor;
 use crate::{
     Config, Measurement,
     stats::{
-        own::{Figures, Posts},
         report::Ticket,
-        thinning::{Room, Thinning},
+        self_measurement::{Figures, Posts},
+        thinning::{Load, Thinning},
     },
 };
 
-/// What the pipeline counts of itself, and when it says so.
+/// The pipeline's figures, and the timer that records them.
 #[derive(Debug)]
 pub(super) struct SelfMeasuring {
     pub(super) posts: Posts,
     began: Instant,
     program: Option<String>,
     thinning: Thinning,
-    /// Samples that are pending.
+    /// Number of own measurements that are pending.
     unsettled: usize,
     timer: Option<(Duration, SpawnHandle)>,
 }
@@ -40,36 +40,36 @@ impl SelfMeasuring {
     }
 }
 
-/// The name of the executable, without its folder and extension.
+/// Name of the executable, without folder and extension.
 fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_string_lossy().into_owned())
 }
 
 impl BufferActor {
-    /// Arms the timer of the next sample, or cancels it, as the settings say.
+    /// Arms or cancels the timer, as the settings say.
     pub(super) fn arm_self_measuring(&mut self, context: &mut Context<Self>) {
         let is_on = self.config.self_measurement.is_some();
         let interval = is_on.then_some(self.config.self_measurement_interval);
-        let own = &mut self.own;
+        let own = &mut self.self_measuring;
         if own.timer.as_ref().map(|(interval, _)| *interval) == interval {
             return;
         }
         self.stop_self_measuring(context);
-        self.own.timer = interval.map(|interval| {
-            let timer = context.run_interval(interval, Self::measure_itself);
+        self.self_measuring.timer = interval.map(|interval| {
+            let timer = context.run_interval(interval, Self::self_measure);
             (interval, timer)
         });
     }
 
-    /// Ends self-measurement: a shutdown has begun, and nothing is recorded any more.
+    /// Ends self-measurement when a shutdown begins.
     pub(super) fn stop_self_measuring(&mut self, context: &mut Context<Self>) {
-        if let Some((_, timer)) = self.own.timer.take() {
+        if let Some((_, timer)) = self.self_measuring.timer.take() {
             context.cancel_future(timer);
         }
     }
 
-    fn measure_itself(&mut self, context: &mut Context<Self>) {
+    fn self_measure(&mut self, context: &mut Context<Self>) {
         let Some(database) = self.config.self_measurement.clone() else {
             return;
         };
@@ -79,44 +79,49 @@ impl BufferActor {
             self_measurement_interval: every,
             ..
         } = &*self.config;
-        // Twice as many: those of the next interval come while the last are being sent.
+        // Twice, because the next interval's are recorded while the last are being sent.
         let usual = 2 * interval.as_nanos().div_ceil(every.as_nanos().max(1));
-        let room = Room {
+        let load = Load {
             lines: 1 + self.endpoints.len(),
-            unsettled: self.own.unsettled,
+            unsettled: self.self_measuring.unsettled,
             usual: usual.try_into().unwrap_or(usize::MAX),
             pending: (quota.lines(), self.config.max_buffer_size),
             bytes: (quota.bytes(), self.config.max_buffer_bytes),
         };
-        if !self.own.thinning.is_due(room) {
+        if !self.self_measuring.thinning.is_due(load) {
             return;
         }
         let has_own_tag = self.config.base_tags.contains_key("program");
         let figures = Figures {
             database: &database,
-            program: self.own.program.as_deref().filter(|_| !has_own_tag),
+            program: self
+                .self_measuring
+                .program
+                .as_deref()
+                .filter(|_| !has_own_tag),
             ledger: &self.shared.intake.stats(),
             servers: &self.shared.health.servers(),
             spool: self.shared.spool.get(),
             pending_bytes: quota.bytes(),
-            uptime: now.saturating_duration_since(self.own.began),
+            uptime: now.saturating_duration_since(self.self_measuring.began),
         };
-        let client = figures.client(&mut self.own.posts);
+        let client = figures.client(&mut self.self_measuring.posts);
         let endpoints = self.shared.health.endpoints();
         let endpoints: Vec<_> = endpoints.iter().map(|it| figures.endpoint(it)).collect();
-        self.record_own(client, context);
+        self.record_self_measurement(client, context);
         for endpoint in endpoints {
-            // Counted as dropped where that fails.
+            // Counted as dropped on failure.
             _ = self.shared.intake.take(endpoint, None);
         }
     }
 
-    fn record_own(&mut self, client: Measurement, context: &mut Context<Self>) {
+    fn record_self_measurement(&mut self, client: Measurement, context: &mut Context<Self>) {
         let (ticket, delivery) = Ticket::new();
         if self.shared.intake.take(client, Some(ticket)).is_ok() {
-            self.own.unsettled += 1;
+            self.self_measuring.unsettled += 1;
             let settled = delivery.into_actor(self);
-            context.spawn(settled.map(|_, buffer: &mut Self, _| buffer.own.unsettled -= 1));
+            context
+                .spawn(settled.map(|_, buffer: &mut Self, _| buffer.self_measuring.unsettled -= 1));
         }
     }
 }

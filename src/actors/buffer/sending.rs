@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use actix::{AsyncContext as _, Context};
 
-use super::{BufferActor, collecting::Interval};
+use super::{BufferActor, draining::Interval};
 use crate::{
     actors::{
         messages::internal::{Returned, Write},
@@ -20,17 +20,20 @@ use crate::{
 impl BufferActor {
     /// Sends batches to idle writers, as far as the breakers allow.
     pub(super) fn pump(&mut self, context: &mut Context<Self>) {
-        // One time for all decisions: a timer has to be armed for whatever is not sent at this time.
+        // One time for all decisions: a timer must be armed for anything not sent at this time.
         let now = self.now();
         self.remove_released(context);
         if self.is_saving() {
-            return self.show_spool();
+            return self.publish_spool();
         }
         self.load_files(now, context);
         while let Some(writer) = self.writers.take() {
             let probability = self.config.sample_probability;
-            let draw = || fastrand::f64() < probability;
-            match self.dispatcher.next(self.writers.size(), now, draw) {
+            let passes_sampling = || fastrand::f64() < probability;
+            match self
+                .dispatcher
+                .next(self.writers.size(), now, passes_sampling)
+            {
                 Some(NextUp::Send(dispatch)) => self.send(writer, dispatch, context),
                 Some(NextUp::Sampled(settled)) => {
                     self.writers.put_back(writer);
@@ -44,47 +47,47 @@ impl BufferActor {
         }
         let in_flight = self.dispatcher.in_flight();
         self.shared.intake.ledger.set_in_flight(in_flight);
-        self.show_waiting(now);
+        self.publish_oldest(now);
         self.arm_reopening(now, context);
         self.arm_expiry(now, context);
         self.arm_ping_back(context);
         self.arm_rejection_summary(context);
         self.remove_released(context);
-        self.show_spool();
-        self.answer_those_who_wait(context);
+        self.publish_spool();
+        self.answer_waiting(context);
         self.send_events(context);
     }
 
-    /// Enters since when the oldest measurement has been waiting for [`Health`](crate::Health): in the
-    /// backlog or the spool, or else in a thread buffer.
-    pub(super) fn show_waiting(&self, now: Instant) {
-        let in_backlog = self.dispatcher.backlog().waits_since();
+    /// Publishes the age of the oldest measurement for [`Health`](crate::Health): in the backlog or
+    /// the spool, or else in a thread buffer.
+    pub(super) fn publish_oldest(&self, now: Instant) {
+        let in_backlog = self.dispatcher.backlog().oldest_began();
         let oldest = [in_backlog, self.oldest_file(now)]
             .into_iter()
             .flatten()
             .min();
-        let waits_since = oldest.or(self.interval.as_ref().map(Interval::began));
-        let age = waits_since.map(|since| now.saturating_duration_since(since));
+        let oldest_began = oldest.or(self.interval.as_ref().map(Interval::began));
+        let age = oldest_began.map(|since| now.saturating_duration_since(since));
         let at = |age| SystemTime::now().checked_sub(age);
         self.shared.health.set_pending_since(age.and_then(at));
     }
 
     fn send(&mut self, writer: usize, dispatch: Dispatch, context: &mut Context<Self>) {
         let Dispatch {
-            loan,
+            lease,
             database,
             endpoint,
             lines,
         } = dispatch;
         let reason = "the writer ended before the server had answered";
         let lost = Returned {
-            loan,
+            lease,
             writer,
             contact: self.contacts.attempt(endpoint),
             is_unusual: false,
             bytes: lines.byte_len(),
             took: Duration::ZERO,
-            told: None,
+            identification: None,
             verdict: Verdict::Retry(Retry::new(Scope::Unclear, Cause::Unavailable, reason)),
         };
         let write = Write {
@@ -101,9 +104,9 @@ impl BufferActor {
         self.writers.send(writer, write);
     }
 
-    /// Arms the timer for the next time at which a breaker allows to send.
+    /// Arms the timer for the time from which a breaker allows sending.
     fn arm_reopening(&mut self, now: Instant, context: &mut Context<Self>) {
-        let at = self.dispatcher.opens_at(now);
+        let at = self.dispatcher.next_send_at(now);
         let armed = self.reopening.as_ref().map(|(at, _)| *at);
         if at == armed {
             return;
@@ -130,7 +133,7 @@ impl BufferActor {
         let (Some(age), Some(oldest)) = (self.config.max_age, oldest) else {
             return;
         };
-        // A batch in flight expires when it is returned: until then, don't look all the time.
+        // A batch in flight expires when it returns: don't check all the time until then.
         let at = (oldest + age).max(now + age / 8);
         self.expiry = Some(context.run_later(at - now, move |buffer, context| {
             buffer.expiry = None;

@@ -1,6 +1,6 @@
-//! What the buffer actor does with its spool: see [`crate::spool`] for how it works.
+//! The buffer actor's part of the spool: see [`crate::spool`].
 //!
-//! All work on the disk is done by the disk actor, in order: so the answers come in order too.
+//! The disk actor does all work on the disk, in order, so its answers arrive in order too.
 
 mod loading;
 mod opening;
@@ -18,94 +18,94 @@ use std::{
 
 use actix::{AsyncContext as _, Context, Recipient, SpawnHandle};
 
-pub(super) use self::saving::{LAST_TRY, time_for_the_disk};
+pub(super) use self::saving::{LAST_TRY, disk_time};
 use self::sealing::Piece;
 use super::BufferActor;
 use crate::{
     Database, SpoolState, SpoolStats,
     actors::{
-        messages::internal::{DiskDone, DiskResult, DiskWork, Task, Work},
+        messages::internal::{DiskDone, DiskResult, DiskWork, Task, TaskId},
         reply::Reply,
     },
     batch::Batch,
     config::shown,
-    delivery::backlog::{Evicted, Taken},
+    delivery::backlog::{Evicted, Leftover},
     logging,
     printable::{LIMIT, printable},
     spool::{format::Section, index::Index, name::FileName},
 };
 
-/// How long a folder that fails is left alone.
-const TRY_FAILING: Duration = Duration::from_secs(5);
+/// Time before a failing folder is tried again.
+const RETRY_FAILING: Duration = Duration::from_secs(5);
 
-/// Names that a warning lists.
-const NAMED: usize = 10;
+/// Maximum number of names in a warning.
+const MAX_LISTED: usize = 10;
 
-/// Starts a disk actor: the first one, and another when that has died.
+/// Starts a disk actor, initially and when one has died.
 pub(in crate::actors) type StartDisk = Box<dyn Fn() -> Recipient<DiskWork>>;
 
-/// The buffer actor's books of its spool.
+/// The buffer actor's view of its spool.
 pub(super) struct Spool {
     disk: Recipient<DiskWork>,
     start_disk: StartDisk,
     folder: PathBuf,
     state: SpoolState,
-    /// Has the disk actor the folder?
+    /// Whether the disk actor has the folder open.
     is_open: bool,
-    /// Since when it fails, and until when it is left alone.
+    /// While it fails: since when, and until when it is not used.
     fails: Option<(Instant, Instant)>,
     pub(super) index: Index,
-    /// What is being written, by number, in order.
+    /// Files being written, by number.
     storing: BTreeMap<u64, Writing>,
     next_store: u64,
-    /// The numbers of those that the disk actor has not got yet, as the room for their lines may be needed for
-    /// what it is writing.
+    /// Numbers of files that the disk actor has not got yet, as their room may be needed for those
+    /// being written.
     queued: VecDeque<u64>,
-    /// The one whose size is to be told before it is written.
-    is_weighed: Option<u64>,
-    /// To be closed when all that is queued is written.
+    /// The file whose size must be known before it is written.
+    measured: Option<u64>,
+    /// Whether to close the folder when all queued files are written.
     is_closing: bool,
-    /// Files that nobody waits for any more.
-    late: BTreeSet<u64>,
+    /// Files whose results are no longer awaited.
+    abandoned: BTreeSet<u64>,
     watchdog: Option<SpawnHandle>,
-    /// Room under the quota that will be given back when it is written.
+    /// Lines and bytes that will be released under the quota once they are written.
     leaving: (usize, usize),
-    /// Written ahead, and not sent yet.
+    /// Pieces that are written ahead, and not in the backlog yet.
     staged: Vec<Piece>,
     release: Option<SpawnHandle>,
-    /// The timer for the next file to load.
+    /// Timer for the next file to load.
     load: Option<(Instant, SpawnHandle)>,
-    /// Files are not read before.
+    /// Earliest time of the next load.
     load_from: Option<Instant>,
-    is_full_told: Option<Instant>,
-    is_unreadable_told: bool,
-    is_removal_told: bool,
-    /// Bytes of what the disk actor is writing, at most.
+    full_logged_at: Option<Instant>,
+    unreadable_logged: bool,
+    removal_logged: bool,
+    /// Upper bound of the bytes being written.
     reserved: u64,
 }
 
-/// A file that is being written.
+/// A file being written.
 struct Writing {
     storing: Storing,
     sections: Vec<Section>,
     newest: SystemTime,
-    /// At most: what its lines take if they are not compressed.
+    /// Upper bound of the file's size: its lines uncompressed.
     bytes: u64,
 }
 
-/// Batches that are being written.
+/// Batches being written.
 enum Storing {
-    /// They leave memory.
+    /// Batches that leave memory.
     Overflow(Vec<Evicted>),
-    /// They stay in memory.
+    /// Batches that stay in memory.
     Ahead {
         batches: Vec<(Database, Batch)>,
         began: Instant,
-        /// To be sent as soon as they are on disk.
+        /// Sent as soon as they are on disk.
         is_due: bool,
     },
-    /// At the end.
-    Last(Vec<Taken>),
+    /// Written at shutdown.
+    Last(Vec<Leftover>),
 }
 
 impl Spool {
@@ -121,37 +121,37 @@ impl Spool {
             storing: BTreeMap::new(),
             next_store: 0,
             queued: VecDeque::new(),
-            is_weighed: None,
+            measured: None,
             is_closing: false,
-            late: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
             watchdog: None,
             leaving: (0, 0),
             staged: Vec::new(),
             release: None,
             load: None,
             load_from: None,
-            is_full_told: None,
-            is_unreadable_told: false,
-            is_removal_told: false,
+            full_logged_at: None,
+            unreadable_logged: false,
+            removal_logged: false,
             reserved: 0,
         }
     }
 
-    /// Whether batches may be given to it now.
+    /// Whether the spool can accept batches now.
     pub(super) fn takes(&self, now: Instant) -> bool {
         match self.state {
-            _ if !self.late.is_empty() => false,
-            // What is sent to the disk actor waits for the end of that.
+            _ if !self.abandoned.is_empty() => false,
+            // The disk actor handles them after opening.
             SpoolState::Opening | SpoolState::Open => true,
             SpoolState::Taken => false,
             SpoolState::Failing => self.is_open && self.fails.is_none_or(|(_, until)| now >= until),
         }
     }
 
-    /// Whether it has anything that is not settled, of batches numbered below a mark.
+    /// Whether the spool holds unsettled lines of batches numbered below a mark.
     pub(super) fn has_below(&self, mark: u64) -> bool {
         let is_below = |own: &Writing| match &own.storing {
-            // Waited for by its number.
+            // Awaited by its number.
             Storing::Ahead { .. } => false,
             storing => storing.lines_below(mark) > 0,
         };
@@ -160,7 +160,7 @@ impl Spool {
             || self.storing.values().any(is_below)
     }
 
-    /// The number of the first file that is being written ahead.
+    /// Number of the first write-ahead file being written.
     pub(super) fn first_unsealed(&self) -> Option<u64> {
         let is_ahead = |own: &Writing| matches!(own.storing, Storing::Ahead { .. });
         let mut ahead = self.storing.iter().filter(|(_, own)| is_ahead(own));
@@ -182,7 +182,7 @@ impl Spool {
     }
 }
 
-/// The time of the runtime's clock at which the system's clock showed `time`.
+/// Converts the system clock's `time` to the runtime's clock.
 fn instant(time: SystemTime, now: Instant) -> Instant {
     let age = SystemTime::now().duration_since(time).unwrap_or_default();
     now.checked_sub(age).unwrap_or(now)
@@ -201,7 +201,7 @@ impl BufferActor {
         self.spool = Some(spool);
     }
 
-    fn ask_disk(&self, work: Work, task: Task, context: &mut Context<Self>) {
+    fn ask_disk(&self, work: TaskId, task: Task, context: &mut Context<Self>) {
         let Some(spool) = &self.spool else { return };
         let result = DiskResult::NotOpen;
         let lost = DiskDone { work, result };
@@ -211,11 +211,11 @@ impl BufferActor {
 
     fn remove_files(&self, names: Vec<FileName>, context: &mut Context<Self>) {
         if !names.is_empty() {
-            self.ask_disk(Work::Remove, Task::Remove(names), context);
+            self.ask_disk(TaskId::Remove, Task::Remove(names), context);
         }
     }
 
-    /// Removes the files that nothing in memory needs any more.
+    /// Removes files that nothing in memory needs any more.
     pub(super) fn remove_released(&mut self, context: &mut Context<Self>) {
         let released = self.dispatcher.take_released();
         let Some(spool) = &mut self.spool else { return };
@@ -226,7 +226,7 @@ impl BufferActor {
         self.remove_files(names, context);
     }
 
-    pub(super) fn show_spool(&self) {
+    pub(super) fn publish_spool(&self) {
         if let Some(spool) = &self.spool {
             self.shared.spool.set(spool.stats());
         }
@@ -234,15 +234,15 @@ impl BufferActor {
 
     pub(super) fn disk_done(&mut self, done: DiskDone, context: &mut Context<Self>) {
         match (done.work, done.result) {
-            (Work::Open, result) => self.opened(result, context),
-            (Work::Store(number), result) if self.is_late(number) => {
-                self.stored_late(number, result, context);
+            (TaskId::Open, result) => self.opened(result, context),
+            (TaskId::Store(number), result) if self.is_abandoned(number) => {
+                self.stored_abandoned(number, result, context);
             }
-            (Work::Store(number), result) => self.stored(number, result, context),
-            (Work::Load(file), result) => self.loaded(file, result, context),
-            (Work::Remove, DiskResult::Failed(error)) => {
+            (TaskId::Store(number), result) => self.stored(number, result, context),
+            (TaskId::Load(file), result) => self.loaded(file, result, context),
+            (TaskId::Remove, DiskResult::Failed(error)) => {
                 if let Some(spool) = &mut self.spool
-                    && !std::mem::replace(&mut spool.is_removal_told, true)
+                    && !std::mem::replace(&mut spool.removal_logged, true)
                 {
                     logging::warning!(
                         "a file of the spool {} could not be removed, its measurements will be sent \
@@ -251,19 +251,19 @@ impl BufferActor {
                     );
                 }
             }
-            (Work::Remove, _) => {
+            (TaskId::Remove, _) => {
                 if let Some(spool) = &mut self.spool {
-                    spool.is_removal_told = false;
+                    spool.removal_logged = false;
                 }
             }
-            (Work::Close, _) => self.saved(context),
+            (TaskId::Close, _) => self.saved(context),
         }
         if self.shared.end().is_none() {
             self.pump(context);
         }
     }
 
-    /// Whether anything is on its way to or from the disk.
+    /// Whether anything is being written, loaded or opened.
     pub(super) fn is_spool_busy(&self) -> bool {
         self.spool.as_ref().is_some_and(|spool| {
             spool.state == SpoolState::Opening
@@ -272,9 +272,9 @@ impl BufferActor {
         })
     }
 
-    /// The lines below a mark that leave memory, and those that are written ahead, up to the file that is
-    /// awaited: what comes later was recorded later.
-    pub(super) fn on_the_way_below(&self, mark: u64, awaits: Option<u64>) -> u64 {
+    /// Number of lines below a mark that are leaving memory or being written ahead, up to the file
+    /// that is awaited: those in later files were recorded later.
+    pub(super) fn leaving_below(&self, mark: u64, awaits: Option<u64>) -> u64 {
         let Some(spool) = &self.spool else { return 0 };
         let storing = spool
             .storing
@@ -291,14 +291,14 @@ impl BufferActor {
         self.spool.as_ref().map(|spool| spool.shown().to_string())
     }
 
-    /// The lines below a mark that are on disk only.
+    /// Number of lines below a mark that are only on disk.
     pub(super) fn spooled_below(&self, mark: u64) -> u64 {
         let spool = self.spool.as_ref();
         spool.map_or(0, |spool| spool.index.waiting_below(mark))
     }
 
-    /// The lines that are in memory and not in the backlog.
-    pub(super) fn beside_the_backlog(&self) -> u64 {
+    /// Number of lines in memory outside of the backlog.
+    pub(super) fn lines_outside_backlog(&self) -> u64 {
         let Some(spool) = &self.spool else { return 0 };
         let storing = spool.storing.values().map(|own| own.storing.lines());
         let staged = spool.staged.iter().map(|piece| piece.batch.lines.len());
@@ -307,7 +307,7 @@ impl BufferActor {
 }
 
 impl Storing {
-    /// Those of batches that are numbered below a mark.
+    /// Number of lines in batches numbered below a mark.
     fn lines_below(&self, mark: u64) -> usize {
         let Self::Overflow(batches) = self else {
             return self.lines();
@@ -325,22 +325,22 @@ impl Storing {
     }
 }
 
-/// The longest comment before a batch in a file.
+/// Maximum size of the comment before a batch in a file, in bytes.
 const HEADER: usize = 256;
 
-/// What a batch takes in a file, at most.
+/// Upper bound of a batch's size in a file, in bytes.
 fn size_of_section(section: &Section) -> usize {
     section.lines.byte_len() + HEADER
 }
 
-/// Length to which a name is cut, in characters.
-const NAME: usize = 200;
+/// Maximum length of a name, in characters.
+const MAX_NAME_LEN: usize = 200;
 
-fn some_of(names: &[String]) -> String {
-    let shown: Vec<_> = names.iter().take(NAMED).collect();
-    let shown = shown.iter().map(|name| printable(name, NAME));
+fn list_names(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(MAX_LISTED).collect();
+    let shown = shown.iter().map(|name| printable(name, MAX_NAME_LEN));
     let shown = shown.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
+    match names.len().saturating_sub(MAX_LISTED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

@@ -199,6 +199,6 @@ fn rejected() -> Verdict {
         text: "on purpose".to_owned(),
         json: None,
         is_about_lines: true,
-        words: String::new(),
+        normalized: String::new(),
     })
 }

@@ -1,4 +1,4 @@
-//! What the log says of a shutdown: what it waits for, and what was not delivered.
+//! Log lines of a shutdown: what it waits for, and what was not delivered.
 
 use std::{fmt, time::Duration};
 
@@ -7,17 +7,17 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// Number of databases that are named.
-const NAMED: usize = 3;
+/// Maximum number of databases listed.
+const MAX_LISTED: usize = 3;
 
-/// Length to which a name is cut, in characters.
-const NAME: usize = 100;
+/// Maximum length of a name, in characters.
+const MAX_NAME_LEN: usize = 100;
 
-/// Pending measurements: how many, and of which databases.
+/// Number of pending measurements, and their databases.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Undelivered {
     pub(super) measurements: usize,
-    /// The databases with the most measurements, in that order.
+    /// Databases with the most measurements, in that order.
     largest: Vec<(Database, usize)>,
     databases: usize,
 }
@@ -39,8 +39,8 @@ impl Undelivered {
             let largest = &mut undelivered.largest;
             let at = largest
                 .partition_point(|(other, count)| (*count, database) > (measurements, other));
-            if at < NAMED {
-                largest.truncate(NAMED - 1);
+            if at < MAX_LISTED {
+                largest.truncate(MAX_LISTED - 1);
                 largest.insert(at.min(largest.len()), (database.clone(), measurements));
             }
         }
@@ -48,14 +48,14 @@ impl Undelivered {
     }
 }
 
-/// `10 of a, 2 of b`, or `10 of a, 2 of b, 1 of c and 40 of 7 other databases`.
+/// For example `10 of a, 2 of b`, or `10 of a, 2 of b, 1 of c and 40 of 7 other databases`.
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named: usize = self.largest.iter().map(|(_, count)| count).sum();
         for (at, (database, count)) in self.largest.iter().enumerate() {
             let comma = if at > 0 { ", " } else { "" };
             let name = database.to_string();
-            write!(f, "{comma}{count} of {}", printable(&name, NAME))?;
+            write!(f, "{comma}{count} of {}", printable(&name, MAX_NAME_LEN))?;
         }
         match self.databases - self.largest.len() {
             0 => Ok(()),
@@ -75,7 +75,7 @@ impl fmt::Display for LastFailure {
     }
 }
 
-/// The line while a shutdown waits.
+/// The log line while a shutdown waits.
 pub(super) fn still_waiting(
     undelivered: &Undelivered,
     left: Duration,
@@ -93,25 +93,25 @@ pub(super) fn still_waiting(
     }
 }
 
-/// How an end came about.
+/// How a shutdown ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum EndReason {
     /// Everything was settled.
     Settled,
-    TimeIsUp,
+    TimedOut,
     /// No server ever answered.
     NoServer {
         attempts: u64,
     },
-    /// The servers take nothing, and there is a spool.
-    NothingGoes,
+    /// The servers accept nothing, and there is a spool.
+    Unreachable,
     /// The actor or its thread ended without a shutdown.
     Unexpected,
 }
 
-/// The last line, where measurements are lost.
+/// The last log line, if measurements are lost.
 pub(super) fn lost(
-    end: End,
+    end: EndReason,
     undelivered: &Undelivered,
     url: &str,
     failure: Option<&LastFailure>,
@@ -121,12 +121,12 @@ pub(super) fn lost(
     let url = printable(url, LIMIT);
     let begin = format!("delivery has ended with {count} measurements undelivered ({undelivered})");
     let why = match (end, failure) {
-        (End::NoServer { attempts }, _) => format!(
-            "no server was ever there, {url} refused all {attempts} connections, also after the \
+        (EndReason::NoServer { attempts }, _) => format!(
+            "no server was ever reachable, {url} refused all {attempts} connections, also after the \
              shutdown was called, so it did not wait for its timeout (is the server running, and is \
              the URL right?)"
         ),
-        (End::Unexpected, _) => "its thread ended unexpectedly".to_owned(),
+        (EndReason::Unexpected, _) => "its thread ended unexpectedly".to_owned(),
         (_, Some(failure)) => {
             format!("they could not be delivered in time, the last failure was {failure}")
         }
@@ -135,16 +135,16 @@ pub(super) fn lost(
     format!("{begin}: {why}; {stats}")
 }
 
-/// The last line, where some are on disk and none are lost.
+/// The last log line, if some are on disk and none are lost.
 pub(super) fn spooled(stats: &Stats, folder: &str) -> String {
     let spooled = stats.places.spooled;
     format!(
-        "delivery has ended, {spooled} measurements are on disk, in the spool {folder}, for the next start \
-         to deliver: {stats}"
+        "delivery has ended, {spooled} measurements are in the spool {folder}, to be delivered after the next \
+         start: {stats}"
     )
 }
 
-/// The last line, where none are lost.
+/// The last log line, if none are lost.
 pub(super) fn complete(stats: &Stats) -> String {
     match stats.dropped.total() {
         0 => format!("delivery has ended, nothing is pending: {stats}"),
@@ -213,32 +213,32 @@ mod tests {
                  they are being sent to http://h:8086",
             ),
             (
-                lost(End::TimeIsUp, &some, url, Some(&failure), &stats),
+                lost(EndReason::TimedOut, &some, url, Some(&failure), &stats),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): they could \
                  not be delivered in time, the last failure was http://h:8086: not connected: \
                  Connection refused\\n; recorded=0 written=0 rejected=0 dropped=0 pending=0",
             ),
             (
-                lost(End::TimeIsUp, &some, url, None, &stats),
+                lost(EndReason::TimedOut, &some, url, None, &stats),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): the \
                  timeout passed before http://h:8086 answered; recorded=0 written=0 rejected=0 \
                  dropped=0 pending=0",
             ),
             (
                 lost(
-                    End::NoServer { attempts: 7 },
+                    EndReason::NoServer { attempts: 7 },
                     &some,
                     url,
                     Some(&failure),
                     &stats,
                 ),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): no server \
-                 was ever there, http://h:8086 refused all 7 connections, also after the shutdown \
-                 was called, so it did not wait for its timeout (is the server running, and is the \
-                 URL right?); recorded=0 written=0 rejected=0 dropped=0 pending=0",
+                 was ever reachable, http://h:8086 refused all 7 connections, also after the \
+                 shutdown was called, so it did not wait for its timeout (is the server running, \
+                 and is the URL right?); recorded=0 written=0 rejected=0 dropped=0 pending=0",
             ),
             (
-                lost(End::Unexpected, &some, url, None, &stats),
+                lost(EndReason::Unexpected, &some, url, None, &stats),
                 "delivery has ended with 12 measurements undelivered (10 of a, 2 of b): its thread \
                  ended unexpectedly; recorded=0 written=0 rejected=0 dropped=0 pending=0",
             ),
@@ -270,8 +270,14 @@ mod tests {
         for text in [
             still_waiting(&some, Duration::MAX, long, Some(&failure)),
             still_waiting(&some, Duration::MAX, long, None),
-            lost(End::TimeIsUp, &some, long, Some(&failure), &stats),
-            lost(End::NoServer { attempts: 1 }, &some, long, None, &stats),
+            lost(EndReason::TimedOut, &some, long, Some(&failure), &stats),
+            lost(
+                EndReason::NoServer { attempts: 1 },
+                &some,
+                long,
+                None,
+                &stats,
+            ),
         ] {
             assert!(text.chars().count() < 3 * LIMIT, "{text}");
             assert_eq!(text.lines().count(), 1);

@@ -1,4 +1,4 @@
-//! Updates that were sent as messages: the program's closure runs on the actor's thread.
+//! Updates sent as messages: the program's closure runs on the actor's thread.
 
 use std::{
     mem,
@@ -13,25 +13,25 @@ use crate::{
     ConfigError,
     actors::messages::{Update, internal::Reconfigure},
     influx::shared::Shared,
-    influx::turn::{Refused, Taken},
+    influx::update_lock::{LockError, UpdateGuard},
 };
 
 impl BufferActor {
-    /// Applies the update at once, so that later messages find the settings changed; only if another
-    /// thread is inside of an update, this one is applied later, and nothing waits for it.
+    /// Applies the update at once, so that later messages see it. If another thread is applying an
+    /// update, this one is applied later, without blocking.
     pub(super) fn update(
         &mut self,
         update: Update,
         context: &mut Context<Self>,
     ) -> ResponseFuture<Result<(), ConfigError>> {
         let shared = Arc::clone(&self.shared);
-        if update.inside.contains(&shared.turn.id()) {
-            return Box::pin(async { Err(Refused::Inside.into()) });
+        if update.held_locks.contains(&shared.update_lock.id()) {
+            return Box::pin(async { Err(LockError::Reentrant.into()) });
         }
-        let updated = match shared.turn.try_take() {
-            Ok(turn) => apply(update, &shared, &turn),
-            Err(Refused::Inside) => Err(Refused::Inside.into()),
-            Err(Refused::Busy) => {
+        let updated = match shared.update_lock.try_take() {
+            Ok(update_lock) => apply(update, &shared, &update_lock),
+            Err(LockError::Reentrant) => Err(LockError::Reentrant.into()),
+            Err(LockError::Busy) => {
                 return Box::pin(update_later(update, Arc::clone(&shared), context.address()));
             }
         };
@@ -47,17 +47,21 @@ async fn update_later(
     shared: Arc<Shared>,
     buffer: Addr<BufferActor>,
 ) -> Result<(), ConfigError> {
-    let turn = shared.turn.taken_later().await;
-    apply(update, &shared, &turn)?;
+    let update_lock = shared.update_lock.lock_async().await;
+    apply(update, &shared, &update_lock)?;
     buffer.do_send(Reconfigure);
     Ok(())
 }
 
-/// A panic of the program's closure must not take what is pending with it.
-fn apply(update: Update, shared: &Shared, turn: &Taken<'_>) -> Result<(), ConfigError> {
-    let change = AssertUnwindSafe(|| shared.change(update.change, turn));
+/// A panic of the program's closure must not affect pending measurements.
+fn apply(
+    update: Update,
+    shared: &Shared,
+    update_lock: &UpdateGuard<'_>,
+) -> Result<(), ConfigError> {
+    let change = AssertUnwindSafe(|| shared.change(update.change, update_lock));
     catch_unwind(change).unwrap_or_else(|payload| {
-        // Its drop may panic too.
+        // Dropping it could panic too.
         mem::forget(payload);
         Err(ConfigError::new(
             "update",

@@ -11,12 +11,12 @@ use crate::{
     batch::Lines,
     config::Files,
     delivery::{
-        backlog::{FileId, LoanId},
+        backlog::{FileId, LeaseId},
         contacts::Contact,
-        isolation::Named,
+        isolation::NamedLines,
         verdict::{Refusal, Verdict},
     },
-    endpoint::{Endpoint, Payload, Told},
+    endpoint::{Endpoint, Identification, Payload},
     spool::{
         format::Section,
         name::FileName,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// From the ingest actor: a flush or shutdown, sent behind everything that it was sent before.
+/// From the ingest actor: a flush or shutdown, after all earlier messages.
 #[derive(Debug)]
 pub(crate) struct InOrder<M>(pub(crate) M);
 
@@ -32,12 +32,12 @@ impl<M: Message> Message for InOrder<M> {
     type Result = M::Result;
 }
 
-/// From a recording thread: look what is due.
+/// From a recording thread: check whether a drain is due.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;
 
-/// From the handle: the configuration has been changed.
+/// From the handle: the configuration has changed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Reconfigure;
@@ -46,17 +46,17 @@ pub(crate) struct Reconfigure;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Returned {
-    pub(crate) loan: LoanId,
+    pub(crate) lease: LeaseId,
     pub(crate) writer: usize,
     pub(crate) contact: Contact,
-    /// Whether the status was another than 204, with which all known servers answer a write.
+    /// Whether the status was not 204, the response of all known servers to a write.
     pub(crate) is_unusual: bool,
-    /// Number of bytes of the lines that were sent.
+    /// Bytes of the lines that were sent.
     pub(crate) bytes: usize,
-    /// Time from the beginning of the POST to its response or failure.
+    /// Time from the start of the POST to its response or failure.
     pub(crate) took: Duration,
-    /// What the answer tells of the server, if there was one.
-    pub(crate) told: Option<Told>,
+    /// What the response says of the server, if there was one.
+    pub(crate) identification: Option<Identification>,
     pub(crate) verdict: Verdict,
 }
 
@@ -64,8 +64,8 @@ pub(crate) struct Returned {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Isolated {
-    pub(crate) loan: LoanId,
-    pub(crate) found: Option<(Named, Refusal)>,
+    pub(crate) lease: LeaseId,
+    pub(crate) found: Option<(NamedLines, Refusal)>,
 }
 
 /// From the buffer actor to itself: the result of creating a database.
@@ -80,23 +80,23 @@ pub(crate) struct Created {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Pinged {
-    /// By its number.
+    /// Index of the URL.
     pub(crate) endpoint: usize,
     pub(crate) url: String,
     pub(crate) was_unusual: bool,
     pub(crate) result: Result<ServerInfo, PingError>,
 }
 
-/// From the buffer actor to itself: an endpoint before the one in use answers pings again.
+/// From the buffer actor to itself: a more preferred endpoint answers pings again.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Back {
+pub(crate) struct FailBack {
     pub(crate) number: usize,
     pub(crate) endpoint: Endpoint,
 }
 
-/// From the buffer actor to itself: the files of a configuration were read; what they hold and the endpoints that are made
-/// with it, if that has changed.
+/// From the buffer actor to itself: the files of a configuration were read. Holds their contents
+/// and new endpoints if those have changed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct FilesRead {
@@ -109,7 +109,7 @@ pub(crate) struct FilesRead {
 #[rtype(result = "()")]
 pub(crate) struct End;
 
-/// From the buffer actor to the ingest actor: answer when all that was sent before has been taken.
+/// From the buffer actor to the ingest actor: answer when all earlier messages are handled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Barrier(pub(crate) oneshot::Sender<()>);
@@ -125,7 +125,7 @@ pub(crate) struct Write {
     pub(crate) reply: Reply<Returned>,
 }
 
-/// From the buffer actor to the replay actor: find the lines that a refusal names. The answer goes
+/// From the buffer actor to the replay actor: find the lines that a refusal names. The result goes
 /// to `reply`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -135,7 +135,7 @@ pub(crate) struct Isolate {
     pub(crate) reply: Reply<Isolated>,
 }
 
-/// From the buffer actor to the disk actor: do this. The result goes to `reply`.
+/// From the buffer actor to the disk actor. The result goes to `reply`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct DiskWork {
@@ -143,7 +143,7 @@ pub(crate) struct DiskWork {
     pub(crate) reply: Reply<DiskDone>,
 }
 
-/// Work on the spool's folder, done one after the other.
+/// Work on the spool's folder, done in order.
 #[derive(Debug)]
 pub(crate) enum Task {
     Open(PathBuf),
@@ -162,13 +162,13 @@ pub(crate) enum Task {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct DiskDone {
-    pub(crate) work: Work,
+    pub(crate) work: TaskId,
     pub(crate) result: DiskResult,
 }
 
-/// Which work it was.
+/// Identifies the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum TaskId {
     Open,
     Store(u64),
     Load(FileId),
@@ -176,11 +176,11 @@ pub(crate) enum Work {
     Close,
 }
 
-/// What came of the work.
+/// The result of the work.
 #[derive(Debug)]
 pub(crate) enum DiskResult {
     Opened(Listing),
-    /// Another process has the folder.
+    /// Another process uses the folder.
     Taken {
         by: Option<String>,
     },

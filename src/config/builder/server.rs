@@ -6,19 +6,19 @@ use crate::{
     config::{BaseUrls, Secret},
 };
 
-/// Where the server is, and how it is reached.
+/// How the servers are reached.
 impl Config {
     /// Base URLs of the servers, separated by commas: `http://`, `https://` (feature `rustls`), or
-    /// `unix://` and the absolute path of a socket. The path of an HTTP URL is kept, for servers behind
-    /// a reverse proxy.
+    /// `unix://` and the absolute path of a socket. The path of an HTTP URL is kept, for servers
+    /// behind a reverse proxy.
     ///
-    /// A user and password in a URL (`http://user:password@host`, the same in all URLs, special characters
-    /// escaped: `%40` for `@`, `%2C` for a comma) are taken out of it, as if [`user`](Self::user) and
-    /// [`password`](Self::password) had set them.
+    /// A user and password in a URL (`http://user:password@host`, the same in all URLs, special
+    /// characters escaped: `%40` for `@`, `%2C` for a comma) have the effect of
+    /// [`user`](Self::user) and [`password`](Self::password).
     ///
-    /// Measurements go to one server at a time, the first in this order that works: after a failure to
-    /// another, and back when the first answers a ping again, which is asked every 30 s. They are not
-    /// copied to all.
+    /// Measurements go to one server at a time, the first in this order that works: after a
+    /// failure, to another, and back when the first answers a ping, which is sent every 30 s. They
+    /// are not copied to all.
     ///
     /// ```
     /// use actix_influxdb::Config;
@@ -53,9 +53,9 @@ impl Config {
         self
     }
 
-    /// File that holds the password of [`user`](Self::user), in place of
-    /// [`password`](Self::password). A line break at its end is cut off. The file is read at the start and every
-    /// 5 s: a change is in force without a restart.
+    /// File that holds the password of [`user`](Self::user), instead of
+    /// [`password`](Self::password). A trailing line break is removed. The file is read at the
+    /// start and every 5 s: changes take effect without a restart.
     ///
     /// `INFLUXDB_PASSWORD_FILE`; default none.
     pub fn password_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -64,7 +64,7 @@ impl Config {
         self
     }
 
-    /// Token with the right to write, in place of a user and password. Empty: none.
+    /// Token with the right to write, instead of a user and password. Empty: none.
     ///
     /// `INFLUXDB_TOKEN`; default none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
@@ -73,9 +73,9 @@ impl Config {
         self
     }
 
-    /// File that holds the token, in place of [`token`](Self::token), as for Docker and
-    /// Kubernetes secrets. A line break at its end is cut off. The file is read at the start and every 5 s: a
-    /// change is in force without a restart.
+    /// File that holds the token, instead of [`token`](Self::token), as for Docker and Kubernetes
+    /// secrets. A trailing line break is removed. The file is read at the start and every 5 s:
+    /// changes take effect without a restart.
     ///
     /// `INFLUXDB_TOKEN_FILE`; default none.
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -84,7 +84,7 @@ impl Config {
         self
     }
 
-    /// Organisation, which API v2 needs and the others don't use. Empty: none.
+    /// Organisation: required by API v2, unused by the others. Empty: none.
     ///
     /// `INFLUXDB_ORG`; default none.
     pub fn org(mut self, org: impl Into<String>) -> Self {
@@ -95,28 +95,28 @@ impl Config {
 
     /// Write API of the servers.
     ///
-    /// `INFLUXDB_API`: `v1`, `v2` or `v3`; in the environment the default is `v2` if a token and an
-    /// organisation are set, `v3` if only a token is, else `v1`.
+    /// `INFLUXDB_API`: `v1`, `v2` or `v3`; for settings from the environment the default is `v2` if
+    /// a token and an organisation are set, `v3` if only a token is, else `v1`.
     pub fn api(mut self, api: Api) -> Self {
         self.origin.set_by_program("api");
         self.api = api;
         self
     }
 
-    /// PEM file with the certificates of the authorities that `https` servers are trusted by, in place
-    /// of the system's. Feature `rustls`. The file is read at the start and every 5 s: a change is in force
+    /// PEM file with the CA certificates that `https` servers are verified with, instead of the
+    /// system's. Feature `rustls`. The file is read at the start and every 5 s: changes take effect
     /// without a restart.
     ///
-    /// `INFLUXDB_TLS_CA`; default the system's authorities.
+    /// `INFLUXDB_TLS_CA`; default the system's CA certificates.
     pub fn tls_ca(mut self, path: impl Into<PathBuf>) -> Self {
         self.origin.set_by_program("tls_ca");
         self.tls_ca = non_empty_path(path);
         self
     }
 
-    /// PEM file with the client's certificate, and those between it and its authority, for `https` servers
-    /// that ask for one. Needs [`tls_key`](Self::tls_key). Feature `rustls`. Read again when it changes, as
-    /// [`tls_ca`](Self::tls_ca).
+    /// PEM file with the client's certificate and its intermediate certificates, for `https`
+    /// servers that request one. Needs [`tls_key`](Self::tls_key). Feature `rustls`. Changes take
+    /// effect as for [`tls_ca`](Self::tls_ca).
     ///
     /// `INFLUXDB_TLS_CERT`; default none.
     pub fn tls_cert(mut self, path: impl Into<PathBuf>) -> Self {
@@ -125,8 +125,8 @@ impl Config {
         self
     }
 
-    /// PEM file with the private key of [`tls_cert`](Self::tls_cert), not encrypted. It may be the same
-    /// file. Feature `rustls`. Read again when it changes, as [`tls_ca`](Self::tls_ca).
+    /// PEM file with the private key of [`tls_cert`](Self::tls_cert), not encrypted. It may be the
+    /// same file. Feature `rustls`. Changes take effect as for [`tls_ca`](Self::tls_ca).
     ///
     /// `INFLUXDB_TLS_KEY`; default none.
     pub fn tls_key(mut self, path: impl Into<PathBuf>) -> Self {
@@ -135,9 +135,9 @@ impl Config {
         self
     }
 
-    /// Whether *any* certificate of an `https` server is taken: expired, for another host, made by
-    /// anybody. Then whoever is on the way can read the credentials and measurements, and an ERROR in the log
-    /// says so at each start. Feature `rustls`.
+    /// Whether *any* certificate of an `https` server is accepted: expired, for another host, from
+    /// an unknown issuer. Anyone between the program and the server can then read the credentials
+    /// and measurements; an ERROR is logged at each start. Feature `rustls`.
     ///
     /// No variable; default `false`.
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
@@ -146,9 +146,9 @@ impl Config {
         self
     }
 
-    /// HTTP proxy that all connections but those to unix sockets go through, by `CONNECT`:
-    /// `http://proxy:3128`, with `user:password@` before the host if it asks for them. Empty: none. The variables
-    /// `HTTP_PROXY` and the like are not read.
+    /// HTTP proxy for all connections except those to unix sockets, with `CONNECT`:
+    /// `http://proxy:3128`, with `user:password@` before the host if it requires them. Empty: none.
+    /// `HTTP_PROXY` and similar variables are not read.
     ///
     /// `INFLUXDB_PROXY`; default none.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
@@ -157,11 +157,11 @@ impl Config {
         self
     }
 
-    /// Adds a header to every request, for example the tenant that a gateway asks for. The last value of
-    /// a name wins. Values are treated as secrets: nothing shows them.
+    /// Adds a header to every request, for example the tenant that a gateway requires. The last
+    /// value of a name wins. Values are treated as secrets: they are never shown.
     ///
-    /// Headers that the library sets itself (`Host`, `Content-Length` and the like) are refused;
-    /// `Authorization` is allowed where there are no other credentials.
+    /// Headers that the library sets itself (`Host`, `Content-Length` and so on) are refused;
+    /// `Authorization` is allowed if there are no other credentials.
     ///
     /// ```
     /// use actix_influxdb::Config;
@@ -170,8 +170,8 @@ impl Config {
     /// assert_eq!(config.settings().header_names(), ["x-scope-orgid"]);
     /// ```
     ///
-    /// `INFLUXDB_HEADERS`: `Name=value`, separated by commas, values percent-encoded (`%2C` for a comma, `%25` for a
-    /// percent sign); default none.
+    /// `INFLUXDB_HEADERS`: `Name=value`, separated by commas, values percent-encoded (`%2C` for a
+    /// comma, `%25` for a percent sign); default none.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.origin.set_by_program("headers");
         self.headers.set(name, value);
@@ -180,9 +180,9 @@ impl Config {
 
     /// Whether request bodies above 1 KiB are compressed. Feature `gzip`.
     ///
-    /// Of the measurements of requests, a fifth of the bytes is left to send; but compressing them costs more processor time than everything else
-    /// that the library does (`docs/performance.md` has the figures): worth it where traffic is paid for or slow. A server that refuses
-    /// compressed bodies gets plain ones.
+    /// Compression reduces request bodies to about a fifth, but costs more processor time than
+    /// everything else the library does (`docs/performance.md` has figures): worthwhile where
+    /// traffic is expensive or slow. A server that refuses compressed bodies gets plain ones.
     ///
     /// `INFLUXDB_GZIP`; default `false`.
     pub fn gzip(mut self, gzip: bool) -> Self {

@@ -544,8 +544,8 @@ fn a_masked_secret_is_an_error_rather_than_a_password() {
         assert_eq!(
             error(variable, "[redacted]"),
             format!(
-                "{variable} is [redacted]: read before Config::mask_env_secrets() \
-                 overwrites it, and it has been masked"
+                "{variable} is [redacted]: a value that \
+                 Config::mask_env_secrets() has not overwritten yet"
             )
         );
     }

@@ -1,16 +1,16 @@
-//! Gives up what there is too much of, or what is too old.
+//! Eviction of batches that exceed the limits, and of those that are too old.
 
 use std::time::Instant;
 
-use super::{Backlog, Disposition, MANY, Settled, queue::Job};
-use crate::{Database, Overflow, stats::reason::GivenUp};
+use super::{Backlog, Disposition, MANY_BATCHES, Settled, queue::Job};
+use crate::{Database, Overflow, stats::reason::LossReason};
 
-/// Among so many of the oldest batches one is looked for whose database holds more than its share.
+/// Number of the oldest batches that are searched for one whose database exceeds its fair share.
 const OLDEST: usize = 64;
 
 impl Backlog {
-    /// Gives up a batch that is not lent, because there is too much: the oldest or the newest one
-    /// of those databases that hold more than their share.
+    /// Removes a queued batch to make room: the oldest or the newest of a database that exceeds its
+    /// fair share.
     pub(crate) fn evict(&mut self, overflow: Overflow) -> Option<Settled> {
         let databases = self.queues.len();
         if overflow == Overflow::DropNewest && databases < 2 {
@@ -22,11 +22,11 @@ impl Backlog {
             }
             Overflow::DropNewest => self.largest(),
         }?;
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = self.queues.get_mut(&database)?;
-        queue.seal(many_wait);
+        queue.seal(many_pending);
         let job = queue.take(overflow)?;
-        Some(self.drop_job(database, job, GivenUp::Overflow))
+        Some(self.drop_job(database, job, LossReason::Overflow))
     }
 
     pub(super) fn oldest_above_share(&self) -> Option<Database> {
@@ -34,7 +34,7 @@ impl Backlog {
         let holds_much = |database: &&Database| {
             let queue = self.queues.get(*database);
             queue.is_some_and(|queue| {
-                queue.has_own_work() && queue.pending * self.queues.len() >= self.pending
+                queue.has_evictable() && queue.pending * self.queues.len() >= self.pending
             })
         };
         oldest
@@ -46,12 +46,12 @@ impl Backlog {
     pub(super) fn largest(&self) -> Option<Database> {
         let mut largest = self.by_pending.values().rev();
         largest
-            .find(|database| self.queues[*database].has_own_work())
+            .find(|database| self.queues[*database].has_evictable())
             .cloned()
     }
 
-    fn drop_job(&mut self, database: Database, job: Job, reason: GivenUp) -> Settled {
-        self.leave(&database, job.number, job.batch.lines.len());
+    fn drop_job(&mut self, database: Database, job: Job, reason: LossReason) -> Settled {
+        self.remove_lines(&database, job.number, job.batch.lines.len());
         Settled {
             database,
             batch: job.batch,
@@ -61,7 +61,7 @@ impl Backlog {
         }
     }
 
-    /// Gives up what is not lent of the batches whose lines all came before `limit`.
+    /// Removes the queued lines of batches whose lines are all older than `limit`.
     pub(crate) fn expire(&mut self, limit: Instant) -> Vec<Settled> {
         let began_before = self
             .unsettled
@@ -76,19 +76,19 @@ impl Backlog {
                 continue;
             };
             for job in queue.take_number(number, true) {
-                settled.push(self.drop_job(database.clone(), job, GivenUp::Expired));
+                settled.push(self.drop_job(database.clone(), job, LossReason::Expired));
             }
         }
         settled
     }
 
     /// When the oldest batch got its first line.
-    pub(crate) fn waits_since(&self) -> Option<Instant> {
+    pub(crate) fn oldest_began(&self) -> Option<Instant> {
         let (_, oldest) = self.unsettled.first_key_value()?;
         Some(oldest.began)
     }
 
-    /// When the oldest batch got its last line.
+    /// When the oldest batch got its newest line.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.unsettled
             .first_key_value()

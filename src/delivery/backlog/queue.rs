@@ -1,45 +1,50 @@
 use std::{collections::VecDeque, time::Instant};
 
-use super::{Origin, PartsPlace};
+use super::{Origin, PartPosition};
 use crate::{
     Overflow,
     batch::{Batch, BatchLimits, OpenBatch},
     delivery::retry_history::RetryHistory,
 };
 
-/// A sealed batch, or a part of one.
+/// A sealed batch, or a part of one, in a queue.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// That of the batch it is, or is a part of: see [`Backlog`](super::Backlog).
+    /// Number of the batch that this is, or is a part of: see [`Backlog`](super::Backlog).
     pub(super) number: u64,
-    pub(super) source: Source,
+    pub(super) subqueue: SubQueue,
     pub(super) origin: Origin,
-    /// Was it lent, or drawn when it was put on disk?
-    pub(super) was_lent: bool,
+    /// Whether the part was leased before, or had passed sampling when it was written to disk.
+    pub(super) was_leased: bool,
     pub(super) history: RetryHistory,
     pub(super) batch: Batch,
 }
 
-/// Where a job waits.
+/// The subqueue of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// Sealed batches, as they came.
+pub(super) enum SubQueue {
+    /// Sealed batches, in order.
     Fresh,
-    /// Parts of batches that are looked into.
+    /// Parts of batches that are being isolated.
     Parts,
-    /// What fails while others pass: one of them is out at a time.
+    /// Batches that fail while others pass: at most one is in flight at a time.
     Suspects,
-    /// Batches that were on disk.
+    /// Batches that were loaded from disk.
     Loaded,
 }
 
 impl Job {
-    pub(super) fn new(number: u64, source: Source, batch: Batch, history: RetryHistory) -> Self {
+    pub(super) fn new(
+        number: u64,
+        subqueue: SubQueue,
+        batch: Batch,
+        history: RetryHistory,
+    ) -> Self {
         Self {
             number,
-            source,
+            subqueue,
             origin: Origin::Recorded,
-            was_lent: source != Source::Fresh,
+            was_leased: subqueue != SubQueue::Fresh,
             history,
             batch,
         }
@@ -57,24 +62,24 @@ pub(crate) enum Due {
     At(Instant),
 }
 
-/// What one database has pending.
+/// The queue of one database.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Names it in the order by what is pending.
+    /// Key of this queue in the order by pending lines.
     pub(super) id: u64,
-    /// Still grows; with its number, if it is not empty.
+    /// The open batch; `open_number` is its number unless it is empty.
     pub(super) open: OpenBatch,
     pub(super) open_number: u64,
     fresh: VecDeque<Job>,
     parts: VecDeque<Job>,
-    /// Those that may be sent first come first.
+    /// Ordered by the time from which they may be sent.
     suspects: VecDeque<Job>,
     loaded: VecDeque<Job>,
     is_suspect_out: bool,
-    last: Source,
-    /// How many batches are lent.
-    lent: usize,
-    /// How many lines are not settled, lent or not.
+    last: SubQueue,
+    /// Number of batches in flight.
+    leased: usize,
+    /// Number of unsettled lines, queued or in flight.
     pub(super) pending: usize,
 }
 
@@ -89,8 +94,8 @@ impl Queue {
             suspects: VecDeque::new(),
             loaded: VecDeque::new(),
             is_suspect_out: false,
-            last: Source::Loaded,
-            lent: 0,
+            last: SubQueue::Loaded,
+            leased: 0,
             pending: 0,
         }
     }
@@ -99,12 +104,12 @@ impl Queue {
         !self.open.is_empty() || self.jobs().next().is_some()
     }
 
-    /// Is there anything that is not lent and takes room under the quota?
-    pub(super) fn has_own_work(&self) -> bool {
+    /// Whether anything is queued that counts against the quota.
+    pub(super) fn has_evictable(&self) -> bool {
         !self.open.is_empty() || self.jobs().any(|job| !job.is_loaded())
     }
 
-    /// Are there parts that were not sent yet?
+    /// Whether there are parts that were not sent yet.
     pub(super) fn has_parts(&self) -> bool {
         !self.parts.is_empty()
     }
@@ -115,10 +120,10 @@ impl Queue {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        !self.has_work() && self.lent == 0
+        !self.has_work() && self.leased == 0
     }
 
-    /// When there is something to send, if there is anything that is not lent.
+    /// When there is something to send; `None` if nothing is queued.
     pub(super) fn due(&self, now: Instant) -> Option<Due> {
         let is_empty = self.open.is_empty()
             && self.fresh.is_empty()
@@ -127,7 +132,7 @@ impl Queue {
         if !is_empty {
             return Some(Due::Now);
         }
-        // While one is out, its return tells.
+        // While a suspect is in flight, its return decides.
         let suspect = self.suspects.front().filter(|_| !self.is_suspect_out)?;
         Some(match suspect.history.not_before {
             Some(at) if at > now => Due::At(at),
@@ -135,104 +140,104 @@ impl Queue {
         })
     }
 
-    /// What grew is a batch from here on. `waits` says that it will not be sent at once.
-    pub(super) fn seal(&mut self, many_wait: bool) {
+    /// Seals the open batch. `many_pending` says that it won't be sent soon.
+    pub(super) fn seal(&mut self, many_pending: bool) {
         if self.open.is_empty() {
             return;
         }
-        // What is about to be sent will be gone soon, and then its memory is of use.
-        let waits = !self.fresh.is_empty() || many_wait;
+        // A batch that is sent soon frees its memory soon: only one that waits is worth compacting.
+        let waits = !self.fresh.is_empty() || many_pending;
         let batch = std::mem::take(&mut self.open).seal(waits);
         let history = RetryHistory::default();
-        let job = Job::new(self.open_number, Source::Fresh, batch, history);
+        let job = Job::new(self.open_number, SubQueue::Fresh, batch, history);
         self.fresh.push_back(job);
     }
 
-    /// The next job, of a size within the limits: of each kind in turn, so that none holds up
+    /// Takes the next batch, cut to the limits: from each subqueue in turn, so that none holds up
     /// another.
     pub(super) fn next(
         &mut self,
         limits: BatchLimits,
-        many_wait: bool,
+        many_pending: bool,
         now: Instant,
     ) -> Option<Job> {
-        use Source::{Fresh, Loaded, Parts, Suspects};
+        use SubQueue::{Fresh, Loaded, Parts, Suspects};
         let order = match self.last {
-            Source::Fresh => [Parts, Suspects, Loaded, Fresh],
-            Source::Parts => [Suspects, Loaded, Fresh, Parts],
-            Source::Suspects => [Loaded, Fresh, Parts, Suspects],
-            Source::Loaded => [Fresh, Parts, Suspects, Loaded],
+            SubQueue::Fresh => [Parts, Suspects, Loaded, Fresh],
+            SubQueue::Parts => [Suspects, Loaded, Fresh, Parts],
+            SubQueue::Suspects => [Loaded, Fresh, Parts, Suspects],
+            SubQueue::Loaded => [Fresh, Parts, Suspects, Loaded],
         };
         let mut job = order
             .into_iter()
-            .find_map(|source| self.pop(source, many_wait, now))?;
-        self.last = job.source;
+            .find_map(|subqueue| self.pop(subqueue, many_pending, now))?;
+        self.last = job.subqueue;
         let fitting = job.batch.lines.fitting(limits);
         let lines = job.batch.lines.len();
         if fitting < lines {
             let mut parts = job.batch.split(&[0..fitting, fitting..lines]).into_iter();
-            // There are two.
+            // `split` returns one part per range.
             let (first, rest) = (parts.next()?, parts.next()?);
             job.batch = first;
             let rest = Job {
                 batch: rest,
                 ..job_like(&job)
             };
-            self.jobs_of(rest.source).push_front(rest);
+            self.jobs_of(rest.subqueue).push_front(rest);
         }
-        self.is_suspect_out |= job.source == Source::Suspects;
-        self.lent += 1;
+        self.is_suspect_out |= job.subqueue == SubQueue::Suspects;
+        self.leased += 1;
         Some(job)
     }
 
-    fn pop(&mut self, source: Source, many_wait: bool, now: Instant) -> Option<Job> {
-        match source {
-            Source::Fresh => {
+    fn pop(&mut self, subqueue: SubQueue, many_pending: bool, now: Instant) -> Option<Job> {
+        match subqueue {
+            SubQueue::Fresh => {
                 if self.fresh.is_empty() {
-                    self.seal(many_wait);
+                    self.seal(many_pending);
                 }
                 self.fresh.pop_front()
             }
-            Source::Parts => self.parts.pop_front(),
-            Source::Suspects => {
+            SubQueue::Parts => self.parts.pop_front(),
+            SubQueue::Suspects => {
                 let may_go = |job: &Job| job.history.not_before.is_none_or(|at| at <= now);
                 let may_go = !self.is_suspect_out && self.suspects.front().is_some_and(may_go);
                 may_go.then(|| self.suspects.pop_front()).flatten()
             }
-            Source::Loaded => self.loaded.pop_front(),
+            SubQueue::Loaded => self.loaded.pop_front(),
         }
     }
 
-    fn jobs_of(&mut self, source: Source) -> &mut VecDeque<Job> {
-        match source {
-            Source::Fresh => &mut self.fresh,
-            Source::Parts => &mut self.parts,
-            Source::Suspects => &mut self.suspects,
-            Source::Loaded => &mut self.loaded,
+    fn jobs_of(&mut self, subqueue: SubQueue) -> &mut VecDeque<Job> {
+        match subqueue {
+            SubQueue::Fresh => &mut self.fresh,
+            SubQueue::Parts => &mut self.parts,
+            SubQueue::Suspects => &mut self.suspects,
+            SubQueue::Loaded => &mut self.loaded,
         }
     }
 
-    /// A batch that is sealed already, behind the others of its kind.
+    /// Appends a sealed batch to its subqueue.
     pub(super) fn push_sealed(&mut self, job: Job) {
-        self.jobs_of(job.source).push_back(job);
+        self.jobs_of(job.subqueue).push_back(job);
     }
 
-    /// A job that was lent is lent no longer.
+    /// Notes that a batch is no longer in flight.
     pub(super) fn returned(&mut self, job: &Job) {
-        self.lent -= 1;
-        if job.source == Source::Suspects {
+        self.leased -= 1;
+        if job.subqueue == SubQueue::Suspects {
             self.is_suspect_out = false;
         }
     }
 
-    /// Back to the head of its queue.
+    /// Puts a batch back at the head of its subqueue.
     pub(super) fn push_front(&mut self, job: Job) {
-        self.jobs_of(job.source).push_front(job);
+        self.jobs_of(job.subqueue).push_front(job);
     }
 
-    /// To the suspects, behind those that may be sent before it.
+    /// Adds a suspect, behind those that may be sent before it.
     pub(super) fn push_suspect(&mut self, mut job: Job) {
-        job.source = Source::Suspects;
+        job.subqueue = SubQueue::Suspects;
         let at = job.history.not_before;
         let place = self
             .suspects
@@ -240,11 +245,11 @@ impl Queue {
         self.suspects.insert(place, job);
     }
 
-    /// Parts to be sent.
-    pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartsPlace) {
+    /// Adds parts that are to be sent again.
+    pub(super) fn push_parts(&mut self, parts: impl Iterator<Item = Job>, place: PartPosition) {
         match place {
-            PartsPlace::Behind => self.parts.extend(parts),
-            PartsPlace::Before { last_first } => {
+            PartPosition::Behind => self.parts.extend(parts),
+            PartPosition::Before { last_first } => {
                 let parts: Vec<_> = parts.collect();
                 let mut push = |part| self.parts.push_front(part);
                 match last_first {
@@ -255,50 +260,49 @@ impl Queue {
         }
     }
 
-    /// The part that came first is the next one.
-    pub(super) fn turn_parts(&mut self) {
+    /// Makes the oldest part the next one.
+    pub(super) fn rotate_parts(&mut self) {
         if let Some(part) = self.parts.pop_back() {
             self.parts.push_front(part);
         }
     }
 
-    /// Nothing that is kept apart waits any longer.
+    /// Lets all suspects be sent at once.
     pub(super) fn release_suspects(&mut self) {
         for job in &mut self.suspects {
             job.history.not_before = None;
         }
     }
 
-    /// Takes the oldest or the newest batch out, of those that are not lent and take room under the
-    /// quota.
+    /// Removes the oldest or the newest queued batch that counts against the quota.
     pub(super) fn take(&mut self, overflow: Overflow) -> Option<Job> {
-        let sources = [Source::Suspects, Source::Parts, Source::Fresh];
-        let ends = sources.into_iter().filter_map(|source| {
-            let jobs = self.jobs_of(source);
+        let sources = [SubQueue::Suspects, SubQueue::Parts, SubQueue::Fresh];
+        let ends = sources.into_iter().filter_map(|subqueue| {
+            let jobs = self.jobs_of(subqueue);
             let is_own = |job: &Job| !job.is_loaded();
             let end = match overflow {
                 Overflow::DropOldest | Overflow::Spool => jobs.iter().position(is_own),
                 Overflow::DropNewest => jobs.iter().rposition(is_own),
             };
-            end.map(|at| (jobs[at].number, source, at))
+            end.map(|at| (jobs[at].number, subqueue, at))
         });
         let ends: Vec<_> = ends.collect();
-        let (_, source, at) = match overflow {
+        let (_, subqueue, at) = match overflow {
             Overflow::DropOldest | Overflow::Spool => {
                 ends.into_iter().min_by_key(|(number, ..)| *number)?
             }
             Overflow::DropNewest => ends.into_iter().max_by_key(|(number, ..)| *number)?,
         };
-        self.jobs_of(source).remove(at)
+        self.jobs_of(subqueue).remove(at)
     }
 
-    /// The loaded jobs that are not lent.
+    /// The loaded jobs in the queue.
     pub(super) fn loaded(&self) -> impl Iterator<Item = &Job> {
         let jobs = self.parts.iter().chain(&self.suspects).chain(&self.loaded);
         jobs.filter(|job| job.is_loaded())
     }
 
-    /// Takes out the loaded jobs that are not lent and that `is_wanted` tells by their numbers.
+    /// Removes the queued batches that were loaded and whose numbers `is_wanted` accepts.
     pub(super) fn take_loaded(&mut self, is_wanted: impl Fn(u64) -> bool) -> Vec<Job> {
         let mut taken = Vec::new();
         for jobs in [&mut self.parts, &mut self.suspects, &mut self.loaded] {
@@ -312,13 +316,13 @@ impl Queue {
         taken
     }
 
-    /// Takes out what is not lent of the batch `number`.
-    pub(super) fn take_number(&mut self, number: u64, many_wait: bool) -> Vec<Job> {
+    /// Removes the queued parts of the batch `number`.
+    pub(super) fn take_number(&mut self, number: u64, many_pending: bool) -> Vec<Job> {
         if self.open_number == number {
-            self.seal(many_wait);
+            self.seal(many_pending);
         }
         let mut taken = Vec::new();
-        // Those that expire are the first ones, as a rule.
+        // Batches that expire are usually the first.
         while self.fresh.front().is_some_and(|job| job.number == number) {
             taken.extend(self.fresh.pop_front());
         }
@@ -331,7 +335,6 @@ impl Queue {
             &mut self.suspects,
             &mut self.loaded,
         ] {
-            // Fresh ones are in order, and an old one is among the first.
             if jobs.iter().any(|job| job.number == number) {
                 let (old, others) = jobs.drain(..).partition(|job| job.number == number);
                 *jobs = others;
@@ -352,13 +355,13 @@ impl Queue {
     }
 }
 
-/// All of a job but its lines.
+/// A copy of a queued batch without its lines.
 fn job_like(job: &Job) -> Job {
     Job {
         number: job.number,
-        source: job.source,
+        subqueue: job.subqueue,
         origin: job.origin,
-        was_lent: job.was_lent,
+        was_leased: job.was_leased,
         history: job.history,
         batch: Batch::empty(),
     }

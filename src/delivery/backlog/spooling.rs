@@ -1,78 +1,78 @@
-//! What goes to disk and comes back: which batches, and which files hold a copy of what.
+//! Batches that move between memory and disk, and the spool files that hold copies of them.
 
 use std::time::Instant;
 
 use super::{
-    Backlog, LoanId, MANY, Unsettled,
-    queue::{Job, Queue, Source},
+    Backlog, LeaseId, MANY_BATCHES, Unsettled,
+    queue::{Job, Queue, SubQueue},
     queue_of,
 };
 use crate::{Database, Overflow, batch::Batch, delivery::retry_history::RetryHistory};
 
-/// Names a file of the spool.
+/// Identifies a spool file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId(pub(crate) u64);
 
 /// Where a batch comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// From the thread buffers.
+    /// The thread buffers.
     Recorded,
-    /// The same, and a copy is on disk.
+    /// The thread buffers, with a copy on disk.
     WrittenAhead,
-    /// From a file, which stays until the batch is settled. It takes no room under the quota.
+    /// A spool file, which stays until the batch is settled. Doesn't count against the quota.
     Loaded,
 }
 
-/// A batch that comes sealed into the backlog, and was drawn for sending.
+/// A sealed batch that is added to the backlog; it has passed sampling.
 #[derive(Debug)]
-pub(crate) struct Sealed {
+pub(crate) struct SealedBatch {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     pub(crate) origin: Origin,
-    /// The number that it had before; `None` for a batch of an earlier process.
+    /// Its previous number; `None` for a batch of an earlier process.
     pub(crate) number: Option<u64>,
     pub(crate) history: RetryHistory,
-    /// The files that hold its lines, each as often as it holds a batch of them.
+    /// Spool files that hold its lines, once per batch in the file.
     pub(crate) files: Vec<FileId>,
-    /// When its newest line came.
+    /// When its newest line was added.
     pub(crate) newest: Instant,
 }
 
-/// A batch that was taken out, to be put on disk.
+/// A batch that was removed to be written to disk.
 #[derive(Debug)]
 pub(crate) struct Evicted {
     pub(crate) database: Database,
     pub(crate) batch: Batch,
     pub(crate) number: u64,
     pub(crate) origin: Origin,
-    /// Was it drawn for sending?
-    pub(crate) was_drawn: bool,
+    /// Whether the batch has passed sampling.
+    pub(crate) passed_sampling: bool,
     pub(crate) history: RetryHistory,
-    /// Files that hold copies of its lines: they are needed until it is on disk.
+    /// Spool files that hold copies of its lines, needed until it is written to disk.
     pub(crate) files: Vec<FileId>,
     pub(crate) newest: Option<Instant>,
 }
 
-/// A batch that was taken out at the end.
+/// A batch that was removed at shutdown.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Leftover {
     pub(crate) database: Database,
     pub(crate) number: u64,
     pub(crate) origin: Origin,
-    pub(crate) was_drawn: bool,
+    pub(crate) passed_sampling: bool,
     pub(crate) batch: Batch,
-    /// When its newest line came.
+    /// When the newest line was recorded.
     pub(crate) newest: Option<Instant>,
 }
 
-impl From<Evicted> for Taken {
+impl From<Evicted> for Leftover {
     fn from(evicted: Evicted) -> Self {
         Self {
             database: evicted.database,
             number: evicted.number,
             origin: evicted.origin,
-            was_drawn: true,
+            passed_sampling: true,
             batch: evicted.batch,
             newest: evicted.newest,
         }
@@ -80,21 +80,21 @@ impl From<Evicted> for Taken {
 }
 
 impl Backlog {
-    /// A number for a batch of this process.
+    /// Returns a number for a batch of this process.
     pub(crate) fn take_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number - 1
     }
 
-    /// A number for a batch of an earlier process.
+    /// Returns a number for a batch of an earlier process.
     pub(crate) fn take_old_number(&mut self) -> u64 {
         self.next_old_number += 1;
         self.next_old_number - 1
     }
 
-    /// Takes in a batch that is sealed.
-    pub(crate) fn add_sealed(&mut self, sealed: Sealed) {
-        let Sealed {
+    /// Adds a sealed batch.
+    pub(crate) fn add_sealed(&mut self, sealed: SealedBatch) {
+        let SealedBatch {
             database,
             batch,
             origin,
@@ -104,19 +104,19 @@ impl Backlog {
             newest,
         } = sealed;
         let number = number.unwrap_or_else(|| self.take_old_number());
-        let source = source_of(origin);
-        let many_wait = self.unsettled.len() >= MANY;
+        let subqueue = subqueue_of(origin);
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
-        // What came before goes before.
-        if source == Source::Fresh {
-            queue.seal(many_wait);
+        // Older lines are sent first.
+        if subqueue == SubQueue::Fresh {
+            queue.seal(many_pending);
         }
         let lines = self.note_unsettled(&database, number, &batch, newest, files);
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         queue.push_sealed(Job {
             origin,
-            was_lent: true,
-            ..Job::new(number, source, batch, history)
+            was_leased: true,
+            ..Job::new(number, subqueue, batch, history)
         });
         self.change_pending(&database, |pending| pending + lines);
     }
@@ -142,18 +142,18 @@ impl Backlog {
         lines
     }
 
-    /// Takes out a batch that is not lent, to be put on disk: the oldest one of those databases that
-    /// hold more than their share.
+    /// Removes a queued batch to write it to disk: the oldest of a database that exceeds its fair
+    /// share.
     pub(crate) fn evict_to_disk(&mut self) -> Option<Evicted> {
         let database = self.oldest_above_share().or_else(|| self.largest())?;
-        let many_wait = self.unsettled.len() >= MANY;
+        let many_pending = self.unsettled.len() >= MANY_BATCHES;
         let queue = self.queues.get_mut(&database)?;
-        queue.seal(many_wait);
+        queue.seal(many_pending);
         let job = queue.take(Overflow::Spool)?;
         Some(self.evicted(database, job))
     }
 
-    /// What is not lent of a database and was loaded: the file of each batch, and its bytes.
+    /// The queued batches of a database that were loaded: the file of each, and its bytes.
     pub(crate) fn loaded(&self, database: &Database) -> impl Iterator<Item = (FileId, usize)> {
         let queue = self.queues.get(database).into_iter();
         queue.flat_map(Queue::loaded).filter_map(|job| {
@@ -162,7 +162,8 @@ impl Backlog {
         })
     }
 
-    /// Takes out what is not lent of a database and was loaded from such files, to be put into another.
+    /// Removes the queued batches of a database that were loaded from files that `is_wanted`
+    /// accepts, to move them to another file.
     pub(crate) fn take_loaded(
         &mut self,
         database: &Database,
@@ -185,59 +186,59 @@ impl Backlog {
             Some(about) => (about.files.clone(), Some(about.newest)),
             None => (Vec::new(), None),
         };
-        self.leave(&database, job.number, job.batch.lines.len());
+        self.remove_lines(&database, job.number, job.batch.lines.len());
         Evicted {
             database,
             batch: job.batch,
             number: job.number,
             origin: job.origin,
-            was_drawn: job.was_lent,
+            passed_sampling: job.was_leased,
             history: job.history,
             files,
             newest,
         }
     }
 
-    /// A batch could not be put on disk: it is the first of its database again.
+    /// Puts a batch that could not be written to disk back at the head of its queue.
     pub(crate) fn put_back(&mut self, evicted: Evicted, now: Instant) {
         let Evicted {
             database,
             batch,
             number,
             origin,
-            was_drawn,
+            passed_sampling,
             history,
             files,
             newest,
         } = evicted;
-        let source = source_of(origin);
+        let subqueue = subqueue_of(origin);
         let newest = newest.unwrap_or(now);
         let lines = self.note_unsettled(&database, number, &batch, newest, files);
         let queue = queue_of(&mut self.queues, &mut self.next_queue, &database);
         queue.push_front(Job {
             origin,
-            was_lent: was_drawn,
-            ..Job::new(number, source, batch, history)
+            was_leased: passed_sampling,
+            ..Job::new(number, subqueue, batch, history)
         });
         self.change_pending(&database, |pending| pending + lines);
     }
 
-    /// The files of batches that were settled since the last call, each once for each batch.
+    /// Spool files of batches that were settled since the last call, once per batch.
     pub(crate) fn take_released(&mut self) -> Vec<FileId> {
         std::mem::take(&mut self.released)
     }
 
-    /// The file that a batch which is lent was loaded from, if it was.
-    pub(crate) fn loaded_from(&self, id: LoanId) -> Option<FileId> {
-        let (_, job) = self.lent.get(&id)?;
+    /// The spool file that a batch in flight was loaded from, if any.
+    pub(crate) fn loaded_from(&self, id: LeaseId) -> Option<FileId> {
+        let (_, job) = self.leased.get(&id)?;
         let unsettled = self.unsettled.get(&job.number)?;
         let file = unsettled.files.last().copied();
         file.filter(|_| job.origin == Origin::Loaded)
     }
 
-    /// All that is not settled, also what is lent, out of the books.
-    pub(crate) fn take_all(&mut self) -> Vec<Taken> {
-        let mut all: Vec<_> = self.lent.drain().map(|(_, lent)| lent).collect();
+    /// Removes all unsettled batches, also those in flight.
+    pub(crate) fn take_all(&mut self) -> Vec<Leftover> {
+        let mut all: Vec<_> = self.leased.drain().map(|(_, leased)| leased).collect();
         for (database, queue) in self.queues.drain() {
             all.extend(queue.into_jobs().map(|job| (database.clone(), job)));
         }
@@ -245,22 +246,22 @@ impl Backlog {
         self.pending = 0;
         let unsettled = std::mem::take(&mut self.unsettled);
         all.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
-        let taken = |(database, job): (Database, Job)| Taken {
+        let taken = |(database, job): (Database, Job)| Leftover {
             newest: unsettled.get(&job.number).map(|about| about.newest),
             database,
             number: job.number,
             origin: job.origin,
-            was_drawn: job.was_lent,
+            passed_sampling: job.was_leased,
             batch: job.batch,
         };
         all.into_iter().map(taken).collect()
     }
 }
 
-fn source_of(origin: Origin) -> Source {
+fn subqueue_of(origin: Origin) -> SubQueue {
     match origin {
-        Origin::Recorded | Origin::WrittenAhead => Source::Fresh,
-        Origin::Loaded => Source::Loaded,
+        Origin::Recorded | Origin::WrittenAhead => SubQueue::Fresh,
+        Origin::Loaded => SubQueue::Loaded,
     }
 }
 
@@ -282,8 +283,8 @@ mod tests {
         batch
     }
 
-    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> Sealed {
-        Sealed {
+    fn loaded(database: &'static str, lines: usize, file: u64, now: Instant) -> SealedBatch {
+        SealedBatch {
             database: database.into(),
             batch: open(lines).seal(true),
             origin: Origin::Loaded,
@@ -304,10 +305,12 @@ mod tests {
         let first = backlog.evict_to_disk().unwrap();
         let second = backlog.evict_to_disk().unwrap();
         assert!(first.number < second.number);
-        assert!(!first.was_drawn && first.origin == Origin::Recorded && first.files.is_empty());
+        assert!(
+            !first.passed_sampling && first.origin == Origin::Recorded && first.files.is_empty()
+        );
         assert!(backlog.evict_to_disk().is_none());
         assert_eq!(backlog.unsettled_below(mark), 3);
-        // What could not be stored is the first one again.
+        // A batch that could not be stored is the first one again.
         let number = first.number;
         backlog.put_back(second, now);
         backlog.put_back(first, now);
@@ -324,16 +327,20 @@ mod tests {
         backlog.add("db".into(), open(10), now);
         backlog.add("db".into(), open(10), now);
         let mut order = Vec::new();
-        while let Some(lent) = backlog.lend(&database, usize::MAX, (0, 0), now) {
+        while let Some(leased) = backlog.lease(&database, usize::MAX, (0, 0), now) {
             assert!(
                 backlog
-                    .loaded_from(lent.id)
+                    .loaded_from(leased.id)
                     .is_none_or(|file| file == FileId(7))
             );
-            order.push((lent.lines.len(), lent.is_first));
-            let written = super::super::Part::Ended(super::super::Disposition::Written);
-            let all = 0..lent.lines.len();
-            backlog.conclude(lent.id, [(all, written)], super::super::PartsPlace::Behind);
+            order.push((leased.lines.len(), leased.is_first));
+            let written = super::super::RunResult::Ended(super::super::Disposition::Written);
+            let all = 0..leased.lines.len();
+            backlog.settle(
+                leased.id,
+                [(all, written)],
+                super::super::PartPosition::Behind,
+            );
         }
         assert_eq!(order, [(10, true), (1, false), (10, true), (2, false)]);
         assert_eq!(backlog.take_released(), [FileId(7), FileId(7)]);
@@ -344,17 +351,19 @@ mod tests {
     fn a_copy_is_needed_until_the_last_line_of_its_batch_is_settled() {
         let (mut backlog, now) = (Backlog::new(LIMITS), Instant::now());
         let number = Some(backlog.take_number());
-        backlog.add_sealed(Sealed {
+        backlog.add_sealed(SealedBatch {
             origin: Origin::WrittenAhead,
             number,
             files: vec![FileId(1), FileId(2)],
             ..loaded("db", 4, 0, now)
         });
-        let lent = backlog.lend(&"db".into(), usize::MAX, (0, 0), now).unwrap();
-        use super::super::{Disposition, Part, PartsPlace};
-        let written = Part::Ended(Disposition::Written);
-        let runs = [(0..2, written.clone()), (2..4, Part::Together)];
-        backlog.conclude(lent.id, runs, PartsPlace::Behind);
+        let leased = backlog
+            .lease(&"db".into(), usize::MAX, (0, 0), now)
+            .unwrap();
+        use super::super::{Disposition, PartPosition, RunResult};
+        let written = RunResult::Ended(Disposition::Written);
+        let runs = [(0..2, written.clone()), (2..4, RunResult::ResendTogether)];
+        backlog.settle(leased.id, runs, PartPosition::Behind);
         assert!(backlog.take_released().is_empty());
         let evicted = backlog.evict_to_disk().unwrap();
         assert_eq!(evicted.files, [FileId(1), FileId(2)]);
@@ -371,12 +380,12 @@ mod tests {
         for (database, file) in [("a", 1), ("b", 1), ("a", 2), ("a", 1)] {
             backlog.add_sealed(loaded(database, 1, file, now));
         }
-        let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now).unwrap();
+        let leased = backlog.lease(&"a".into(), usize::MAX, (0, 0), now).unwrap();
         let waiting: Vec<_> = backlog.loaded(&"a".into()).collect();
         assert_eq!(waiting, [(FileId(2), 9), (FileId(1), 9)]);
         let taken = backlog.take_loaded(&"a".into(), |file| file == FileId(1));
         assert_eq!(taken.len(), 1);
-        backlog.give_back(lent.id);
+        backlog.requeue(leased.id);
         let taken = backlog.take_loaded(&"a".into(), |file| file == FileId(1));
         assert_eq!(taken.len(), 1);
         assert_eq!(backlog.pending(&"a".into()), 1);

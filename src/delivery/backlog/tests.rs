@@ -2,7 +2,7 @@ use super::*;
 use crate::Overflow;
 use crate::delivery::verdict::Cause;
 
-mod books;
+mod eviction;
 
 fn lines(count: usize) -> OpenBatch {
     let mut batch = OpenBatch::default();
@@ -26,24 +26,24 @@ fn backlog(batches: &[(&'static str, usize)]) -> Backlog {
 }
 
 /// The next batch of database `a`, and how many lines it has.
-fn lend(backlog: &mut Backlog) -> Option<(LoanId, usize)> {
+fn lease(backlog: &mut Backlog) -> Option<(LeaseId, usize)> {
     lend_at(backlog, Instant::now())
 }
 
-fn lend_at(backlog: &mut Backlog, now: Instant) -> Option<(LoanId, usize)> {
-    let lent = backlog.lend(&"a".into(), usize::MAX, (0, 0), now)?;
-    Some((lent.id, lent.lines.len()))
+fn lend_at(backlog: &mut Backlog, now: Instant) -> Option<(LeaseId, usize)> {
+    let leased = backlog.lease(&"a".into(), usize::MAX, (0, 0), now)?;
+    Some((leased.id, leased.lines.len()))
 }
 
 fn counts(backlog: &mut Backlog) -> Vec<usize> {
-    let all = std::iter::from_fn(|| lend(backlog));
+    let all = std::iter::from_fn(|| lease(backlog));
     all.map(|(_, count)| count).collect()
 }
 
-fn written(backlog: &mut Backlog, id: LoanId) -> Vec<Settled> {
+fn written(backlog: &mut Backlog, id: LeaseId) -> Vec<Settled> {
     let all = 0..backlog.lines(id).unwrap().len();
-    let written = (all, Part::Ended(Disposition::Written));
-    backlog.conclude(id, [written], PartsPlace::Behind)
+    let written = (all, RunResult::Ended(Disposition::Written));
+    backlog.settle(id, [written], PartPosition::Behind)
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn what_comes_from_several_threads_is_one_batch_up_to_the_limit() {
 #[test]
 fn what_is_given_back_goes_to_the_head_of_its_queue() {
     let mut backlog = backlog(&[("a", 10), ("a", 3)]);
-    let (first, _) = lend(&mut backlog).unwrap();
-    backlog.give_back(first);
+    let (first, _) = lease(&mut backlog).unwrap();
+    backlog.requeue(first);
     assert_eq!(counts(&mut backlog), [10, 3]);
 }
 
@@ -72,46 +72,49 @@ fn what_waits_is_cut_to_limits_that_are_lower_now() {
 #[test]
 fn what_is_lent_is_cut_to_the_pace_of_its_database_but_holds_a_line_at_least() {
     let mut backlog = backlog(&[("a", 5)]);
-    let mut lend = |bytes| {
-        let lent = backlog.lend(&"a".into(), bytes, (0, 0), Instant::now());
-        lent.map(|lent| (lent.lines.len(), lent.is_first))
+    let mut lease = |bytes| {
+        let leased = backlog.lease(&"a".into(), bytes, (0, 0), Instant::now());
+        leased.map(|leased| (leased.lines.len(), leased.is_first))
     };
-    assert_eq!(lend(16), Some((2, true)));
-    assert_eq!(lend(1), Some((1, true)));
-    assert_eq!(lend(1 << 10), Some((2, true)));
-    assert_eq!(lend(1), None);
+    assert_eq!(lease(16), Some((2, true)));
+    assert_eq!(lease(1), Some((1, true)));
+    assert_eq!(lease(1 << 10), Some((2, true)));
+    assert_eq!(lease(1), None);
 }
 
 #[test]
 fn a_concluded_batch_leaves_the_books_line_by_line() {
     let mut backlog = backlog(&[("a", 5)]);
     let mark = backlog.seal_all();
-    let (id, _) = lend(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
     let rejected = Disposition::Rejected {
         reason: "bad".to_owned(),
     };
     let runs = [
-        (0..2, Part::Ended(Disposition::Written)),
-        (2..3, Part::Ended(rejected.clone())),
-        (3..5, Part::Apart),
+        (0..2, RunResult::Ended(Disposition::Written)),
+        (2..3, RunResult::Ended(rejected.clone())),
+        (3..5, RunResult::ResendApart),
     ];
-    let settled = backlog.conclude(id, runs, PartsPlace::Behind);
+    let settled = backlog.settle(id, runs, PartPosition::Behind);
     assert_eq!(settled.len(), 2);
     assert_eq!(settled[1].disposition, rejected);
     assert_eq!(backlog.unsettled_below(mark), 2);
-    let (id, count) = lend(&mut backlog).unwrap();
+    let (id, count) = lease(&mut backlog).unwrap();
     assert_eq!(count, 2);
     written(&mut backlog, id);
     assert!(backlog.is_settled_below(mark));
-    assert!(!backlog.has(&"a".into()));
+    assert!(!backlog.has_unsettled(&"a".into()));
 }
 
 #[test]
 fn parts_of_a_refused_batch_and_fresh_batches_take_turns() {
     let mut backlog = backlog(&[("a", 10), ("a", 9), ("a", 8), ("a", 7)]);
-    let (id, _) = lend(&mut backlog).unwrap();
-    let halves = [(0..5, Part::Apart), (5..10, Part::Apart)];
-    backlog.conclude(id, halves, PartsPlace::Behind);
+    let (id, _) = lease(&mut backlog).unwrap();
+    let halves = [
+        (0..5, RunResult::ResendApart),
+        (5..10, RunResult::ResendApart),
+    ];
+    backlog.settle(id, halves, PartPosition::Behind);
     assert_eq!(counts(&mut backlog), [5, 9, 5, 8, 7]);
 }
 
@@ -119,12 +122,22 @@ fn parts_of_a_refused_batch_and_fresh_batches_take_turns() {
 fn parts_can_go_before_others_in_either_order() {
     for (last_first, wanted) in [(false, [1, 2, 5]), (true, [2, 1, 5])] {
         let mut backlog = backlog(&[("a", 8)]);
-        let (id, _) = lend(&mut backlog).unwrap();
-        let halves = [(0..3, Part::Apart), (3..8, Part::Apart)];
-        backlog.conclude(id, halves, PartsPlace::Behind);
-        let (id, _) = lend(&mut backlog).unwrap();
-        let place = PartsPlace::Before { last_first };
-        backlog.conclude(id, [(0..1, Part::Apart), (1..3, Part::Apart)], place);
+        let (id, _) = lease(&mut backlog).unwrap();
+        let halves = [
+            (0..3, RunResult::ResendApart),
+            (3..8, RunResult::ResendApart),
+        ];
+        backlog.settle(id, halves, PartPosition::Behind);
+        let (id, _) = lease(&mut backlog).unwrap();
+        let place = PartPosition::Before { last_first };
+        backlog.settle(
+            id,
+            [
+                (0..1, RunResult::ResendApart),
+                (1..3, RunResult::ResendApart),
+            ],
+            place,
+        );
         assert_eq!(counts(&mut backlog), wanted);
     }
 }
@@ -132,22 +145,22 @@ fn parts_can_go_before_others_in_either_order() {
 #[test]
 fn the_part_that_was_made_first_can_be_made_the_next_one() {
     let mut backlog = backlog(&[("a", 6)]);
-    let (id, _) = lend(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
     let parts = [
-        (0..1, Part::Apart),
-        (1..3, Part::Apart),
-        (3..6, Part::Apart),
+        (0..1, RunResult::ResendApart),
+        (1..3, RunResult::ResendApart),
+        (3..6, RunResult::ResendApart),
     ];
-    backlog.conclude(id, parts, PartsPlace::Behind);
-    backlog.turn_parts(&"a".into());
+    backlog.settle(id, parts, PartPosition::Behind);
+    backlog.rotate_parts(&"a".into());
     assert_eq!(counts(&mut backlog), [3, 1, 2]);
 }
 
 #[test]
 fn of_suspects_one_is_out_at_a_time_and_others_go_on() {
     let mut backlog = backlog(&[("a", 10), ("a", 9), ("a", 8)]);
-    let two = [lend(&mut backlog).unwrap(), lend(&mut backlog).unwrap()];
-    two.into_iter().for_each(|(id, _)| backlog.set_apart(id));
+    let two = [lease(&mut backlog).unwrap(), lease(&mut backlog).unwrap()];
+    two.into_iter().for_each(|(id, _)| backlog.make_suspect(id));
     assert_eq!(counts(&mut backlog), [10, 8]);
     assert_eq!(
         backlog.due(&"a".into(), Instant::now()),
@@ -163,21 +176,21 @@ fn a_suspect_is_due_when_its_time_has_come() {
     let mut backlog = backlog(&[("a", 10)]);
     let (id, _) = lend_at(&mut backlog, now).unwrap();
     let history = backlog.history(id).unwrap();
-    let circumstances = crate::delivery::retry_history::Circumstances {
+    let batch_context = crate::delivery::retry_history::BatchContext {
         lines: 10,
         bytes: 80,
         written: 0,
         failed: 0,
     };
-    history.failed(Cause::Unknown, circumstances);
+    history.failed(Cause::Unknown, batch_context);
     history.wait(now, 1.0, delay);
-    backlog.set_apart(id);
+    backlog.make_suspect(id);
     assert_eq!(backlog.due(&"a".into(), now), Some(Due::At(now + delay)));
     assert!(lend_at(&mut backlog, now).is_none());
     assert_eq!(backlog.due(&"a".into(), now + delay), Some(Due::Now));
     let (id, _) = lend_at(&mut backlog, now + delay).unwrap();
     backlog.history(id).unwrap().wait(now, 1.0, delay);
-    backlog.set_apart(id);
+    backlog.make_suspect(id);
     backlog.release_suspects();
     assert_eq!(backlog.due(&"a".into(), now), Some(Due::Now));
 }
@@ -188,19 +201,19 @@ fn a_mark_covers_what_was_there_and_nothing_later() {
     let mark = backlog.seal_all();
     backlog.add("a".into(), lines(3), Instant::now());
     assert_eq!(backlog.unsettled_below(mark), 2);
-    let (id, count) = lend(&mut backlog).unwrap();
+    let (id, count) = lease(&mut backlog).unwrap();
     assert_eq!(count, 2);
     written(&mut backlog, id);
     assert!(backlog.is_settled_below(mark));
-    assert!(backlog.has(&"a".into()));
+    assert!(backlog.has_unsettled(&"a".into()));
 }
 
 #[test]
 fn everything_can_be_taken_out_also_what_is_lent() {
     let mut backlog = backlog(&[("a", 10), ("a", 3), ("b", 2)]);
-    lend(&mut backlog).unwrap();
-    let (id, _) = lend(&mut backlog).unwrap();
-    backlog.set_apart(id);
+    lease(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
+    backlog.make_suspect(id);
     let all = backlog.take_all();
     let lines: usize = all.iter().map(|taken| taken.batch.lines.len()).sum();
     assert_eq!(lines, 15);
@@ -210,25 +223,25 @@ fn everything_can_be_taken_out_also_what_is_lent() {
 #[test]
 fn an_answer_for_a_loan_that_is_no_more_changes_nothing() {
     let mut backlog = backlog(&[("a", 1)]);
-    let (id, _) = lend(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
     written(&mut backlog, id);
-    backlog.give_back(id);
-    backlog.set_apart(id);
-    let runs = [(0..1, Part::Ended(Disposition::Written))];
-    assert!(backlog.conclude(id, runs, PartsPlace::Behind).is_empty());
-    assert!(lend(&mut backlog).is_none());
+    backlog.requeue(id);
+    backlog.make_suspect(id);
+    let runs = [(0..1, RunResult::Ended(Disposition::Written))];
+    assert!(backlog.settle(id, runs, PartPosition::Behind).is_empty());
+    assert!(lease(&mut backlog).is_none());
 }
 
 #[test]
 fn what_is_left_of_a_batch_does_not_keep_the_rest_in_memory() {
     let mut backlog = backlog(&[("a", 10)]);
-    let (id, _) = lend(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
     let runs = [
-        (0..9, Part::Ended(Disposition::Written)),
-        (9..10, Part::Apart),
+        (0..9, RunResult::Ended(Disposition::Written)),
+        (9..10, RunResult::ResendApart),
     ];
-    backlog.conclude(id, runs, PartsPlace::Behind);
-    let left = backlog.lend(&"a".into(), usize::MAX, (0, 0), Instant::now());
+    backlog.settle(id, runs, PartPosition::Behind);
+    let left = backlog.lease(&"a".into(), usize::MAX, (0, 0), Instant::now());
     let left = left.unwrap().lines;
     assert_eq!(left.kept_bytes(), left.byte_len());
 }
@@ -264,11 +277,11 @@ fn what_expires_goes_with_the_newest_line_of_its_batch_and_nothing_that_is_out()
         backlog.add("a".into(), lines(count), start + after * second);
     }
     backlog.add("b".into(), lines(8), start);
-    backlog.lend(&"b".into(), usize::MAX, (0, 0), start);
+    backlog.lease(&"b".into(), usize::MAX, (0, 0), start);
     let mut expired = |limit| -> Vec<usize> {
         let settled = backlog.expire(limit).into_iter();
         settled
-            .inspect(|run| assert_eq!(run.disposition, Disposition::Dropped(GivenUp::Expired)))
+            .inspect(|run| assert_eq!(run.disposition, Disposition::Dropped(LossReason::Expired)))
             .map(|run| run.batch.lines.len())
             .collect()
     };
@@ -297,8 +310,8 @@ proptest::proptest! {
                     backlog.add(database, lines(count), now);
                 }
                 1 => {
-                    let lent = backlog.lend(&database, count * 20, (0, 0), now);
-                    loans.extend(lent.map(|lent| (lent.id, lent.lines.len())));
+                    let leased = backlog.lease(&database, count * 20, (0, 0), now);
+                    loans.extend(leased.map(|leased| (leased.id, leased.lines.len())));
                 }
                 2 => {
                     let evicted = backlog.evict(match count % 2 {
@@ -314,15 +327,15 @@ proptest::proptest! {
                 _ => {
                     let Some((id, lines)) = loans.pop() else { continue };
                     match what {
-                        4 => backlog.give_back(id),
-                        5 => backlog.set_apart(id),
+                        4 => backlog.requeue(id),
+                        5 => backlog.make_suspect(id),
                         _ => {
                             let cut = count.min(lines);
-                            let mut runs = vec![(0..cut, Part::Ended(Disposition::Written))];
+                            let mut runs = vec![(0..cut, RunResult::Ended(Disposition::Written))];
                             if cut < lines {
-                                runs.push((cut..lines, Part::Apart));
+                                runs.push((cut..lines, RunResult::ResendApart));
                             }
-                            let settled = backlog.conclude(id, runs, PartsPlace::Behind);
+                            let settled = backlog.settle(id, runs, PartPosition::Behind);
                             taken += settled.iter().map(|run| run.batch.lines.len()).sum::<usize>();
                         }
                     }

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::delivery::verdict::Cause;
+use crate::delivery::{
+    breaker::Failure,
+    verdict::{Cause, Retry, Scope},
+};
 
 mod accounts;
 
@@ -83,7 +86,7 @@ fn a_refused_connection_stops_every_database() {
     let mut world = World::new(1);
     assert!(world.fail("a", Scope::Endpoint).endpoint);
     assert!(!world.allows("a") && !world.allows("b"));
-    assert!(!world.breakers.passes_any(world.now));
+    assert!(!world.breakers.admits_any(world.now));
     world.now += LATER;
     world.send("a");
     assert!(!world.allows("b"), "one probe at a time");
@@ -131,11 +134,11 @@ fn failures_beside_the_probes_do_not_make_an_endpoint_wait_longer() {
     let mut world = World::new(1);
     world.fail("a", Scope::Unclear);
     world.fail("b", Scope::Unclear);
-    let opens_at = world.breakers.opens_at();
-    assert!(opens_at.is_some());
+    let next_probe_at = world.breakers.next_probe_at();
+    assert!(next_probe_at.is_some());
     for name in ["c", "d", "e"] {
         assert!(!world.fail(name, Scope::Unclear).endpoint);
-        assert_eq!(world.breakers.opens_at(), opens_at);
+        assert_eq!(world.breakers.next_probe_at(), next_probe_at);
     }
 }
 
@@ -434,8 +437,8 @@ fn an_endpoint_that_is_back_gets_one_batch_and_is_used_again_only_if_that_succee
     assert_eq!(world.endpoint("a"), Some(2));
 
     let now = world.now;
-    world.breakers.is_back(1, now);
-    world.breakers.is_back(0, now);
+    world.breakers.fail_back(1, now);
+    world.breakers.fail_back(0, now);
     let probe = world.send("a");
     assert_eq!(probe.endpoint, 0);
     // One batch, the others go where they went.
@@ -450,7 +453,7 @@ fn an_endpoint_that_is_back_gets_one_batch_and_is_used_again_only_if_that_succee
     );
 
     // At once, however long its breaker is open.
-    world.breakers.is_back(0, now);
+    world.breakers.fail_back(0, now);
     assert_eq!(world.endpoint("a"), Some(0));
     world.succeed("a");
     assert_eq!(
@@ -458,7 +461,7 @@ fn an_endpoint_that_is_back_gets_one_batch_and_is_used_again_only_if_that_succee
         (0, Some(0))
     );
     // What comes after the one in use is no way back.
-    world.breakers.is_back(1, now);
+    world.breakers.fail_back(1, now);
     assert_eq!(world.endpoint("a"), Some(0));
 }
 
@@ -468,7 +471,7 @@ fn after_a_failure_the_first_in_order_that_works_is_used() {
     world.fail("a", Scope::Endpoint);
     world.fail("a", Scope::Endpoint);
     let now = world.now;
-    world.breakers.is_back(0, now);
+    world.breakers.fail_back(0, now);
     world.succeed("a");
     world.breakers.retry_now(now);
     world.fail("a", Scope::Endpoint);

@@ -1,4 +1,4 @@
-//! What follows from what came of a POST.
+//! What follows from the result of a POST.
 
 use std::{
     ops::Range,
@@ -9,32 +9,32 @@ use super::{Dispatcher, Flight};
 use crate::{
     Database,
     delivery::{
-        backlog::{Disposition, LoanId, Part, PartsPlace, Settled},
+        backlog::{Disposition, LeaseId, PartPosition, RunResult, Settled},
         breaker::Failure,
         breakers::{Closed, Opened},
-        isolation::{Named, halves, runs_between},
-        retry_history::{Circumstances, Next, Refusals},
+        isolation::{NamedLines, halves, runs_between},
+        retry_history::{BatchContext, Next, Refusals},
         verdict::{Cause, Refusal, Retry},
     },
 };
 
-/// What followed from an answer, or from none.
+/// What followed from the result of a POST.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) settled: Vec<Settled>,
     pub(crate) opened: Opened,
     pub(crate) closed: Closed,
-    /// Where it was sent to; `None` if that endpoint is not in use any more.
+    /// Index of the URL; `None` if that endpoint is not in use any more.
     pub(crate) endpoint: Option<usize>,
-    /// The fault is the database's or the endpoint's, and not that of this batch alone.
+    /// The failure counts against the database or the endpoint, not this batch alone.
     pub(crate) counts: bool,
-    /// How many lines will be sent again.
-    pub(crate) is_kept: Option<usize>,
+    /// Number of lines that will be sent again.
+    pub(crate) kept_lines: Option<usize>,
 }
 
-/// What a failure is held against.
+/// The inputs of a retry's delay.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct RetryTiming {
     pub(crate) now: Instant,
     /// In [0, 1).
     pub(crate) random: f64,
@@ -42,11 +42,12 @@ pub(crate) struct Terms {
 }
 
 impl Dispatcher {
-    /// A writer has done with a batch. What it was sent under, if that endpoint is still in use.
-    fn land(&mut self, loan: LoanId, database: &Database) -> Option<Flight> {
-        let flight = self.flights.get_mut(&loan)?;
-        if std::mem::take(&mut flight.is_out) {
-            self.guarded -= usize::from(flight.is_guarded);
+    /// Notes that a writer has finished with a batch. Returns its flight, if the endpoint is still
+    /// in use.
+    fn end_flight(&mut self, lease: LeaseId, database: &Database) -> Option<Flight> {
+        let flight = self.flights.get_mut(&lease)?;
+        if std::mem::take(&mut flight.is_with_writer) {
+            self.on_probation -= usize::from(flight.is_on_probation);
             self.in_flight -= flight.lines;
             self.turns.returned(database);
         }
@@ -54,24 +55,24 @@ impl Dispatcher {
         (flight.generation == self.generation).then_some(flight)
     }
 
-    fn conclude(
+    fn settle(
         &mut self,
-        loan: LoanId,
-        runs: impl IntoIterator<Item = (Range<usize>, Part)>,
-        place: PartsPlace,
+        lease: LeaseId,
+        runs: impl IntoIterator<Item = (Range<usize>, RunResult)>,
+        place: PartPosition,
     ) -> Vec<Settled> {
-        self.flights.remove(&loan);
-        self.backlog.conclude(loan, runs, place)
+        self.flights.remove(&lease);
+        self.backlog.settle(lease, runs, place)
     }
 
-    /// The server has taken it, within the `timeout` for a request.
-    pub(crate) fn written(&mut self, loan: LoanId, now: Instant, timeout: Duration) -> Outcome {
-        let Some((database, lines)) = self.lent(loan) else {
+    /// Handles a success that took less than `timeout`.
+    pub(crate) fn written(&mut self, lease: LeaseId, now: Instant, timeout: Duration) -> Outcome {
+        let Some((database, lines)) = self.leased(lease) else {
             return Outcome::default();
         };
         let mut outcome = Outcome::default();
         let most = self.limits.bytes;
-        let flight = self.land(loan, &database);
+        let flight = self.end_flight(lease, &database);
         let record = self.records.written(&database);
         if let Some(flight) = flight {
             let took = now.saturating_duration_since(flight.began);
@@ -79,50 +80,51 @@ impl Dispatcher {
             outcome.closed = self.breakers.succeed(&database, flight.attempt, now);
             outcome.endpoint = Some(flight.attempt.endpoint);
         }
-        let written = Part::Ended(Disposition::Written);
-        outcome.settled = self.conclude(loan, [(0..lines, written)], PartsPlace::Behind);
+        let written = RunResult::Ended(Disposition::Written);
+        outcome.settled = self.settle(lease, [(0..lines, written)], PartPosition::Behind);
         self.finish(&database, outcome, now)
     }
 
-    /// The server has said what is wrong with some of its lines: which, is to be found.
-    pub(crate) fn answered(&mut self, loan: LoanId, now: Instant) -> Outcome {
-        let Some((database, _)) = self.lent(loan) else {
+    /// Handles a response that says that lines are bad, before they are found.
+    pub(crate) fn answered(&mut self, lease: LeaseId, now: Instant) -> Outcome {
+        let Some((database, _)) = self.leased(lease) else {
             return Outcome::default();
         };
         let mut outcome = Outcome::default();
-        if let Some(flight) = self.land(loan, &database) {
+        if let Some(flight) = self.end_flight(lease, &database) {
             outcome.closed = self.breakers.succeed(&database, flight.attempt, now);
             outcome.endpoint = Some(flight.attempt.endpoint);
         }
         self.finish(&database, outcome, now)
     }
 
-    /// What the answer names of its lines. `refusal` is about lines, and was [answered](Self::answered).
+    /// Rejects the lines that a response names, after [`answered`](Self::answered); `refusal` is
+    /// about lines.
     pub(crate) fn named(
         &mut self,
-        loan: LoanId,
-        named: Named,
+        lease: LeaseId,
+        named: NamedLines,
         refusal: &Refusal,
         now: Instant,
     ) -> Outcome {
-        let Some((database, lines)) = self.lent(loan) else {
+        let Some((database, lines)) = self.leased(lease) else {
             return Outcome::default();
         };
         let rejected = |reason: &str| {
             let reason = reason.to_owned();
-            Part::Ended(Disposition::Rejected { reason })
+            RunResult::Ended(Disposition::Rejected { reason })
         };
-        let one_by_one = match (&named, self.backlog.history(loan)) {
-            (Named::Some(bad), Some(history)) => history.named(bad.len()),
+        let one_by_one = match (&named, self.backlog.history(lease)) {
+            (NamedLines::Some(bad), Some(history)) => history.named(bad.len()),
             _ => false,
         };
         let runs = match named {
-            Named::Some(bad) => runs_between(lines, bad, one_by_one),
-            Named::All { reason } => vec![(0..lines, rejected(&reason))],
-            Named::None if lines == 1 => vec![(0..1, rejected(&refusal.reason))],
-            Named::None => halves(lines),
+            NamedLines::Some(bad) => runs_between(lines, bad, one_by_one),
+            NamedLines::All { reason } => vec![(0..lines, rejected(&reason))],
+            NamedLines::None if lines == 1 => vec![(0..1, rejected(&refusal.reason))],
+            NamedLines::None => halves(lines),
         };
-        let settled = self.conclude(loan, runs, PartsPlace::Behind);
+        let settled = self.settle(lease, runs, PartPosition::Behind);
         let outcome = Outcome {
             settled,
             ..Outcome::default()
@@ -130,13 +132,18 @@ impl Dispatcher {
         self.finish(&database, outcome, now)
     }
 
-    /// The server has refused it in words that no server is known to use for lines.
-    pub(crate) fn refused(&mut self, loan: LoanId, refusal: &Refusal, terms: Terms) -> Outcome {
-        let words = {
+    /// Handles a refusal whose text is not known to be about lines.
+    pub(crate) fn refused(
+        &mut self,
+        lease: LeaseId,
+        refusal: &Refusal,
+        timing: RetryTiming,
+    ) -> Outcome {
+        let normalized = {
             use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-            BuildHasherDefault::<DefaultHasher>::default().hash_one(&refusal.words)
+            BuildHasherDefault::<DefaultHasher>::default().hash_one(&refusal.normalized)
         };
-        let Some((circumstances, database)) = self.circumstances(loan) else {
+        let Some((batch_context, database)) = self.batch_context(lease) else {
             return Outcome::default();
         };
         let others_wait = self.backlog.has_parts(&database);
@@ -144,125 +151,130 @@ impl Dispatcher {
         record.refusals += 1;
         let refusals = Refusals {
             in_a_row: record.refusals,
-            stopped_at: record.stopped_at,
+            halving_stopped_for: record.halving_stopped_for,
             others_wait,
         };
-        let Some(history) = self.backlog.history(loan) else {
+        let Some(history) = self.backlog.history(lease) else {
             return Outcome::default();
         };
-        let decision = history.refused(false, words, circumstances, refusals);
-        let is_single = circumstances.lines == 1;
+        let decision = history.refused(false, normalized, batch_context, refusals);
+        let is_single = batch_context.lines == 1;
         if decision.next == Next::Keep && !is_single {
-            self.records.of(&database).stopped_at = Some(words);
+            self.records.of(&database).halving_stopped_for = Some(normalized);
         }
         let retry = Retry::refused(refusal);
-        // Which part is looked into first is left to chance: bad lines often stand together.
-        let last_first = terms.random < 0.5;
-        let place = PartsPlace::Before { last_first };
-        let mut outcome = self.account(loan, &database, &retry, decision.counts, terms);
-        outcome.is_kept = (decision.next != Next::Reject).then_some(circumstances.lines);
+        // A random half first: bad lines often stand together.
+        let last_first = timing.random < 0.5;
+        let place = PartPosition::Before { last_first };
+        let mut outcome = self.account(lease, &database, &retry, decision.counts, timing);
+        outcome.kept_lines = (decision.next != Next::Reject).then_some(batch_context.lines);
         match decision.next {
             Next::Halve => {
-                outcome.settled = self.conclude(loan, halves(circumstances.lines), place);
+                outcome.settled = self.settle(lease, halves(batch_context.lines), place);
             }
-            Next::Reject => outcome.settled = self.reject(loan, &refusal.reason),
+            Next::Reject => outcome.settled = self.reject(lease, &refusal.reason),
             Next::Keep => {
-                self.set_apart(loan, decision.counts, terms);
+                self.make_suspect(lease, decision.counts, timing);
                 if is_single {
-                    self.backlog.turn_parts(&database);
+                    self.backlog.rotate_parts(&database);
                 }
             }
         }
-        self.finish(&database, outcome, terms.now)
+        self.finish(&database, outcome, timing.now)
     }
 
-    /// The server finds it too large.
-    pub(crate) fn too_large(&mut self, loan: LoanId, reason: &str, terms: Terms) -> Outcome {
-        let Some((circumstances, database)) = self.circumstances(loan) else {
+    /// Handles a response that calls the batch too large.
+    pub(crate) fn too_large(
+        &mut self,
+        lease: LeaseId,
+        reason: &str,
+        timing: RetryTiming,
+    ) -> Outcome {
+        let Some((batch_context, database)) = self.batch_context(lease) else {
             return Outcome::default();
         };
-        let Some(history) = self.backlog.history(loan) else {
+        let Some(history) = self.backlog.history(lease) else {
             return Outcome::default();
         };
-        let decision = history.too_large(circumstances);
+        let decision = history.too_large(batch_context);
         let retry = Retry::too_large(reason);
         let mut outcome = match decision.next {
-            Next::Keep => self.account(loan, &database, &retry, decision.counts, terms),
-            // It works, and says so.
-            Next::Halve | Next::Reject => self.answered(loan, terms.now),
+            Next::Keep => self.account(lease, &database, &retry, decision.counts, timing),
+            // The server works: it has answered.
+            Next::Halve | Next::Reject => self.answered(lease, timing.now),
         };
         match decision.next {
             Next::Halve => {
                 let pace = &mut self.records.of(&database).pace;
-                pace.lower(circumstances.bytes, false);
-                let halves = halves(circumstances.lines);
-                outcome.settled = self.conclude(loan, halves, PartsPlace::Behind);
+                pace.lower(batch_context.bytes, false);
+                let halves = halves(batch_context.lines);
+                outcome.settled = self.settle(lease, halves, PartPosition::Behind);
             }
-            Next::Reject => outcome.settled = self.reject(loan, reason),
-            Next::Keep => self.set_apart(loan, decision.counts, terms),
+            Next::Reject => outcome.settled = self.reject(lease, reason),
+            Next::Keep => self.make_suspect(lease, decision.counts, timing),
         }
-        self.finish(&database, outcome, terms.now)
+        self.finish(&database, outcome, timing.now)
     }
 
-    /// It could not be delivered, for now.
-    pub(crate) fn failed(&mut self, loan: LoanId, retry: &Retry, terms: Terms) -> Outcome {
-        let Some((circumstances, database)) = self.circumstances(loan) else {
+    /// Handles a failure to deliver the batch.
+    pub(crate) fn failed(&mut self, lease: LeaseId, retry: &Retry, timing: RetryTiming) -> Outcome {
+        let Some((batch_context, database)) = self.batch_context(lease) else {
             return Outcome::default();
         };
-        let Some(history) = self.backlog.history(loan) else {
+        let Some(history) = self.backlog.history(lease) else {
             return Outcome::default();
         };
-        let decision = history.failed(retry.cause, circumstances);
-        if matches!(retry.cause, Cause::Unknown | Cause::Trouble) {
+        let decision = history.failed(retry.cause, batch_context);
+        if matches!(retry.cause, Cause::Unknown | Cause::ServerFault) {
             self.records.of(&database).failed += 1;
         }
-        let mut outcome = self.account(loan, &database, retry, decision.counts, terms);
-        outcome.is_kept = (decision.next != Next::Reject).then_some(circumstances.lines);
+        let mut outcome = self.account(lease, &database, retry, decision.counts, timing);
+        outcome.kept_lines = (decision.next != Next::Reject).then_some(batch_context.lines);
         match decision.next {
             Next::Halve => {
                 let pace = &mut self.records.of(&database).pace;
-                pace.lower(circumstances.bytes, retry.is_timeout);
-                let halves = halves(circumstances.lines);
-                let last_first = terms.random < 0.5;
-                let place = PartsPlace::Before { last_first };
-                outcome.settled = self.conclude(loan, halves, place);
+                pace.lower(batch_context.bytes, retry.is_timeout);
+                let halves = halves(batch_context.lines);
+                let last_first = timing.random < 0.5;
+                let place = PartPosition::Before { last_first };
+                outcome.settled = self.settle(lease, halves, place);
             }
-            Next::Reject => outcome.settled = self.reject(loan, &retry.reason),
-            // The next probe is of something else, if there is anything.
-            Next::Keep if matches!(retry.cause, Cause::Unknown | Cause::Trouble) => {
-                self.set_apart(loan, decision.counts, terms);
+            Next::Reject => outcome.settled = self.reject(lease, &retry.reason),
+            // The next probe is another batch, if there is one.
+            Next::Keep if matches!(retry.cause, Cause::Unknown | Cause::ServerFault) => {
+                self.make_suspect(lease, decision.counts, timing);
             }
             Next::Keep => {
-                self.flights.remove(&loan);
-                self.backlog.give_back(loan);
+                self.flights.remove(&lease);
+                self.backlog.requeue(lease);
             }
         }
-        self.finish(&database, outcome, terms.now)
+        self.finish(&database, outcome, timing.now)
     }
 
-    /// Nothing is known of it: the one who had it is no more.
-    pub(crate) fn give_back(&mut self, loan: LoanId, now: Instant) {
-        let Some((database, _)) = self.lent(loan) else {
+    /// Returns a batch whose writer has died to its queue.
+    pub(crate) fn requeue(&mut self, lease: LeaseId, now: Instant) {
+        let Some((database, _)) = self.leased(lease) else {
             return;
         };
-        if let Some(flight) = self.land(loan, &database) {
+        if let Some(flight) = self.end_flight(lease, &database) {
             self.breakers.fail_alone(&database, flight.attempt, now);
         }
-        self.flights.remove(&loan);
-        self.backlog.give_back(loan);
-        self.place(&database, now);
+        self.flights.remove(&lease);
+        self.backlog.requeue(lease);
+        self.update_standing(&database, now);
     }
 
-    /// Does the failure count against the database and the endpoint?
+    /// Counts the failure against the database and the endpoint, if `counts`.
     fn account(
         &mut self,
-        loan: LoanId,
+        lease: LeaseId,
         database: &Database,
         retry: &Retry,
         counts: bool,
-        terms: Terms,
+        timing: RetryTiming,
     ) -> Outcome {
-        let Some(flight) = self.land(loan, database) else {
+        let Some(flight) = self.end_flight(lease, database) else {
             return Outcome::default();
         };
         let mut outcome = Outcome {
@@ -271,11 +283,11 @@ impl Dispatcher {
             ..Outcome::default()
         };
         if counts {
-            let Terms {
+            let RetryTiming {
                 now,
                 random,
                 max_delay,
-            } = terms;
+            } = timing;
             let failure = Failure {
                 now,
                 random,
@@ -286,56 +298,56 @@ impl Dispatcher {
             (outcome.opened, outcome.closed) = (opened, closed);
         } else {
             self.breakers
-                .fail_alone(database, flight.attempt, terms.now);
+                .fail_alone(database, flight.attempt, timing.now);
         }
         outcome
     }
 
-    fn set_apart(&mut self, loan: LoanId, counts: bool, terms: Terms) {
-        if !counts && let Some(history) = self.backlog.history(loan) {
-            history.wait(terms.now, terms.random, terms.max_delay);
+    fn make_suspect(&mut self, lease: LeaseId, counts: bool, timing: RetryTiming) {
+        if !counts && let Some(history) = self.backlog.history(lease) {
+            history.wait(timing.now, timing.random, timing.max_delay);
         }
-        self.flights.remove(&loan);
-        self.backlog.set_apart(loan);
+        self.flights.remove(&lease);
+        self.backlog.make_suspect(lease);
     }
 
-    fn reject(&mut self, loan: LoanId, reason: &str) -> Vec<Settled> {
-        let lines = self.lent(loan).map_or(0, |(_, lines)| lines);
+    fn reject(&mut self, lease: LeaseId, reason: &str) -> Vec<Settled> {
+        let lines = self.leased(lease).map_or(0, |(_, lines)| lines);
         let reason = reason.to_owned();
-        let rejected = Part::Ended(Disposition::Rejected { reason });
-        self.conclude(loan, [(0..lines, rejected)], PartsPlace::Behind)
+        let rejected = RunResult::Ended(Disposition::Rejected { reason });
+        self.settle(lease, [(0..lines, rejected)], PartPosition::Behind)
     }
 
-    /// Where a batch was sent to, if that endpoint is still in use.
-    pub(crate) fn endpoint(&self, loan: LoanId) -> Option<usize> {
-        let flight = self.flights.get(&loan)?;
+    /// Index of the URL that a batch was sent to, if that endpoint is still in use.
+    pub(crate) fn endpoint(&self, lease: LeaseId) -> Option<usize> {
+        let flight = self.flights.get(&lease)?;
         (flight.generation == self.generation).then_some(flight.attempt.endpoint)
     }
 
-    fn lent(&self, loan: LoanId) -> Option<(Database, usize)> {
-        let database = self.backlog.database(loan)?.clone();
-        Some((database, self.backlog.lines(loan)?.len()))
+    fn leased(&self, lease: LeaseId) -> Option<(Database, usize)> {
+        let database = self.backlog.database(lease)?.clone();
+        Some((database, self.backlog.lines(lease)?.len()))
     }
 
-    fn circumstances(&mut self, loan: LoanId) -> Option<(Circumstances, Database)> {
-        let database = self.backlog.database(loan)?.clone();
-        let lines = self.backlog.lines(loan)?;
+    fn batch_context(&mut self, lease: LeaseId) -> Option<(BatchContext, Database)> {
+        let database = self.backlog.database(lease)?.clone();
+        let lines = self.backlog.lines(lease)?;
         let (lines, bytes) = (lines.len(), lines.byte_len());
         let record = self.records.of(&database);
-        let circumstances = Circumstances {
+        let batch_context = BatchContext {
             lines,
             bytes,
             written: record.written,
             failed: record.failed,
         };
-        Some((circumstances, database))
+        Some((batch_context, database))
     }
 
     fn finish(&mut self, database: &Database, outcome: Outcome, now: Instant) -> Outcome {
         for freed in &outcome.closed.freed {
-            self.place(freed, now);
+            self.update_standing(freed, now);
         }
-        self.place(database, now);
+        self.update_standing(database, now);
         outcome
     }
 }

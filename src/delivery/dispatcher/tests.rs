@@ -34,7 +34,7 @@ struct World {
     dispatcher: Dispatcher,
     now: Instant,
     /// Out, in the order of their answers' arrival.
-    out: Vec<(Instant, LoanId, Database, Answer)>,
+    out: Vec<(Instant, LeaseId, Database, Answer)>,
     posts: usize,
     /// When each was written, and how many lines.
     written: Vec<(Instant, Database, usize)>,
@@ -69,23 +69,23 @@ impl World {
             .add(database, lines(&vec!["m f=1 1"; count]), self.now);
     }
 
-    fn terms(&mut self) -> Terms {
+    fn timing(&mut self) -> RetryTiming {
         // xorshift64*.
         self.random ^= self.random >> 12;
         self.random ^= self.random << 25;
         self.random ^= self.random >> 27;
         let random = self.random.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        Terms {
+        RetryTiming {
             now: self.now,
             random: (random >> 11) as f64 / (1_u64 << 53) as f64,
             max_delay: Duration::from_secs(60),
         }
     }
 
-    /// Sends the next batch; its loan and database, if there is one that may be sent.
-    fn send(&mut self) -> Option<(LoanId, Database)> {
+    /// Sends the next batch; its lease and database, if there is one that may be sent.
+    fn send(&mut self) -> Option<(LeaseId, Database)> {
         match self.dispatcher.next(WRITERS, self.now, || true)? {
-            NextUp::Send(dispatch) => Some((dispatch.loan, dispatch.database)),
+            NextUp::Send(dispatch) => Some((dispatch.lease, dispatch.database)),
             NextUp::Sampled(_) => None,
         }
     }
@@ -99,7 +99,7 @@ impl World {
             };
             self.posts += 1;
             let (what, after) = answer(&dispatch.database, &dispatch.lines);
-            let entry = (self.now + after, dispatch.loan, dispatch.database, what);
+            let entry = (self.now + after, dispatch.lease, dispatch.database, what);
             self.out.push(entry);
             self.out.sort_by_key(|(at, ..)| *at);
         }
@@ -111,7 +111,7 @@ impl World {
             self.pump(&answer);
             let next = self.out.first().map(|(at, ..)| *at);
             let opens = match self.out.len() < WRITERS {
-                true => self.dispatcher.opens_at(self.now),
+                true => self.dispatcher.next_send_at(self.now),
                 false => None,
             };
             let Some(at) = [next, opens]
@@ -124,46 +124,48 @@ impl World {
             };
             self.now = self.now.max(at);
             if next == Some(at) {
-                let (_, loan, database, what) = self.out.remove(0);
-                self.answer(loan, database, what);
+                let (_, lease, database, what) = self.out.remove(0);
+                self.answer(lease, database, what);
             }
         }
         self.now = until;
     }
 
-    fn answer(&mut self, loan: LoanId, database: Database, answer: Answer) {
+    fn answer(&mut self, lease: LeaseId, database: Database, answer: Answer) {
         use crate::delivery::verdict::Scope::{Database as Own, Endpoint, Unclear};
         use Cause::{Configuration, Unavailable, Unknown};
-        let terms = self.terms();
+        let timing = self.timing();
         let dispatcher = &mut self.dispatcher;
-        let endpoint = dispatcher.endpoint(loan);
+        let endpoint = dispatcher.endpoint(lease);
         let failed = |scope, cause| Retry::new(scope, cause, "why");
         let outcome = match answer {
-            Answer::Written => dispatcher.written(loan, self.now, TIMEOUT),
-            Answer::Fails => dispatcher.failed(loan, &failed(Unclear, Unknown), terms),
-            Answer::Unavailable => dispatcher.failed(loan, &failed(Unclear, Unavailable), terms),
+            Answer::Written => dispatcher.written(lease, self.now, TIMEOUT),
+            Answer::Fails => dispatcher.failed(lease, &failed(Unclear, Unknown), timing),
+            Answer::Unavailable => dispatcher.failed(lease, &failed(Unclear, Unavailable), timing),
             Answer::Missing => {
                 let retry = Retry::new(Own, Configuration, format!("no {database}"));
-                dispatcher.failed(loan, &retry, terms)
+                dispatcher.failed(lease, &retry, timing)
             }
             Answer::Silent => {
                 let retry = Retry {
                     is_timeout: true,
                     ..failed(Unclear, Unknown)
                 };
-                dispatcher.failed(loan, &retry, terms)
+                dispatcher.failed(lease, &retry, timing)
             }
-            Answer::NotConnected => dispatcher.failed(loan, &failed(Endpoint, Unavailable), terms),
-            Answer::RefusesAll => dispatcher.refused(loan, &refusal(), terms),
-            Answer::TooLarge => dispatcher.too_large(loan, "413", terms),
+            Answer::NotConnected => {
+                dispatcher.failed(lease, &failed(Endpoint, Unavailable), timing)
+            }
+            Answer::RefusesAll => dispatcher.refused(lease, &refusal(), timing),
+            Answer::TooLarge => dispatcher.too_large(lease, "413", timing),
         };
         assert_eq!(outcome.endpoint, endpoint);
         let is_rejected = |run: &Settled| matches!(run.disposition, Disposition::Rejected { .. });
         match answer {
-            Answer::Written | Answer::TooLarge => assert_eq!(outcome.is_kept, None),
+            Answer::Written | Answer::TooLarge => assert_eq!(outcome.kept_lines, None),
             // Kept is what is not rejected.
             _ => assert_eq!(
-                outcome.is_kept.is_none(),
+                outcome.kept_lines.is_none(),
                 outcome.settled.iter().any(is_rejected)
             ),
         }
@@ -197,7 +199,7 @@ fn refusal() -> Refusal {
         text: "why".to_owned(),
         json: None,
         is_about_lines: false,
-        words: "why".to_owned(),
+        normalized: "why".to_owned(),
     }
 }
 

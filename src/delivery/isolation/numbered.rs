@@ -4,20 +4,20 @@ use serde_json::Value;
 
 use crate::{
     batch::Lines,
-    delivery::verdict::is_own_trouble,
+    delivery::verdict::is_server_fault,
     printable::{LIMIT, printable},
 };
 
-/// What stands before a line's number, at the start of a line of the text.
-const OF_CLOUD: [&str; 2] = ["error parsing line ", "error writing line "];
-const OF_QUESTDB: &str = "error in line ";
+/// Text before the number of a line, at the start of a line of the response.
+const CLOUD_PREFIXES: [&str; 2] = ["error parsing line ", "error writing line "];
+const QUESTDB_PREFIX: &str = "error in line ";
 
-/// The lines that the answer numbers as bad, with what it says of each: InfluxDB 3 in a list (all of
-/// them) or in an object (the first), Cloud in its text, QuestDB in its text and in `line`. All
-/// count from 1.
+/// The lines that the response numbers as bad, by index, with their reasons: InfluxDB 3 in a list
+/// (all of them) or an object (the first), Cloud in its text, QuestDB in its text and in `line`.
+/// All of them count from 1.
 ///
-/// Numbers count only if they can be trusted: each names a line of this batch, and no line holds a
-/// newline, at which some servers count on.
+/// Numbers are used only if each names a line of this batch, and no line contains a newline, which
+/// some servers count.
 pub(super) fn numbered_lines(
     lines: &Lines,
     text: &str,
@@ -31,7 +31,7 @@ pub(super) fn numbered_lines(
         None => {}
     }
     if numbers.is_empty() {
-        numbers.extend(text.lines().filter_map(told_in_text));
+        numbers.extend(text.lines().filter_map(numbered_in_text));
     }
     if numbers.is_empty() {
         let first = json.and_then(|json| json.get("line")?.as_u64());
@@ -53,12 +53,11 @@ pub(super) fn numbered_lines(
         .collect()
 }
 
-/// A line's number and the reason, if it is one: what is the server's own trouble is no fault of the line
-/// that it struck.
+/// The number of a line and the reason; no reason if it is the server's own fault, not the line's.
 type Numbered = (u64, Option<String>);
 
 fn numbered(number: u64, reason: &str) -> Numbered {
-    let is_about_the_line = !is_own_trouble(reason);
+    let is_about_the_line = !is_server_fault(reason);
     (number, is_about_the_line.then(|| shown(reason)))
 }
 
@@ -67,18 +66,20 @@ fn item(item: &Value) -> Option<Numbered> {
     Some(numbered(number, item.get("error_message")?.as_str()?))
 }
 
-/// `error parsing line 2 (1-based): why`, `error in line 2: why`.
-fn told_in_text(line: &str) -> Option<Numbered> {
+/// Parses `error parsing line 2 (1-based): why` and `error in line 2: why`.
+fn numbered_in_text(line: &str) -> Option<Numbered> {
     let line = line.trim_start();
-    let is_cloud = OF_CLOUD.iter().find_map(|before| line.strip_prefix(before));
-    let (rest, is_questdb) = match (is_cloud, line.strip_prefix(OF_QUESTDB)) {
+    let is_cloud = CLOUD_PREFIXES
+        .iter()
+        .find_map(|before| line.strip_prefix(before));
+    let (rest, is_questdb) = match (is_cloud, line.strip_prefix(QUESTDB_PREFIX)) {
         (Some(rest), _) => (rest, false),
         (None, rest) => (rest?, true),
     };
     let (number, why) = rest.split_once(':')?;
     let number = number.strip_suffix(" (1-based)").unwrap_or(number);
     let (number, why) = (number.parse().ok()?, why.trim());
-    // QuestDB repeats names and values as they are, and says its own troubles elsewhere.
+    // QuestDB repeats names and values unquoted, and reports its own faults elsewhere.
     Some(match is_questdb {
         true => (number, Some(shown(why))),
         false => numbered(number, why),

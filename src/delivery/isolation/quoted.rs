@@ -5,16 +5,16 @@ use std::{
 
 use crate::batch::Lines;
 
-/// What stands before each line in the text, and what after it.
+/// Text before and after each quoted line.
 const BEFORE: &str = "unable to parse '";
 const AFTER: &str = "': ";
 
-/// The lines that the text quotes, by number, with what it says of each:
-/// `unable to parse 'bad line': invalid field format`, one after another, as InfluxDB 1.x and 2.x
-/// do. It need not be complete: of conflicts of types it says nothing, and it may be cut short.
+/// The lines that the text quotes, by index, with their reasons: `unable to parse 'bad line':
+/// invalid field format`, one after another (InfluxDB 1.x and 2.x). The list may be cut short, and
+/// leaves out type conflicts.
 ///
-/// A quoted line can hold anything, the words around it as well. So the text is read from its
-/// start, and only what is a line of the batch, whole, counts as one.
+/// A quoted line can contain anything, also the words around it. So the text is read from its
+/// start, and only a whole line of the batch counts.
 pub(super) fn quoted_lines(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
     let Some(first) = text.find(BEFORE) else {
@@ -23,7 +23,7 @@ pub(super) fn quoted_lines(lines: &Lines, text: &str) -> BTreeMap<usize, String>
     let mut numbers: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::new();
     for (number, line) in lines.iter().enumerate() {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        // As the text has it: JSON is UTF-8, and leading blanks are left out.
+        // As in the response: JSON is UTF-8, and leading blanks are left out.
         let line = match String::from_utf8_lossy(line) {
             Cow::Borrowed(line) => Cow::Borrowed(line.trim_start_matches(' ')),
             Cow::Owned(line) => Cow::Owned(line.trim_start_matches(' ').to_owned()),

@@ -5,20 +5,20 @@ use crate::{
     printable::{LIMIT, printable},
 };
 
-/// What stands before the rest of a body from its first bad line on, and what after it.
+/// Text before the rest of the body from its first bad line on, and after it.
 const BEFORE: &str = "incorrect influx line \"";
 const AFTER: &str = "; see ";
 
-/// The first bad line, by number, with what is wrong with it: VictoriaMetrics since 1.112 repeats the
-/// rest of the body from there, as Go's `%q` writes it. All lines with the same text are as bad.
-pub(super) fn line_of_the_rest(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
+/// The first bad line, by index, with the reason: VictoriaMetrics since 1.112 repeats the rest of
+/// the body from there, as Go's `%q` writes it. Includes all lines with the same text.
+pub(super) fn first_of_rest(lines: &Lines, text: &str) -> BTreeMap<usize, String> {
     let Some((_, quoted)) = text.split_once(BEFORE) else {
         return BTreeMap::new();
     };
     let Some((bad, end)) = first_line(quoted) else {
         return BTreeMap::new();
     };
-    // The reason comes after the closing quote, if so much was read.
+    // The reason follows the closing quote, if the response was not cut short.
     let why = end.and_then(|end| quoted[end..].strip_prefix("\": "));
     let why = why.map(|why| why.split(AFTER).next().unwrap_or(why));
     let reason = match why {
@@ -34,7 +34,7 @@ pub(super) fn line_of_the_rest(lines: &Lines, text: &str) -> BTreeMap<usize, Str
     numbers.map(|number| (number, reason.clone())).collect()
 }
 
-/// The first line of what is quoted, if it is there whole; and where the closing quote is.
+/// The first quoted line, if it is complete, and the position of the closing quote.
 fn first_line(quoted: &str) -> Option<(Vec<u8>, Option<usize>)> {
     let mut line = Vec::new();
     let mut first = None;
@@ -42,7 +42,7 @@ fn first_line(quoted: &str) -> Option<(Vec<u8>, Option<usize>)> {
     loop {
         let rest = &quoted[at..];
         match rest.chars().next() {
-            // Cut short.
+            // The response was cut short.
             None => return first.map(|first| (first, None)),
             Some('"') => return Some((first.unwrap_or(line), Some(at))),
             Some('\\') => {
@@ -71,7 +71,7 @@ enum Escaped {
     Char(char),
 }
 
-/// An escape of Go's `%q` at the start of `text`, and how long it is.
+/// Parses an escape of Go's `%q` at the start of `text`. Returns it with its length.
 fn escape(text: &str) -> Option<(Escaped, usize)> {
     let kind = *text.as_bytes().get(1)?;
     let byte = |byte| Some((Escaped::Byte(byte), 2));

@@ -13,9 +13,9 @@ fn lines(texts: &[&str]) -> Lines {
     batch.seal(true).lines
 }
 
-fn rejected(reason: &str) -> Part {
+fn rejected(reason: &str) -> RunResult {
     let reason = reason.to_owned();
-    Part::Ended(Disposition::Rejected { reason })
+    RunResult::Ended(Disposition::Rejected { reason })
 }
 
 fn refusal(text: &str, json: Option<serde_json::Value>) -> Refusal {
@@ -25,24 +25,24 @@ fn refusal(text: &str, json: Option<serde_json::Value>) -> Refusal {
         text: text.to_owned(),
         json,
         is_about_lines: true,
-        words: String::new(),
+        normalized: String::new(),
     }
 }
 
-fn named_in(texts: &[&str], refusal: &Refusal) -> Named {
-    named(&lines(texts), refusal)
+fn named_in(texts: &[&str], refusal: &Refusal) -> NamedLines {
+    named_lines(&lines(texts), refusal)
 }
 
-fn isolated(texts: &[&str], text: &str) -> Vec<(Range<usize>, Part)> {
+fn isolated(texts: &[&str], text: &str) -> Vec<(Range<usize>, RunResult)> {
     match named_in(texts, &refusal(text, None)) {
-        Named::Some(bad) => runs_between(texts.len(), bad, false),
+        NamedLines::Some(bad) => runs_between(texts.len(), bad, false),
         other => panic!("{other:?}"),
     }
 }
 
-fn some(bad: &[(usize, &str)]) -> Named {
+fn some(bad: &[(usize, &str)]) -> NamedLines {
     let bad = bad.iter();
-    Named::Some(
+    NamedLines::Some(
         bad.map(|(line, reason)| (*line, (*reason).to_owned()))
             .collect(),
     )
@@ -59,11 +59,11 @@ fn the_lines_that_the_server_quotes_are_bad_and_the_rest_is_sent_together() {
     assert_eq!(
         isolated(&texts, reason),
         [
-            (0..1, Part::Together),
+            (0..1, RunResult::ResendTogether),
             (1..2, rejected("unable to parse: missing fields")),
-            (2..4, Part::Together),
+            (2..4, RunResult::ResendTogether),
             (4..5, rejected("unable to parse: invalid field format")),
-            (5..6, Part::Together),
+            (5..6, RunResult::ResendTogether),
         ]
     );
 }
@@ -76,7 +76,7 @@ fn a_quoted_line_may_hold_newlines_quotes_and_the_words_around_it() {
     assert_eq!(
         isolated(&texts, &reason),
         [
-            (0..1, Part::Together),
+            (0..1, RunResult::ResendTogether),
             (1..2, rejected("unable to parse: bad timestamp"))
         ]
     );
@@ -89,8 +89,8 @@ fn a_quote_that_is_no_line_of_the_batch_names_nothing() {
         "unable to parse 'bad",
         "partial write: field type conflict: input field \"f\" dropped=1",
     ] {
-        let named = named_in(&["good f=1", "bad"], &refusal(text, None));
-        assert_eq!(named, Named::None, "{text}");
+        let named_lines = named_in(&["good f=1", "bad"], &refusal(text, None));
+        assert_eq!(named_lines, NamedLines::None, "{text}");
     }
 }
 
@@ -102,7 +102,7 @@ fn of_a_text_that_is_cut_short_the_quotes_that_are_whole_count() {
         isolated(&texts, reason),
         [
             (0..1, rejected("unable to parse: missing fields")),
-            (1..3, Part::Together)
+            (1..3, RunResult::ResendTogether)
         ]
     );
 }
@@ -119,8 +119,14 @@ fn a_line_that_stands_twice_is_bad_twice() {
 
 #[test]
 fn a_single_line_is_not_halved() {
-    assert_eq!(halves(1), [(0..1, Part::Apart)]);
-    assert_eq!(halves(2), [(0..1, Part::Apart), (1..2, Part::Apart)]);
+    assert_eq!(halves(1), [(0..1, RunResult::ResendApart)]);
+    assert_eq!(
+        halves(2),
+        [
+            (0..1, RunResult::ResendApart),
+            (1..2, RunResult::ResendApart)
+        ]
+    );
 }
 
 #[test]
@@ -139,11 +145,11 @@ fn the_lines_that_the_server_numbers_are_bad_if_the_numbers_can_be_trusted() {
     // One of them is no line of this batch: all are counted in another way.
     for strange in [0, 6] {
         let strange = list(vec![item(2, "invalid x"), item(strange, "invalid y")]);
-        assert_eq!(named_in(&texts, &strange), Named::None);
+        assert_eq!(named_in(&texts, &strange), NamedLines::None);
     }
     let with_newline = ["a s=\"1\n2\"", "b"];
     let second = list(vec![item(2, "invalid x")]);
-    assert_eq!(named_in(&with_newline, &second), Named::None);
+    assert_eq!(named_in(&with_newline, &second), NamedLines::None);
     let trouble = list(vec![item(1, "error from wal: x"), item(2, "invalid x")]);
     assert_eq!(named_in(&texts, &trouble), some(&[(1, "invalid x")]));
     let object = serde_json::json!({ "data": item(3, "invalid z") });
@@ -169,8 +175,8 @@ fn numbers_in_a_text_count_at_the_start_of_its_lines() {
         some(&[(2, "table: m; column: f; cast error")])
     );
     let only_the_number = serde_json::json!({ "message": "cast error", "line": 1 });
-    let named = named_in(&texts, &refusal("cast error", Some(only_the_number)));
-    assert_eq!(named, some(&[(0, "cast error")]));
+    let named_lines = named_in(&texts, &refusal("cast error", Some(only_the_number)));
+    assert_eq!(named_lines, some(&[(0, "cast error")]));
 }
 
 #[test]
@@ -198,7 +204,7 @@ fn a_name_in_a_reason_is_not_taken_for_the_servers_own_trouble() {
         "partial write of line protocol occurred",
         Some(serde_json::json!({ "data": [trouble] })),
     );
-    assert_eq!(named_in(&texts, &v3), Named::None);
+    assert_eq!(named_in(&texts, &v3), NamedLines::None);
 }
 
 #[test]
@@ -210,9 +216,9 @@ fn the_rest_of_a_body_begins_with_its_first_bad_line() {
         some(&[(1, "incorrect influx line: missing field value")])
     );
     let cut = "incorrect influx line \"c\\nc\\nand mo";
-    let named = named_in(&texts, &refusal(cut, None));
+    let named_lines = named_in(&texts, &refusal(cut, None));
     assert_eq!(
-        named,
+        named_lines,
         some(&[(2, "incorrect influx line"), (3, "incorrect influx line")])
     );
     for nothing in [
@@ -221,7 +227,7 @@ fn the_rest_of_a_body_begins_with_its_first_bad_line() {
     ] {
         assert_eq!(
             named_in(&texts, &refusal(nothing, None)),
-            Named::None,
+            NamedLines::None,
             "{nothing}"
         );
     }
@@ -259,14 +265,14 @@ fn if_as_many_were_dropped_as_there_are_all_are_bad() {
         "partial write: dropped 3 points outside retention policy of duration 1h0m0s dropped=3 for database: x dropped=1",
     ] {
         let reason = format!("status 400: {text}");
-        assert_eq!(dropped(text), Named::All { reason }, "{text}");
+        assert_eq!(dropped(text), NamedLines::All { reason }, "{text}");
     }
     for text in [
         "partial write: points beyond retention policy dropped=2",
         "partial write: points beyond retention policy",
         "partial write: input field \" dropped=3 \" on measurement \"m\" dropped=1",
     ] {
-        assert_eq!(dropped(text), Named::None, "{text}");
+        assert_eq!(dropped(text), NamedLines::None, "{text}");
     }
 }
 
@@ -277,7 +283,7 @@ fn what_is_not_about_lines_names_none() {
         is_about_lines: false,
         ..refusal(text, None)
     };
-    assert_eq!(named_in(&["bad"], &other), Named::None);
+    assert_eq!(named_in(&["bad"], &other), NamedLines::None);
 }
 
 #[test]
@@ -286,11 +292,11 @@ fn where_bad_lines_are_named_one_by_one_what_is_left_is_halved() {
     assert_eq!(
         runs_between(8, bad, true),
         [
-            (0..1, Part::Apart),
-            (1..2, Part::Apart),
+            (0..1, RunResult::ResendApart),
+            (1..2, RunResult::ResendApart),
             (2..3, rejected("r")),
-            (3..7, Part::Apart),
-            (7..8, Part::Apart),
+            (3..7, RunResult::ResendApart),
+            (7..8, RunResult::ResendApart),
         ]
     );
 }

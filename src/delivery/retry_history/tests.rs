@@ -1,7 +1,7 @@
 use super::*;
 
-fn batch(lines: usize, written: u64) -> Circumstances {
-    Circumstances {
+fn batch(lines: usize, written: u64) -> BatchContext {
+    BatchContext {
         lines,
         bytes: 100 * lines,
         written,
@@ -11,7 +11,7 @@ fn batch(lines: usize, written: u64) -> Circumstances {
 
 const NONE: Refusals = Refusals {
     in_a_row: 0,
-    stopped_at: None,
+    halving_stopped_for: None,
     others_wait: false,
 };
 
@@ -39,7 +39,7 @@ fn an_unavailable_server_says_nothing_of_a_batch() {
 
 #[test]
 fn after_two_failures_in_a_row_a_batch_is_halved_and_its_parts_after_one_more() {
-    for cause in [Cause::Unknown, Cause::Trouble] {
+    for cause in [Cause::Unknown, Cause::ServerFault] {
         let mut history = sent(0);
         assert_eq!(
             history.failed(cause, batch(8, 0)),
@@ -95,7 +95,7 @@ fn a_single_line_is_rejected_only_if_others_passed_between_all_its_failures() {
         let after = alone.failed(Cause::Unknown, batch(1, 0));
         assert_eq!(after, decision(Next::Keep, true), "{time}");
     }
-    let among = |written, failed| Circumstances {
+    let among = |written, failed| BatchContext {
         failed,
         ..batch(1, written)
     };
@@ -116,7 +116,7 @@ fn a_single_line_is_rejected_only_if_others_passed_between_all_its_failures() {
 fn no_line_is_rejected_for_the_servers_own_trouble() {
     let mut history = sent(0);
     for written in 1..100 {
-        let after = history.failed(Cause::Trouble, batch(1, written));
+        let after = history.failed(Cause::ServerFault, batch(1, written));
         assert_eq!(after, decision(Next::Keep, false));
     }
 }
@@ -175,7 +175,7 @@ fn halving_stops_if_a_half_is_refused_in_the_same_words_and_nothing_was_ever_tak
     let after_a_success = half().refused(false, 7, batch(4, 1), NONE);
     assert_eq!(after_a_success.next, Next::Halve);
     let stopped = Refusals {
-        stopped_at: Some(7),
+        halving_stopped_for: Some(7),
         ..NONE
     };
     let another = sent(0).refused(false, 7, batch(8, 0), stopped);
@@ -199,7 +199,7 @@ fn endless_unknown_refusals_of_a_database_that_worked_once_slow_down() {
 #[test]
 fn a_line_that_is_too_large_is_rejected_unless_it_is_small() {
     let too_large = |lines, bytes| {
-        let batch = Circumstances {
+        let batch = BatchContext {
             lines,
             bytes,
             written: 0,

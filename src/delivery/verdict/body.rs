@@ -1,26 +1,26 @@
-//! An answer's body, read: the server's text, wherever its dialect puts it.
+//! The parsed body of a response: the server's text, wherever its dialect puts it.
 
 use serde_json::Value;
 
 use super::{
-    Answer, is_own_trouble,
+    Answer, is_server_fault,
+    normalize::unquoted,
     subject::{Subject, subject},
-    words::own_words,
 };
 use crate::printable::{LIMIT, html_title, printable};
 
-/// As many braces are taken for the end of a list's last whole item.
-const TRIED: usize = 20;
+/// Number of closing braces that are tried as the end of a truncated list's last complete item.
+const MAX_TRIED: usize = 20;
 
 pub(super) struct Body<'a> {
-    /// The text of the error, or the whole body.
+    /// Text of the error, or the whole body.
     text: &'a str,
     pub(super) json: Option<&'a Value>,
-    /// The title of a web page.
+    /// Title of a web page.
     title: Option<String>,
 }
 
-/// The body as JSON, also if only the first part of it was read.
+/// Parses the body as JSON, also if it is truncated.
 pub(super) fn json(body: &str) -> Option<Value> {
     let body = body.trim();
     if !body.starts_with('{') {
@@ -28,14 +28,14 @@ pub(super) fn json(body: &str) -> Option<Value> {
     }
     let whole = serde_json::from_str(body).ok();
     let read = |start: &str, end: &str| serde_json::from_str(&format!("{start}{end}")).ok();
-    // Cut inside of its last string, perhaps inside of an escape there.
+    // Truncated in its last string, perhaps in an escape.
     let in_string = || {
         let ends = (0..=6).filter_map(|cut| body.get(..body.len().checked_sub(cut)?));
         ends.filter_map(|start| read(start, "\"}")).next()
     };
-    // Cut in a list: what is whole of it counts. The last brace may stand in a line that is repeated.
+    // Truncated in a list: its complete items count. The last brace may be part of a quoted line.
     let in_list = || {
-        let ends = body.rmatch_indices('}').take(TRIED);
+        let ends = body.rmatch_indices('}').take(MAX_TRIED);
         let mut lists = ends.filter_map(|(at, _)| read(&body[..=at], "]}"));
         lists.next()
     };
@@ -43,7 +43,7 @@ pub(super) fn json(body: &str) -> Option<Value> {
 }
 
 impl<'a> Body<'a> {
-    /// `json` is what [`json`] makes of the same body.
+    /// `json` is the result of [`json`] for the same body.
     pub(super) fn new(answer: &'a Answer, json: Option<&'a Value>) -> Self {
         let body = match (answer.body.trim(), &answer.error) {
             ("", Some(error)) => error.as_str(),
@@ -84,26 +84,26 @@ impl<'a> Body<'a> {
         self.title.is_some()
     }
 
-    /// The server's own words, without what it quotes.
-    pub(super) fn own_words(&self) -> String {
-        own_words(self.title.as_deref().unwrap_or(self.text))
+    /// The text without quoted parts.
+    pub(super) fn unquoted(&self) -> String {
+        unquoted(self.title.as_deref().unwrap_or(self.text))
     }
 
-    pub(super) fn subject(&self, words: &str) -> Option<Subject> {
-        match subject(words) {
-            // Of a page only its title is known: it is no evidence against lines.
+    pub(super) fn subject(&self, unquoted: &str) -> Option<Subject> {
+        match subject(unquoted) {
+            // A page's title is no evidence against lines.
             Some(Subject::Lines) if self.is_web_page() => None,
-            Some(Subject::Lines) if self.struck_lines_only() => Some(Subject::Server),
+            Some(Subject::Lines) if self.lists_server_faults() => Some(Subject::Server),
             subject => subject,
         }
     }
 
-    /// Does InfluxDB 3 list lines, but each for a trouble of its own?
-    fn struck_lines_only(&self) -> bool {
+    /// Whether InfluxDB 3 lists lines, but each with a fault of the server.
+    fn lists_server_faults(&self) -> bool {
         let items = self.json.and_then(|json| json.get("data")?.as_array());
         let is_trouble = |item: &Value| {
             let text = item.get("error_message").and_then(Value::as_str);
-            text.is_some_and(is_own_trouble)
+            text.is_some_and(is_server_fault)
         };
         items.is_some_and(|items| !items.is_empty() && items.iter().all(is_trouble))
     }

@@ -1,15 +1,15 @@
-//! What holds of every answer, whatever it is: for a property test and a fuzz target.
+//! Properties of the verdict that hold for any response: for a property test and a fuzz target.
 
 use std::time::SystemTime;
 
 use super::{Answer, MAX_RETRY_AFTER, Outcome, Verdict, verdict};
 use crate::{
     batch::OpenBatch,
-    delivery::isolation::{Named, named},
+    delivery::isolation::{NamedLines, named_lines},
 };
 
-/// Bytes as an answer: two for the status, one of flags, then the body, and behind a byte that is not
-/// in any text the texts of the headers.
+/// Parses bytes as a response: two for the status, one for flags, the body, then the headers,
+/// separated by 0xff, which is never part of UTF-8.
 #[cfg(fuzzing)]
 pub(crate) fn check_bytes(bytes: &[u8]) {
     let [high, low, flags, texts @ ..] = bytes else {
@@ -30,7 +30,7 @@ pub(crate) fn check_bytes(bytes: &[u8]) {
     });
 }
 
-/// Never written without the answer to a write, never rejected without a line's.
+/// Checks that written needs the response to a write, and rejected a text about lines.
 ///
 /// # Panics
 ///
@@ -51,15 +51,15 @@ pub(crate) fn check(answer: Answer) {
             let mut batch = OpenBatch::default();
             batch.push(b"bad\n");
             batch.push(b"m f=1 1\n");
-            match named(&batch.seal(true).lines, &refusal) {
-                Named::None => {}
-                Named::All { .. } => {
+            match named_lines(&batch.seal(true).lines, &refusal) {
+                NamedLines::None => {}
+                NamedLines::All { .. } => {
                     assert!(
                         refusal.is_about_lines && said.contains("dropped="),
                         "{said}"
                     );
                 }
-                Named::Some(bad) => {
+                NamedLines::Some(bad) => {
                     assert!(refusal.is_about_lines, "{said}");
                     assert!(
                         !bad.is_empty() && bad.keys().all(|line| *line < 2),

@@ -1,4 +1,4 @@
-//! What the text of an error is about, by the phrases that servers use.
+//! The subject of an error text, by the phrases that servers use.
 //!
 //! Sources: InfluxDB 1.6.7 and InfluxDB 3 Core 3.6, asked; the sources of InfluxDB 1.8 to 1.12, 2.7,
 //! 2.9 and 3.10, VictoriaMetrics 1.79 and 1.150, QuestDB, GreptimeDB, Telegraf, openGemini and
@@ -9,38 +9,38 @@ use crate::printable::{head, tail};
 /// What an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// More was sent at once than the server takes.
+    /// The request is larger than the server accepts.
     Size,
-    /// The server's own trouble: its disk, its caches, its other nodes.
+    /// The server's own fault: its disk, caches, other nodes.
     Server,
-    /// The request: its path, its credentials, its parameters, its encoding.
+    /// The request: path, credentials, parameters, encoding.
     Request,
-    /// The database, and nobody but a person changes that.
+    /// The database; only a person can change that.
     Database,
-    /// There is no such database.
+    /// The database doesn't exist.
     MissingDatabase,
-    /// What stands in lines.
+    /// The content of lines.
     Lines,
 }
 
-/// So much of a long text is looked at, in bytes from its start and from its end.
-const LOOKED_AT: usize = 2 << 10;
+/// Number of bytes that are searched at the start and at the end of a long text.
+const MAX_SEARCHED: usize = 2 << 10;
 
 use Subject::{Database, Lines, MissingDatabase, Request, Server, Size};
 
-/// The subject of an error, given the server's [own words](super::words::own_words): that of the
-/// first phrase below that stands in them. `None`, if there is none.
-pub(super) fn subject(words: &str) -> Option<Subject> {
-    // What it is about stands at the start, or at the end behind a list.
-    let (head, tail) = (head(words, LOOKED_AT), tail(words, LOOKED_AT));
+/// The subject of an error whose [unquoted text](super::normalize::unquoted) contains one of the
+/// phrases below; the first one wins.
+pub(super) fn subject(unquoted: &str) -> Option<Subject> {
+    // The subject is at the start, or at the end after a list.
+    let (head, tail) = (head(unquoted, MAX_SEARCHED), tail(unquoted, MAX_SEARCHED));
     let stands = |(phrase, _): &&(&str, Subject)| head.contains(phrase) || tail.contains(phrase);
     PHRASES.iter().find(stands).map(|(_, subject)| *subject)
 }
 
-/// In lower case, without quoted names. Those above win: where a server says that it has dropped
-/// points for want of disk space, the points are good.
+/// In lower case, without quoted names. Order matters: points that were dropped because the disk is
+/// full are good.
 const PHRASES: &[(&str, Subject)] = &[
-    // InfluxDB 1.x, 2.x and Cloud, InfluxDB 3, Telegraf, VictoriaMetrics, QuestDB; proxies.
+    // Size: InfluxDB 1.x, 2.x and Cloud, InfluxDB 3, Telegraf, VictoriaMetrics, QuestDB; proxies.
     ("request entity too large", Size),
     ("content too large", Size),
     ("payload too large", Size),
@@ -78,7 +78,7 @@ const PHRASES: &[(&str, Subject)] = &[
     ("pending deletion", Server),
     ("shutting down", Server),
     ("request throttled", Server),
-    // QuestDB: it says so of a line, for want of a better place.
+    // QuestDB reports these faults as those of a line.
     ("write error:", Server),
     ("commit error", Server),
     ("errno:", Server),
@@ -98,9 +98,9 @@ const PHRASES: &[(&str, Subject)] = &[
     ("overloaded", Server),
     ("too many requests", Server),
     ("too many concurrent", Server),
-    // VictoriaMetrics: the body did not come as it should.
+    // VictoriaMetrics: the body did not arrive as it should.
     ("cannot read a block of data", Server),
-    // InfluxDB 3: its v2 API answers 400 to these as well.
+    // InfluxDB 3: also sent with status 400 by its v2 API.
     ("error from wal", Server),
     ("wal buffer", Server),
     ("wal is shutdown", Server),
@@ -112,7 +112,7 @@ const PHRASES: &[(&str, Subject)] = &[
     ("region is", Server),
     ("regionreadonly", Server),
     ("region not ready", Server),
-    // Databases. Before what is about the request: both speak of names.
+    // Databases, before requests: both mention names.
     ("database not found", MissingDatabase),
     ("retention policy not found", Database),
     ("bucket not found", Database),
@@ -130,7 +130,7 @@ const PHRASES: &[(&str, Subject)] = &[
     ("adding a new database would exceed", Database),
     ("not authorized to write to database", Database),
     ("insufficient permissions", Database),
-    // InfluxDB 3's limit of retention: the table's or the database's.
+    // InfluxDB 3's retention limit: of the table or the database.
     ("marked for deletion", Database),
     // Requests: parameters.
     ("database is required", Request),
@@ -246,15 +246,15 @@ const PHRASES: &[(&str, Subject)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::verdict::words::own_words;
+    use crate::delivery::verdict::normalize::unquoted;
 
     fn of(text: &str) -> Option<Subject> {
-        subject(&own_words(text))
+        subject(&unquoted(text))
     }
 
     #[test]
     fn it_stands_at_the_start_or_the_end_of_a_long_text() {
-        let filler = "words ".repeat(LOOKED_AT);
+        let filler = "words ".repeat(MAX_SEARCHED);
         let phrase = "unable to parse";
         assert_eq!(of(&format!("{phrase} {filler}")), Some(Lines));
         assert_eq!(of(&format!("{filler} {phrase}")), Some(Lines));

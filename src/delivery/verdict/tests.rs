@@ -242,7 +242,7 @@ fn the_servers_own_trouble_is_kept_whatever_its_status() {
     ] {
         assert_eq!(
             kept(of(status, body)),
-            (Scope::Unclear, Cause::Trouble),
+            (Scope::Unclear, Cause::ServerFault),
             "{body}"
         );
     }
@@ -254,7 +254,7 @@ fn the_servers_own_trouble_is_kept_whatever_its_status() {
 #[test]
 fn a_missing_database_is_its_own_fault_and_may_be_created() {
     let missing = retry(of(404, r#"{"error":"database not found: \"x\""}"#));
-    assert!(missing.misses_database);
+    assert!(missing.is_database_missing);
     assert_eq!(
         (missing.scope, missing.cause),
         (Scope::Database, Cause::Configuration)
@@ -271,7 +271,7 @@ fn a_missing_database_is_its_own_fault_and_may_be_created() {
         ),
     ] {
         let missing = retry(of(status, body));
-        assert!(!missing.misses_database, "{body}");
+        assert!(!missing.is_database_missing, "{body}");
         assert_eq!(missing.scope, Scope::Database, "{body}");
     }
 }

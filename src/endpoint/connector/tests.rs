@@ -60,7 +60,9 @@ fn refusal(fault: Fault) -> (String, bool) {
 #[actix::test]
 async fn a_connection_sends_at_once_and_is_asked_whether_it_is_there() {
     let (_listener, address) = live();
-    let stream = open(System, &format!("http://{address}")).await.unwrap();
+    let stream = open(SystemResolver, &format!("http://{address}"))
+        .await
+        .unwrap();
     assert!(stream.nodelay().unwrap());
     assert!(socket2::SockRef::from(&stream).keepalive().unwrap());
 }
@@ -71,7 +73,9 @@ async fn a_connection_fails_when_what_is_sent_is_not_acknowledged() {
     use super::super::transport::Transport as _;
 
     let (_listener, address) = live();
-    let stream = open(System, &format!("http://{address}")).await.unwrap();
+    let stream = open(SystemResolver, &format!("http://{address}"))
+        .await
+        .unwrap();
     let socket = Socket::Tcp(stream);
     for time in [Some(Duration::from_secs(2)), None] {
         socket.fail_unacknowledged_after(time);
@@ -96,13 +100,19 @@ async fn localhost_is_found_at_whichever_of_its_addresses_somebody_listens() {
             continue;
         };
         let address = listener.local_addr().unwrap();
-        let stream = open(System, &format!("http://localhost:{}", address.port())).await;
+        let stream = open(
+            SystemResolver,
+            &format!("http://localhost:{}", address.port()),
+        )
+        .await;
         match stream {
             Ok(stream) => assert_eq!(stream.peer_addr().unwrap(), address),
             // `localhost` may have one address only.
             Err(fault) => assert!(address.is_ipv6(), "{fault:?}"),
         }
-        let stream = open(System, &format!("http://{address}")).await.unwrap();
+        let stream = open(SystemResolver, &format!("http://{address}"))
+            .await
+            .unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
     }
 }
@@ -187,7 +197,7 @@ async fn a_name_without_an_address_is_said_so() {
 async fn a_name_that_no_thread_can_be_had_for_is_a_failure_and_not_a_panic() {
     use crate::threads;
     threads::refusal::set(true);
-    let refused = open(System, "http://localhost:1").await;
+    let refused = open(SystemResolver, "http://localhost:1").await;
     threads::refusal::set(false);
     let (reason, is_refused) = refusal(refused.unwrap_err());
     assert!(
@@ -195,6 +205,10 @@ async fn a_name_that_no_thread_can_be_had_for_is_a_failure_and_not_a_panic() {
         "{reason}"
     );
     assert!(!is_refused);
-    let (reason, is_refused) = refusal(open(System, "http://localhost:1").await.unwrap_err());
+    let (reason, is_refused) = refusal(
+        open(SystemResolver, "http://localhost:1")
+            .await
+            .unwrap_err(),
+    );
     assert!(is_refused, "{reason}");
 }

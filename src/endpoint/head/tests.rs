@@ -194,7 +194,7 @@ fn status_lines_are_read_with_all_their_oddities() {
         " HTTP/1.1 204 X",
     ] {
         let error = status_line(line.as_bytes()).unwrap_err();
-        assert!(error.contains("is no HTTP/1.1"), "{line:?}: {error}");
+        assert!(error.contains("is not HTTP/1.1"), "{line:?}: {error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Servers for tests: what they send is said byte by byte.
+//! Test servers whose responses are scripted byte by byte.
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-/// A server that does the same with each connection. Its threads end with the process.
+/// A server that treats each connection alike. Its threads end with the process.
 pub(super) struct RawServer {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl RawServer {
-    /// `serve` gets each connection and its number, from 1 on.
+    /// `serve` gets each connection and its number, from 1.
     pub(super) fn start(serve: impl Fn(Peer, usize) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -37,7 +37,7 @@ impl RawServer {
         }
     }
 
-    /// Answers each request with these bytes.
+    /// Sends these bytes in response to each request.
     pub(super) fn answering(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
         Self::start(move |mut peer, _| {
             while peer.request().is_some() {
@@ -50,17 +50,17 @@ impl RawServer {
         format!("http://{}", self.address)
     }
 
-    /// How many connections there were.
+    /// Number of connections so far.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-/// One connection of a client.
+/// A client's connection.
 pub(super) struct Peer(pub(super) TcpStream);
 
 impl Peer {
-    /// The head of the next request, if there is one; its body has been read too.
+    /// Head of the next request, if any; its body is read too.
     pub(super) fn request(&mut self) -> Option<String> {
         let head = self.head()?;
         let lower = head.to_ascii_lowercase();
@@ -71,7 +71,7 @@ impl Peer {
         (body.ok()? == length).then_some(head)
     }
 
-    /// The head of the next request, and nothing of its body.
+    /// Head of the next request; its body is not read.
     pub(super) fn head(&mut self) -> Option<String> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -85,11 +85,11 @@ impl Peer {
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        // The client may be gone.
+        // The client may have closed the connection.
         _ = self.0.write_all(bytes.as_ref());
     }
 
-    /// Byte by byte, each in a segment of its own.
+    /// Sends single bytes, each in its own segment.
     pub(super) fn dribble(&mut self, bytes: impl AsRef<[u8]>, pause: Duration) {
         self.0.set_nodelay(true).unwrap();
         for byte in bytes.as_ref() {
@@ -98,24 +98,24 @@ impl Peer {
         }
     }
 
-    /// Sends nothing more; what the client sends is still taken.
+    /// Closes the sending side; still reads.
     pub(super) fn end(&mut self) {
         _ = self.0.shutdown(Shutdown::Write);
         self.drain();
     }
 
-    /// Ends the connection with a reset.
+    /// Resets the connection.
     pub(super) fn reset(self) {
         let socket = socket2::SockRef::from(&self.0);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
-    /// Until the client is gone.
+    /// Reads until the client closes the connection.
     pub(super) fn drain(&mut self) {
         _ = std::io::copy(&mut self.0, &mut std::io::sink());
     }
 
-    /// Holds the connection open, reads nothing.
+    /// Keeps the connection open, without reading.
     pub(super) fn hold(self) {
         thread::sleep(Duration::from_secs(60));
     }

@@ -92,7 +92,7 @@ fn what_is_no_http_is_told_when_there_is_enough_of_it_to_say_what_it_is() {
             .unwrap()
             .contains("TLS")
     );
-    assert!(foreign(&[b'x'; FOREIGN]).is_some());
+    assert!(foreign(&[b'x'; MIN_FOREIGN]).is_some());
     // More may come.
     for start in ["H", "HTTP/", "SS", "SSH-2.0", "\x15\x03"] {
         assert_eq!(status(start.as_bytes()), Ok(None), "{start}");

@@ -1,16 +1,16 @@
-//! What holds for every response, whatever bytes it consists of: for the property test and the fuzz target.
+//! Properties of any response, for the property test and the fuzz target.
 
 use super::script::{Scripted, Step, read, write};
 
 /// In bytes.
 const REQUEST: usize = 10;
 
-/// Reads these bytes as the response to a request, as a whole and in pieces.
+/// Reads these bytes as the response to a request, whole and in pieces.
 ///
 /// # Panics
 ///
-/// If what awc would get isn't one plain final head with one length, followed by bytes of the body; or if
-/// it depends on how the bytes are cut.
+/// If awc would not get one final head with one length, followed by bytes of the body; or if that
+/// depends on the pieces.
 pub(crate) fn check_response(bytes: &[u8]) {
     let whole = response(bytes, bytes.len().max(1), Step::Close);
     for piece in [1, 2, 7] {
@@ -60,7 +60,7 @@ pub(crate) fn check_response(bytes: &[u8]) {
     }
 }
 
-/// What awc would get of these bytes, sent in pieces.
+/// What awc would read of these bytes, sent in pieces.
 fn response(bytes: &[u8], piece: usize, end: Step) -> Result<Vec<u8>, String> {
     let mut steps = vec![Step::After(REQUEST)];
     steps.extend(bytes.chunks(piece).map(|piece| Step::Bytes(piece.to_vec())));

@@ -1,4 +1,4 @@
-//! The way from the server.
+//! Reading: from the server to awc.
 
 use std::{
     io,
@@ -9,10 +9,10 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{FOREIGN_PAUSE, Fault, FaultKind, Framing, SMALL, State, Stream, Transport};
+use super::{FOREIGN_PAUSE, Fault, FaultKind, Framing, RECEIVE_BUFFER, State, Stream, Transport};
 use crate::endpoint::head::{self, Head};
 
-/// What is read at once while a head is waited for, in bytes.
+/// Number of bytes that are read at once while a head is awaited.
 const PIECE: usize = 4 << 10;
 
 impl<T: Transport> AsyncRead for Stream<T> {
@@ -41,19 +41,19 @@ impl<T: Transport> AsyncRead for Stream<T> {
 }
 
 impl<T: Transport> Stream<T> {
-    /// Ready as soon as the connection is no longer to be used.
+    /// Ready when the connection must not be used again.
     pub(super) fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.age == self.host.age() {
+        if self.generation == self.host.generation() {
             let mut piece = [MaybeUninit::uninit(); 1];
             let mut piece = ReadBuf::uninit(&mut piece);
-            // An end, an error, or bytes that nobody has asked for.
+            // An end, an error, or unexpected bytes.
             _ = ready!(Pin::new(&mut self.transport).poll_read(context, &mut piece));
         }
         self.state = State::Over;
         Poll::Ready(())
     }
 
-    /// Ready when awc can read the final head, and the body is next.
+    /// Ready when awc can read the final head; the body is next.
     pub(super) fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         loop {
             match self.reader.next(&mut self.head) {
@@ -76,12 +76,12 @@ impl<T: Transport> Stream<T> {
                 let foreign = self.reader.foreign();
                 return Poll::Ready(Err(self.unreadable(foreign)));
             } else {
-                return Poll::Ready(Err(self.cut(read.err())));
+                return Poll::Ready(Err(self.connection_lost(read.err())));
             }
         }
     }
 
-    /// Ready if what came is no HTTP and nothing has followed for a while.
+    /// Ready if the response is not HTTP and has paused.
     fn poll_foreign(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if !self.reader.is_foreign() {
             return Poll::Pending;
@@ -97,11 +97,11 @@ impl<T: Transport> Stream<T> {
             || self.early == Some(self.reader.interim_count());
         if is_early && (200..=299).contains(&head.status) {
             let status = head.status;
-            let reason = format!("status {status} came before the server had all of the request");
+            let reason = format!("status {status} came before all of the request was sent");
             return Err(Fault::new(FaultKind::NotAnswered, reason));
         }
-        // With an error, a server may leave the rest of the request unread, and then read nothing more.
-        let is_taken = head.status < 400 || (head.status != 413 && self.written <= SMALL);
+        // With an error, a server may leave the rest of the request unread.
+        let is_taken = head.status < 400 || (head.status != 413 && self.written <= RECEIVE_BUFFER);
         head.is_reusable &= !is_early && is_taken;
         head::finish(&head, &mut self.head);
         self.state = State::Body {
@@ -140,14 +140,14 @@ impl<T: Transport> Stream<T> {
             return Poll::Ready(Ok(()));
         }
         let count = framing.advance(read)?;
-        // What follows the body is nobody's, and what is at fault will be found so.
+        // Bytes after the body belong to no response; an invalid body is found later.
         self.reader.push(&read[count..]);
         buffer.set_filled(before + count);
         self.end_body();
         Poll::Ready(Ok(()))
     }
 
-    /// If the body is over, the connection waits for the next request, or for its end.
+    /// After the end of the body, the connection becomes idle or unusable.
     fn end_body(&mut self) {
         let State::Body {
             framing,
@@ -162,8 +162,8 @@ impl<T: Transport> Stream<T> {
                 false => State::Over,
             };
             self.is_reused = true;
-            // Whatever has happened to others, this one is alive.
-            self.age = self.host.age();
+            // Whatever happened to others, this connection works.
+            self.generation = self.host.generation();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A server that exists as a list of what it sends, for tests and for fuzzing.
+//! A scripted server, for tests and fuzzing.
 
 use std::{
     cell::RefCell,
@@ -19,7 +19,7 @@ use crate::endpoint::route::Route;
 #[derive(Clone, Debug)]
 pub(in crate::endpoint) enum Step {
     Bytes(Vec<u8>),
-    /// Nothing, until as many bytes of requests have been taken.
+    /// Nothing, until this many bytes of requests were accepted.
     After(usize),
     Close,
     Reset,
@@ -28,15 +28,15 @@ pub(in crate::endpoint) enum Step {
 #[derive(Debug, Default)]
 pub(in crate::endpoint) struct Script {
     pub(in crate::endpoint) steps: VecDeque<Step>,
-    /// As many bytes of requests are taken.
+    /// Number of request bytes that are accepted.
     pub(in crate::endpoint) takes: usize,
     pub(in crate::endpoint) taken: usize,
-    /// Is a write an error once no more is taken? Else it waits.
+    /// Whether a write fails once no more is accepted. Otherwise it waits.
     pub(in crate::endpoint) breaks: bool,
     pub(in crate::endpoint) unacknowledged: Option<Duration>,
 }
 
-/// The client's side of it.
+/// The client's side of the script.
 #[derive(Clone, Debug, Default)]
 pub(in crate::endpoint) struct Scripted(pub(in crate::endpoint) Rc<RefCell<Script>>);
 
@@ -129,7 +129,7 @@ impl AsyncWrite for Scripted {
     }
 }
 
-/// Writes a request of that many bytes; how many of them went, or seemed to.
+/// Writes a request of `count` bytes. Returns how many were accepted, or seemed so.
 pub(in crate::endpoint) fn write(stream: &mut Stream<Scripted>, count: usize) -> io::Result<usize> {
     let mut context = Context::from_waker(Waker::noop());
     let (request, mut written) = (vec![b'x'; count], 0);
@@ -142,7 +142,7 @@ pub(in crate::endpoint) fn write(stream: &mut Stream<Scripted>, count: usize) ->
     Ok(written)
 }
 
-/// Reads until nothing more can be read: what could be, and whether that was the end.
+/// Reads all that is available. Returns it, and whether that was the end.
 pub(in crate::endpoint) fn read(stream: &mut Stream<Scripted>) -> io::Result<(Vec<u8>, bool)> {
     let mut context = Context::from_waker(Waker::noop());
     let mut all = Vec::new();

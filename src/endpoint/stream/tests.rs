@@ -214,7 +214,7 @@ fn a_success_that_has_begun_before_the_request_is_written_is_a_fault_too() {
     assert!(
         fault
             .to_string()
-            .contains("before the server had all of the request"),
+            .contains("before all of the request was sent"),
         "{fault}"
     );
     // But not if what had begun was an interim response.
@@ -229,7 +229,7 @@ fn a_success_that_has_begun_before_the_request_is_written_is_a_fault_too() {
 #[test]
 fn only_a_small_request_on_a_used_connection_is_given_up_when_it_is_not_acknowledged() {
     let (server, mut stream) = server([]);
-    for (size, is_impatient) in [
+    for (size, has_ack_timeout) in [
         (1_000, false),
         (1_000, true),
         (100_000, false),
@@ -238,7 +238,7 @@ fn only_a_small_request_on_a_used_connection_is_given_up_when_it_is_not_acknowle
         write(&mut stream, size).unwrap();
         assert_eq!(
             server.0.borrow().unacknowledged.is_some(),
-            is_impatient,
+            has_ack_timeout,
             "{size}"
         );
         server.0.borrow_mut().steps = [bytes(WRITTEN)].into();

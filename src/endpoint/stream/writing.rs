@@ -1,4 +1,4 @@
-//! The way to the server.
+//! Writing: from awc to the server.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::{Fault, FaultKind, SMALL, State, Stream, Transport};
+use super::{Fault, FaultKind, RECEIVE_BUFFER, State, Stream, Transport};
 
 impl<T: Transport> AsyncWrite for Stream<T> {
     fn poll_write(
@@ -18,28 +18,28 @@ impl<T: Transport> AsyncWrite for Stream<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // For good: such a connection is not used again.
-        if this.discards {
+        // Permanent: such a connection is not used again.
+        if this.discards_request {
             return Poll::Ready(Ok(bytes.len()));
         }
         if matches!(this.state, State::Idle | State::Over) {
             this.begin()?;
         }
-        if this.hear(context)? {
-            this.discards = true;
+        if this.poll_early_response(context)? {
+            this.discards_request = true;
             return Poll::Ready(Ok(bytes.len()));
         }
         match ready!(Pin::new(&mut this.transport).poll_write(context, bytes)) {
             Ok(count) => {
                 this.written += count;
-                if this.is_impatient && this.written > SMALL {
-                    this.be_patient();
+                if this.has_ack_timeout && this.written > RECEIVE_BUFFER {
+                    this.clear_ack_timeout();
                 }
                 Poll::Ready(Ok(count))
             }
             Err(error) => {
-                // The answer may have come before the end: what is read next tells.
-                (this.broken, this.discards) = (Some(error), true);
+                // The response may have arrived before the end: the next read tells.
+                (this.broken, this.discards_request) = (Some(error), true);
                 Poll::Ready(Ok(bytes.len()))
             }
         }
@@ -47,7 +47,7 @@ impl<T: Transport> AsyncWrite for Stream<T> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.discards {
+        match this.discards_request {
             true => Poll::Ready(Ok(())),
             false => Pin::new(&mut this.transport).poll_flush(context),
         }
@@ -59,9 +59,9 @@ impl<T: Transport> AsyncWrite for Stream<T> {
 }
 
 impl<T: Transport> Stream<T> {
-    /// The first bytes of a request are to be sent.
+    /// Prepares for a new request.
     fn begin(&mut self) -> Result<(), Fault> {
-        let mut is_good = || self.age == self.host.age() && self.transport.is_quiet();
+        let mut is_good = || self.generation == self.host.generation() && self.transport.is_quiet();
         if self.is_reused && (matches!(self.state, State::Over) || !is_good()) {
             self.state = State::Over;
             return Err(Fault {
@@ -76,33 +76,33 @@ impl<T: Transport> Stream<T> {
         self.early = None;
         self.written = 0;
         self.state = State::Head;
-        // If the other end has gone without a word, what is small need not wait for the whole timeout.
+        // If the other end has gone silently, a small request need not wait for the whole timeout.
         if self.is_reused {
             self.transport
-                .fail_unacknowledged_after(Some(impatience(self.host.limit())));
-            self.is_impatient = true;
+                .fail_unacknowledged_after(Some(ack_timeout(self.host.limit())));
+            self.has_ack_timeout = true;
         }
         Ok(())
     }
 
-    /// Is there an answer before all of the request is written? With an error, the server wants no more of
-    /// it; and a success is a fault.
-    fn hear(&mut self, context: &mut Context<'_>) -> Result<bool, Fault> {
+    /// Whether a response has arrived before the request is written. An error means that the server wants
+    /// no more of it; a success is a fault.
+    fn poll_early_response(&mut self, context: &mut Context<'_>) -> Result<bool, Fault> {
         self.is_writing = true;
-        let heard = self.poll_head(context)?;
+        let response = self.poll_head(context)?;
         self.is_writing = false;
         let has_begun = !self.reader.rest().is_empty();
         self.early = has_begun.then(|| self.reader.interim_count());
-        Ok(heard.is_ready())
+        Ok(response.is_ready())
     }
 
-    fn be_patient(&mut self) {
+    fn clear_ack_timeout(&mut self) {
         self.transport.fail_unacknowledged_after(None);
-        self.is_impatient = false;
+        self.has_ack_timeout = false;
     }
 }
 
-/// A part of the whole request's limit, so that there is time for another attempt.
-fn impatience(limit: Duration) -> Duration {
+/// Part of the request's limit, so that time remains for another attempt.
+fn ack_timeout(limit: Duration) -> Duration {
     (limit / 4).clamp(Duration::from_secs(1), Duration::from_secs(5))
 }

@@ -5,12 +5,12 @@ use crate::{
     Database, RecordError, TagValue, influx::shared::Shared, point::measurement::Contents,
 };
 
-/// Collects the tags of a [`Series`]. Made by [`Influx::series`](crate::Influx::series) and
+/// Collects the tags of a [`Series`]. Created by [`Influx::series`](crate::Influx::series) and
 /// [`series`](crate::series).
 #[derive(derive_more::Debug)]
 #[must_use = "a series is built by `build`"]
 pub struct SeriesBuilder {
-    /// None where no pipeline is installed.
+    /// `None` if no pipeline is installed.
     #[debug(skip)]
     shared: Option<Arc<Shared>>,
     #[debug("{:?}", definition.name)]
@@ -32,7 +32,7 @@ impl SeriesBuilder {
         self
     }
 
-    /// Sets tags.
+    /// Sets several tags.
     ///
     /// ```
     /// # fn example(influx: &actix_influxdb::Influx) -> Result<(), actix_influxdb::RecordError> {
@@ -50,13 +50,13 @@ impl SeriesBuilder {
         tags.into_iter().fold(self, set)
     }
 
-    /// Checks the names, asks the cardinality guard, and encodes what all points have in common.
+    /// Checks the names and the cardinality guard, and encodes the common part of all points.
     ///
     /// # Errors
     ///
-    /// A name or key is not valid: [`RecordError::InvalidName`]; or no pipeline is installed, for
-    /// [`actix_influxdb::series`](crate::series): [`RecordError::NotInstalled`]. After shutdown a
-    /// series can still be built; its points are refused. No measurement is lost by an error here,
+    /// If a name or key is not valid: [`RecordError::InvalidName`]; or if no pipeline is installed,
+    /// for [`actix_influxdb::series`](crate::series): [`RecordError::NotInstalled`]. After shutdown
+    /// a series can still be built, but its points are refused. An error here loses no measurement,
     /// and none is counted.
     pub fn build(self) -> Result<Series, RecordError> {
         let shared = self.shared.ok_or(RecordError::NotInstalled)?;

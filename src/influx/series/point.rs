@@ -7,10 +7,10 @@ use crate::{
     ingest::line::{Line, LineSeries},
 };
 
-/// A point of a [`Series`]: fields and a timestamp. Made by [`Series::point`].
+/// A point of a [`Series`]: fields and a timestamp. Created by [`Series::point`].
 ///
-/// Fields are encoded as they are set. One that is set twice keeps the last value; one that is NaN
-/// or infinite is left out.
+/// Fields are encoded as they are set. A field that is set twice keeps the last value; NaN and
+/// infinite values are left out.
 ///
 /// ```
 /// # fn example(logins: &actix_influxdb::Series) -> Result<(), actix_influxdb::RecordError> {
@@ -45,8 +45,8 @@ impl<'a> Point<'a> {
         self
     }
 
-    /// Sets the timestamp, in place of the moment when the point was begun. The timestamp is left
-    /// alone: two points of one series with the same timestamp overwrite each other in InfluxDB.
+    /// Sets the timestamp; the default is the time at which the point was begun. Two points of one
+    /// series with the same explicit timestamp overwrite each other in InfluxDB.
     #[inline]
     pub fn timestamp(mut self, timestamp: impl Into<Timestamp>) -> Self {
         self.set_timestamp(timestamp);
@@ -65,8 +65,8 @@ impl<'a> Point<'a> {
         self.timestamp = timestamp.into();
     }
 
-    /// Starts a timer that sets `field` to the seconds that have passed when the timer is dropped.
-    /// The point is recorded afterwards, as ever.
+    /// Starts a timer that sets `field` to the elapsed seconds when it is dropped. The point must
+    /// still be recorded.
     ///
     /// ```
     /// # fn render() {}
@@ -88,7 +88,7 @@ impl<'a> Point<'a> {
         }
     }
 
-    /// Runs `work` and sets `field` to the seconds it took; also when it panics.
+    /// Runs `work` and sets `field` to the elapsed seconds, also if it panics.
     ///
     /// ```
     /// # fn example(pages: &actix_influxdb::Series) -> Result<(), actix_influxdb::RecordError> {
@@ -103,21 +103,20 @@ impl<'a> Point<'a> {
         work(timer.point)
     }
 
-    /// Records the point: it is left for delivery. Never waits.
+    /// Records the point. Never waits.
     ///
     /// # Errors
     ///
-    /// As [`Influx::record`](crate::Influx::record): the point has no field, a field's key or the
-    /// timestamp is invalid, the buffer is full, or shutdown has begun. Either way the point is
-    /// counted in [`stats`](crate::Influx::stats).
+    /// The errors of [`Influx::record`](crate::Influx::record): the point has no field, a key or
+    /// the timestamp is invalid, the buffer is full, or shutdown has begun. The point is counted in
+    /// [`stats`](crate::Influx::stats) anyway.
     #[inline]
     pub fn record(mut self) -> Result<(), RecordError> {
         let shared = &self.series.0.shared;
         shared.recorded(shared.intake.record(&mut self, None))
     }
 
-    /// Records the point and waits for what becomes of it, as
-    /// [`Influx::deliver`](crate::Influx::deliver) does.
+    /// Records the point and waits for its end, like [`Influx::deliver`](crate::Influx::deliver).
     ///
     /// ```
     /// # async fn example(orders: &actix_influxdb::Series) {
@@ -158,7 +157,7 @@ impl Line for Point<'_> {
     }
 }
 
-/// Sets a field of its point to the seconds that have passed, when it is dropped. Made by
+/// Sets a field of its point to the elapsed seconds when it is dropped. Created by
 /// [`Point::timer`].
 #[derive(Debug)]
 #[must_use = "a timer stops when it is dropped"]

@@ -5,10 +5,10 @@ use std::{
 };
 
 use super::*;
-use crate::{Measurement, ingest::line::LineSeries, stats::ledger::Settlement};
+use crate::{Measurement, ingest::line::LineSeries, stats::ledger::DispositionKind};
 
 fn intake(config: Config) -> Arc<Intake> {
-    let settings = Settings::new(&config.tag_hostname(false), Admission::Open);
+    let settings = IngestSettings::new(&config.tag_hostname(false), Admission::Open);
     Arc::new(Intake::new(settings))
 }
 
@@ -81,7 +81,7 @@ fn the_law_holds_at_every_instant_while_threads_record_and_the_buffer_drains() {
                     lines += batch.len();
                     bytes += batch.byte_len();
                 }
-                intake.ledger.settle(lines, Settlement::Written);
+                intake.ledger.settle(lines, DispositionKind::Written);
                 intake.release(&"a".into(), lines, bytes);
                 if is_last {
                     return;
@@ -265,7 +265,10 @@ fn a_thread_that_is_ending_can_still_record() {
 #[test]
 fn thread_buffers_of_threads_that_have_ended_do_not_pile_up_where_nothing_is_drained() {
     let config = Config::default().tag_hostname(false);
-    let intake = Arc::new(Intake::new(Settings::new(&config, Admission::Disabled)));
+    let intake = Arc::new(Intake::new(IngestSettings::new(
+        &config,
+        Admission::Disabled,
+    )));
     let counts = (0..500).map(|_| {
         record_in_a_thread(&intake, "a");
         thread_buffer_count(&intake)
@@ -366,7 +369,7 @@ fn a_drain_finds_the_measurements_of_any_number_of_databases_again_and_again() {
         assert_eq!(found.len(), 1_000);
         assert!(found.values().all(|lines| *lines == 1));
         for database in found.keys() {
-            intake.ledger.settle(1, Settlement::Written);
+            intake.ledger.settle(1, DispositionKind::Written);
             let bytes = "m f=1i 1700000000000000000\n".len();
             intake.release(&database.clone().into(), 1, bytes);
         }

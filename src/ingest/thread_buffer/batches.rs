@@ -47,7 +47,7 @@ impl Batches {
     /// As much is likely to come as the last time.
     fn next_batch(&self, pool: &Pool) -> OpenBatch {
         let (bytes, lines) = self.capacity;
-        let pooled = (bytes >= pool::LEAST).then(|| pool.take()).flatten();
+        let pooled = (bytes >= pool::MIN_BYTES).then(|| pool.take()).flatten();
         pooled.unwrap_or_else(|| OpenBatch::with_capacity(bytes, lines))
     }
 
@@ -73,7 +73,7 @@ impl Batches {
     /// The next line goes to a batch of its own.
     #[cold]
     fn begin_next(&mut self, pool: &Pool) {
-        self.capacity = self.open.capacity_to_come();
+        self.capacity = self.open.next_capacity();
         let mut next = self.next_batch(pool);
         self.open.move_line(&mut next);
         self.full.push(std::mem::replace(&mut self.open, next));
@@ -82,7 +82,7 @@ impl Batches {
     /// Takes all of them out.
     pub(super) fn take(&mut self) -> impl Iterator<Item = OpenBatch> {
         // One that is full says more than the rest does.
-        self.capacity = self.full.first().unwrap_or(&self.open).capacity_to_come();
+        self.capacity = self.full.first().unwrap_or(&self.open).next_capacity();
         let open = std::mem::take(&mut self.open);
         self.full.drain(..).chain([open])
     }

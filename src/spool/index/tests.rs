@@ -100,9 +100,9 @@ const KEPT: Progress = Progress::Kept { may_be_bad: false };
 
 #[test]
 fn files_whose_lines_do_not_get_on_hold_up_no_other() {
-    let fail = |index: &mut Index, id| index.came_of(FileId(id), KEPT);
+    let fail = |index: &mut Index, id| index.note_progress(FileId(id), KEPT);
     let look_into = |index: &mut Index, id| {
-        (0..MAX_SETBACKS).for_each(|_| index.came_of(FileId(id), Progress::LookedInto));
+        (0..MAX_FAILED_POSTS).for_each(|_| index.note_progress(FileId(id), Progress::Isolating));
     };
     let set_stuck = |index: &mut Index, id| index.set_stuck(FileId(id));
     for stop in [fail, look_into, set_stuck] {
@@ -123,12 +123,12 @@ fn files_whose_lines_do_not_get_on_hold_up_no_other() {
 fn lines_that_are_written_make_a_file_get_on_again_unless_it_takes_very_long() {
     let mut index = index(&[1, 2, 3, 4, 5, 6].map(|at| (at, "a")));
     while next(&mut index).is_some() {}
-    index.came_of(FileId(1), KEPT);
-    index.came_of(FileId(1), Progress::Written);
+    index.note_progress(FileId(1), KEPT);
+    index.note_progress(FileId(1), Progress::Written);
     assert_eq!(next(&mut index), None);
-    for _ in 0..MAX_SETBACKS {
-        index.came_of(FileId(1), Progress::LookedInto);
-        index.came_of(FileId(1), Progress::Written);
+    for _ in 0..MAX_FAILED_POSTS {
+        index.note_progress(FileId(1), Progress::Isolating);
+        index.note_progress(FileId(1), Progress::Written);
     }
     assert_eq!((next(&mut index), next(&mut index)), (Some(5), None));
 }
@@ -154,8 +154,8 @@ fn a_line_that_may_be_bad_keeps_no_other_file_of_its_database_from_being_read() 
     for progress in [Progress::Written, Progress::Kept { may_be_bad: true }] {
         let mut index = index(&[(1, "a"), (2, "a"), (3, "a")]);
         next(&mut index);
-        index.came_of(FileId(1), progress);
-        index.came_of(FileId(1), KEPT);
+        index.note_progress(FileId(1), progress);
+        index.note_progress(FileId(1), KEPT);
         index.set_fails("a", true);
         assert_eq!((next(&mut index), next(&mut index)), (Some(2), None));
     }
@@ -218,20 +218,20 @@ fn what_is_old_expires_also_behind_what_is_newer() {
 #[test]
 fn what_waits_is_told_by_the_numbers_of_its_batches() {
     let mut index = index(&[(1, "a")]);
-    let memo = |number| Memo {
+    let spooled = |number| SpooledBatch {
         database: "a".into(),
         number,
         lines: 5,
         history: RetryHistory::default(),
         tickets: Vec::new(),
     };
-    index.stored(name(2, "a"), 100, vec![memo(70), memo(60)]);
+    index.stored(name(2, "a"), 100, vec![spooled(70), spooled(60)]);
     assert_eq!((index.waiting_below(60), index.waiting_below(61)), (10, 20));
     next(&mut index);
     assert!(!index.is_waiting_below(60) && index.is_waiting_below(61));
     let (id, _) = index.next(usize::MAX).unwrap();
-    let memos = index.loaded(id, 2).unwrap();
-    assert_eq!((memos.len(), index.waiting_below(100)), (2, 0));
+    let spooled_batches = index.loaded(id, 2).unwrap();
+    assert_eq!((spooled_batches.len(), index.waiting_below(100)), (2, 0));
 }
 
 #[test]

@@ -44,14 +44,14 @@ fn down() -> Health {
 }
 
 fn line(health: &Health) -> String {
-    struct Line<'a>(Shown<'a>);
+    struct Line<'a>(HealthAt<'a>);
     impl fmt::Display for Line<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.line(f)
         }
     }
     let now = now();
-    Line(Shown { health, now }).to_string()
+    Line(HealthAt { health, now }).to_string()
 }
 
 #[test]
@@ -68,10 +68,7 @@ fn health_on_one_line_says_what_is_pending_since_when_and_why() {
         ..down()
     };
     let line = line(&first_start);
-    assert!(
-        line.contains(", nothing was ever stored; http://"),
-        "{line}"
-    );
+    assert!(line.contains(", nothing was stored yet; http://"), "{line}");
     assert!(line.ends_with("; and 16 more"), "{line}");
     assert_eq!(
         Health::default().to_string(),
@@ -114,7 +111,7 @@ fn statistics_print_as_an_aligned_block() {
         health: Health {
             pending_since: None,
             last_success: None,
-            databases_down: (0..LISTED as u64 + 2).map(database).collect(),
+            databases_down: (0..MAX_IN_BLOCK as u64 + 2).map(database).collect(),
             ..down()
         },
         ..Stats::default()
@@ -139,13 +136,13 @@ fn statistics_print_as_an_aligned_block() {
         "{block}"
     );
     assert!(lines[3].starts_with("down         database db0\\n (0 pending) for "));
-    assert_eq!(lines[3 + LISTED], "down         2 more databases");
-    assert_eq!(lines[4 + LISTED], "endpoint     http://h:8086 open");
+    assert_eq!(lines[3 + MAX_IN_BLOCK], "down         2 more databases");
+    assert_eq!(lines[4 + MAX_IN_BLOCK], "endpoint     http://h:8086 open");
     assert_eq!(
-        lines[5 + LISTED],
+        lines[5 + MAX_IN_BLOCK],
         "database     db closed written=1234000 rejected=1 dropped=0 pending=563"
     );
-    assert_eq!(lines.len(), 6 + LISTED);
+    assert_eq!(lines.len(), 6 + MAX_IN_BLOCK);
 }
 
 #[test]
@@ -158,6 +155,6 @@ fn durations_print_in_the_unit_that_a_person_would_use() {
         (7_200_000, "2h"),
         (172_800_000, "2d"),
     ] {
-        assert_eq!(Rough(Duration::from_millis(millis)).to_string(), text);
+        assert_eq!(Rounded(Duration::from_millis(millis)).to_string(), text);
     }
 }

@@ -3,7 +3,7 @@
 use super::{influx2::error, is_read, param, payload, reading, split};
 use crate::testing::{precision::Precision, reply::Reply, request::Request, state::State};
 
-/// As many bad lines are numbered.
+/// Maximum number of numbered bad lines.
 const NUMBERED: usize = 100;
 
 pub(super) fn answer(request: &Request, state: &mut State) -> Reply {

@@ -1,5 +1,5 @@
-//! InfluxDB 1.x, by 1.6.7 as it runs, and by the source of 1.8.10 and 1.12.4 (`services/httpd/handler.go`) where
-//! they differ.
+//! InfluxDB 1.x, by running 1.6.7, and by the source of 1.8.10 and 1.12.4
+//! (`services/httpd/handler.go`) where they differ.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    /// As its header has it; Debian's 1.6.7 says `1.6.7~rc0`.
+    /// As in its header; Debian's 1.6.7 sends `1.6.7~rc0`.
     fn text(self) -> &'static str {
         match self {
             Self::V1_6 => "1.6.7",
@@ -60,7 +60,7 @@ fn route(request: &Request, state: &mut State, version: Version) -> Reply {
 }
 
 fn write(request: &Request, state: &mut State, version: Version) -> Reply {
-    // Seen on 1.6.7: no tokens yet.
+    // Seen on 1.6.7: tokens are not supported yet.
     let is_token = |header: &str| header.starts_with("Token ");
     if version == Version::V1_6
         && !state.credentials.are_none()
@@ -104,7 +104,7 @@ fn write(request: &Request, state: &mut State, version: Version) -> Reply {
         return Reply::error(500, &format!("retention policy not found: {policy}"));
     }
     let reply = service::Write::read(request).accept(request, state);
-    // Seen in the source of 1.8 and 1.9: the error is answered, and then the points are written.
+    // By the source of 1.8 and 1.9: the error is sent, and then the points are written.
     match is_bad_precision && matches!(reply.status, 204 | 400) {
         true => bad_precision(),
         false if version == Version::V1_12 => with_names(reply, request),
@@ -112,7 +112,7 @@ fn write(request: &Request, state: &mut State, version: Version) -> Reply {
     }
 }
 
-/// The same, but a text about points ends with where they were to go.
+/// Adds database and retention policy to a text about points.
 fn with_names(reply: Reply, request: &Request) -> Reply {
     let json = serde_json::from_slice::<serde_json::Value>(&reply.body).ok();
     let text = json.as_ref().and_then(|json| json.get("error")?.as_str());

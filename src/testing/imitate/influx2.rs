@@ -60,7 +60,7 @@ fn write(request: &Request, state: &mut State, is_v2: bool) -> Reply {
             };
             (param(request, "bucket"), precision)
         }
-        // Anything but these three is taken for nanoseconds, `u` too.
+        // Anything else means nanoseconds, also `u`.
         false => {
             let precision = match param(request, "precision") {
                 Some("us") => Precision::Microseconds,

@@ -1,4 +1,4 @@
-//! InfluxDB 3 Core, by 3.6.0 as it was asked.
+//! InfluxDB 3 Core, by asking 3.6.0.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ const MAX_TABLES: usize = 2_000;
 const MAX_COLUMNS: usize = 500;
 const MAX_STRING: usize = 64 << 10;
 
-/// What is repeated of a line, in bytes.
+/// Number of bytes of a line that are repeated.
 const REPEATED: usize = 20;
 
-/// Tables of all databases, each with the types of its columns.
+/// Tables of all databases, with the types of their columns.
 #[derive(Clone, Debug, Default)]
 pub(in crate::testing) struct Catalog {
     databases: BTreeMap<String, BTreeMap<String, Columns>>,
@@ -66,7 +66,7 @@ pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
 
 const UUID: &str = "6f1e2d3c-4b5a-4768-8796-a5b4c3d2e1f0";
 
-/// With a token required, nothing is answered without it, neither `/ping` nor `/health`.
+/// With a required token, every request needs it, also `/ping` and `/health`.
 fn unauthorised(request: &Request, state: &State) -> Option<Reply> {
     if state.credentials.are_none() {
         return None;
@@ -99,7 +99,7 @@ enum Path {
 }
 
 impl Path {
-    /// A refusal of the whole request; plain text, but for v2.
+    /// Refuses the whole request; in plain text, except for v2.
     fn refuse(self, status: u16, why: &str) -> Reply {
         match self {
             Self::V2 => {
@@ -183,7 +183,7 @@ fn write(request: &Request, state: &mut State, path: Path) -> Reply {
     }
     if state.is_read_only {
         let why = "write buffer error: error from wal: wal buffer full with 100000 ops";
-        // Its v2 API has the status of a bad line for it.
+        // Its v2 API uses the status of a bad line.
         return path.refuse(if path == Path::V2 { 400 } else { 500 }, why);
     }
     let lines = reading(precision, true).lines_of_v3(&body);
@@ -239,7 +239,7 @@ impl Bad {
     }
 }
 
-/// The points that can be stored, whose columns are added to the tables, and the lines that can't.
+/// Separates storable points, whose columns are added to the tables, from bad lines.
 fn sort(lines: Vec<ReadLine>, tables: &mut BTreeMap<String, Columns>) -> (Vec<Point>, Vec<Bad>) {
     let (mut points, mut bad) = (Vec::new(), Vec::new());
     for (at, line) in lines.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::testing::{
     state::State,
 };
 
-/// Longer lines don't fit the buffer.
+/// Maximum length of a line that fits the buffer, in bytes.
 const MAX_LINE: usize = 2 << 20;
 
 pub(super) fn answer(request: &Request, state: &mut State) -> Reply {
@@ -55,7 +55,7 @@ fn write(request: &Request, state: &mut State) -> Reply {
         reply.body = "Unauthorized\r\n".into();
         return reply;
     }
-    // Since 9.1 there is gzip.
+    // Supported since 9.1.
     if request.header("content-encoding") == Some("gzip") {
         return error(415, "not supported", "gzip encoding is not supported", 0);
     }
@@ -87,7 +87,7 @@ fn write(request: &Request, state: &mut State) -> Reply {
             return error(400, "invalid", &text, number);
         }
     }
-    // Database and bucket mean nothing, and nothing is merged.
+    // Database and bucket are ignored, and points are not merged.
     state.store.append("", split(lines).points);
     Reply::new(204)
 }

@@ -45,7 +45,7 @@ fn error_v1(status: u16, text: &str) -> Reply {
     super::text(reply, json!({ "error": text }).to_string())
 }
 
-/// As the parser says it: where, and of how many only the first.
+/// The parser's message: the first bad line, and the number of the others.
 fn parse_error(lines: &[ReadLine]) -> Option<String> {
     let bad =
         |(at, line): (usize, &ReadLine)| line.point.is_err().then(|| (at + 1, line.text.clone()));
@@ -63,7 +63,7 @@ fn parse_error(lines: &[ReadLine]) -> Option<String> {
 }
 
 fn write_v1(request: &Request, state: &mut State) -> Reply {
-    // It ends.
+    // The listener ends.
     if state.is_read_only {
         return Reply::new(503);
     }
@@ -85,7 +85,7 @@ fn write_v1(request: &Request, state: &mut State) -> Reply {
     let lines = reading(precision, true).lines(&body);
     let error = parse_error(&lines);
     let database = param(request, "db").unwrap_or_default();
-    // No types are compared: what reads the metrics has to.
+    // Types are not compared here.
     state.store.put(database, split(lines).points);
     match error {
         None => Reply::new(204).header("X-Influxdb-Version", "1.0"),
@@ -119,7 +119,7 @@ fn write_v2(request: &Request, state: &mut State) -> Reply {
     if !credentials.are_none() && !is_allowed {
         return go_error(401, "Unauthorized\n");
     }
-    // `max_undelivered_metrics` are.
+    // The limit `max_undelivered_metrics` is reached.
     if state.is_read_only {
         return Reply::new(429);
     }

@@ -1,5 +1,5 @@
-//! VictoriaMetrics and vmagent: 1.79.5 as it runs; 1.150.0 as it was asked, by
-//! `lib/protoparser/influx` and `app/vminsert/main.go`.
+//! VictoriaMetrics and vmagent: by running 1.79.5; by asking 1.150.0, `lib/protoparser/influx` and
+//! `app/vminsert/main.go`.
 
 use super::{go_error, go_quoted, param, payload, reading, text};
 use crate::testing::{
@@ -14,14 +14,14 @@ pub(super) enum Kind {
     New,
 }
 
-/// Twice `-influx.maxLineSize`: the buffer grows up to there.
+/// Twice `-influx.maxLineSize`, up to which the buffer grows.
 const MAX_LINE: usize = 512 << 10;
 
-/// What `SHOW DATABASES` is always answered, so that clients go on.
+/// The fixed response to `SHOW DATABASES`, for clients that require one.
 const DATABASES: &str = r#"{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["_internal"]]}]}]}"#;
 
 pub(super) fn answer(request: &Request, state: &mut State, kind: Kind) -> Reply {
-    // Seen: not with the old agent.
+    // Seen: not on the old vmagent.
     let path = match kind {
         Kind::OldAgent => None,
         Kind::Old | Kind::New => request.path.strip_prefix("/influx"),
@@ -78,7 +78,7 @@ fn unauthorised(request: &Request, state: &State) -> Option<Reply> {
         .then(|| go_error(401, "\n").header("Www-Authenticate", "Basic realm=\"VictoriaMetrics\""))
 }
 
-/// A 400, which the old version begins with who asked for what.
+/// A 400, which in the old version begins with client and URI.
 fn refuse(request: &Request, why: &str, is_new: bool) -> Reply {
     let body = match is_new {
         true => format!("{why}\n"),
@@ -136,7 +136,7 @@ fn write(request: &Request, state: &mut State, kind: Kind) -> Reply {
     let is_streamed = !is_new || request.header("stream-mode") == Some("1");
     let database = param(request, "db").unwrap_or_default();
     if is_streamed {
-        // A line ends at every newline, in a string too.
+        // Every newline ends a line, also within a string.
         let is_long = |line: &[u8]| line.len() > MAX_LINE;
         let long = body.split(|byte| *byte == b'\n').position(is_long);
         let taken = body
@@ -156,7 +156,7 @@ fn write(request: &Request, state: &mut State, kind: Kind) -> Reply {
             }
         };
     }
-    // One line at a time all the same, but a bad one refuses everything.
+    // Parsed line by line, but a bad line refuses the whole body.
     let mut at = 0;
     let mut points = Vec::new();
     for line in body.split_inclusive(|byte| *byte == b'\n') {
@@ -180,7 +180,7 @@ fn write(request: &Request, state: &mut State, kind: Kind) -> Reply {
     Reply::new(204)
 }
 
-/// As stored: a timestamp of 0 is now.
+/// As stored: a timestamp of 0 means now.
 fn in_milliseconds(point: Point) -> Point {
     let timestamp = point.timestamp.filter(|stamp| *stamp != 0);
     Point {

@@ -1,4 +1,4 @@
-//! Files are read again, to be sent: from the oldest on, beside live data.
+//! Loading: files are read back and sent, the oldest first, beside live data.
 
 use std::time::{Duration, Instant};
 
@@ -9,24 +9,24 @@ use crate::{
     Api, Precision, SpoolState,
     actors::{
         buffer::BufferActor,
-        messages::internal::{DiskResult, Task, Work},
+        messages::internal::{DiskResult, Task, TaskId},
     },
     batch::Batch,
     delivery::{
-        backlog::{FileId, Origin, Sealed},
+        backlog::{FileId, Origin, SealedBatch},
         retry_history::RetryHistory,
     },
     logging,
     printable::{LIMIT, printable},
     spool::{format::Section, name::FileName, store::LoadError},
-    stats::reason::GivenUp,
+    stats::reason::LossReason,
 };
 
 /// Pause after a file could not be read.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 
 impl BufferActor {
-    /// Loads the next files, if the servers take measurements.
+    /// Loads the next files, if the servers accept measurements.
     pub(in crate::actors::buffer) fn load_files(
         &mut self,
         now: Instant,
@@ -43,11 +43,11 @@ impl BufferActor {
             return self.arm_load(from, now, context);
         }
         if !is_in_service {
-            // What is in memory finds out when a server is back; if there is nothing, a file does.
+            // Batches in memory probe the servers; if there are none, one file does.
             match nothing_else && !spool.index.is_loading() {
                 false => return,
-                true if !breakers.passes_any(now) => {
-                    if let Some(at) = breakers.opens_at() {
+                true if !breakers.admits_any(now) => {
+                    if let Some(at) = breakers.next_probe_at() {
                         self.arm_load(at, now, context);
                     }
                     return;
@@ -64,11 +64,11 @@ impl BufferActor {
             }
         }
         for (file, name) in next {
-            self.ask_disk(Work::Load(file), Task::Load(name), context);
+            self.ask_disk(TaskId::Load(file), Task::Load(name), context);
         }
     }
 
-    /// When the newest line of the oldest file came.
+    /// When the newest line of the oldest file was recorded.
     pub(in crate::actors::buffer) fn oldest_file(&self, now: Instant) -> Option<Instant> {
         let oldest = self.spool.as_ref()?.index.oldest()?;
         Some(instant(oldest, now))
@@ -98,7 +98,7 @@ impl BufferActor {
             result,
             DiskResult::NotLoaded(LoadError::Damaged(_) | LoadError::Gone)
         );
-        // At the end, files stay where they are; but one that is lost is not there.
+        // At shutdown, files stay in place; but a lost one is gone.
         if self.shared.end().is_some() || (self.is_saving() && !is_lost) {
             return;
         }
@@ -120,7 +120,7 @@ impl BufferActor {
                     name.lines
                 );
                 if let Some(entry) = spool.index.remove(file) {
-                    self.give_up_file(entry, GivenUp::SpoolDamaged);
+                    self.drop_file(entry, LossReason::SpoolDamaged);
                 }
             }
             DiskResult::NotLoaded(LoadError::NotForThisBuild(reason)) => {
@@ -138,14 +138,14 @@ impl BufferActor {
         }
     }
 
-    /// Leaves a file in place that can't be read, for good or for a while.
+    /// Leaves an unreadable file in place, for good or for a while.
     fn leave_file(&mut self, file: FileId, name: &FileName, reason: &str, for_good: bool) {
         let Some(spool) = &mut self.spool else { return };
-        if spool.index.not_loaded(file, for_good) && !spool.is_unreadable_told {
-            spool.is_unreadable_told = true;
+        if spool.index.not_loaded(file, for_good) && !spool.unreadable_logged {
+            spool.unreadable_logged = true;
             logging::error!(
-                "file {name} of the spool {} can't be read, it is left in place with its {} \
-                 measurements (and so are others like it): {}",
+                "file {name} of the spool {} can't be read, it stays in place with its {} measurements \
+                 (like others of its kind): {}",
                 spool.shown(),
                 name.lines,
                 printable(reason, LIMIT)
@@ -153,7 +153,7 @@ impl BufferActor {
         }
     }
 
-    /// The lines of a file are in memory, to be sent.
+    /// Adds a file's lines to the backlog.
     fn take_sections(
         &mut self,
         file: FileId,
@@ -163,12 +163,12 @@ impl BufferActor {
     ) {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
-        let Some(memos) = spool.index.loaded(file, sections.len()) else {
+        let Some(spooled_batches) = spool.index.loaded(file, sections.len()) else {
             return;
         };
         self.shared.intake.ledger.load(name.lines);
         let newest = instant(name.time(), now);
-        let mut memos = memos.into_iter();
+        let mut spooled_batches = spooled_batches.into_iter();
         let mut databases = Vec::new();
         for section in sections {
             let Section {
@@ -176,12 +176,12 @@ impl BufferActor {
                 precision,
                 mut lines,
             } = section;
-            // API v1 has no word for microseconds that is one on every server.
+            // Servers differ in API v1's name for microseconds.
             if precision == Precision::Microseconds && self.config.api == Api::V1 {
                 lines = lines.in_nanoseconds();
             }
-            let (number, history, tickets) = match memos.next() {
-                Some(memo) => (Some(memo.number), memo.history, memo.tickets),
+            let (number, history, tickets) = match spooled_batches.next() {
+                Some(spooled) => (Some(spooled.number), spooled.history, spooled.tickets),
                 None => {
                     let health = &self.shared.health;
                     health.admitted(&database, lines.len());
@@ -191,7 +191,7 @@ impl BufferActor {
             if databases.last() != Some(&database) {
                 databases.push(database.clone());
             }
-            let sealed = Sealed {
+            let sealed = SealedBatch {
                 database,
                 batch: Batch { lines, tickets },
                 origin: Origin::Loaded,

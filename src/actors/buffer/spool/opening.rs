@@ -1,23 +1,23 @@
-//! The folder is opened, and tried again where that fails.
+//! Opening the folder, with retries.
 
 use std::time::{Duration, Instant};
 
 use actix::{AsyncContext as _, Context};
 
-use super::{NAME, TRY_FAILING, some_of};
+use super::{MAX_NAME_LEN, RETRY_FAILING, list_names};
 use crate::{
     SpoolState,
     actors::{
         buffer::BufferActor,
-        messages::internal::{DiskResult, Task, Work},
+        messages::internal::{DiskResult, Task, TaskId},
     },
     logging,
     printable::{LIMIT, printable},
     spool::store::Listing,
 };
 
-/// How often a folder is tried again that another process has.
-const TRY_TAKEN: Duration = Duration::from_millis(500);
+/// Time between attempts to open a folder that another process uses.
+const RETRY_IN_USE: Duration = Duration::from_millis(500);
 
 impl BufferActor {
     pub(in crate::actors::buffer) fn open_spool(&mut self, context: &mut Context<Self>) {
@@ -26,7 +26,7 @@ impl BufferActor {
             if !spool.disk.connected() {
                 spool.disk = (spool.start_disk)();
             }
-            self.ask_disk(Work::Open, Task::Open(folder), context);
+            self.ask_disk(TaskId::Open, Task::Open(folder), context);
         }
     }
 
@@ -46,23 +46,23 @@ impl BufferActor {
             DiskResult::Taken { by } => {
                 spool.state = SpoolState::Taken;
                 if before != SpoolState::Taken {
-                    let by = by.map(|id| format!(" ({})", printable(&id, NAME)));
+                    let by = by.map(|id| format!(" ({})", printable(&id, MAX_NAME_LEN)));
                     logging::warning!(
                         "the spool {} is in use by another process{}: measurements stay in memory, \
-                         and the spool is taken when it is free",
+                         and the spool is used once it is free",
                         spool.shown(),
                         by.unwrap_or_default()
                     );
                 }
-                self.open_later(TRY_TAKEN, context);
+                self.open_later(RETRY_IN_USE, context);
             }
             DiskResult::Failed(error) => {
                 self.spool_fails(&error.to_string(), now);
-                self.open_later(TRY_FAILING, context);
+                self.open_later(RETRY_FAILING, context);
             }
             _ => {
                 self.spool_fails("its thread has ended, or could not be started", now);
-                self.open_later(TRY_FAILING, context);
+                self.open_later(RETRY_FAILING, context);
             }
         }
     }
@@ -75,29 +75,29 @@ impl BufferActor {
         });
     }
 
-    /// The disk actor has not the folder. That was told when it was opened, unless the actor has died
-    /// since.
+    /// Handles an answer that the folder is not open: logged when it was opened, unless the disk
+    /// actor has died since.
     pub(super) fn not_open(&mut self, context: &mut Context<Self>) {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
         if std::mem::take(&mut spool.is_open) {
             self.spool_fails("its thread has ended, or could not be started", now);
-            self.open_later(TRY_FAILING, context);
+            self.open_later(RETRY_FAILING, context);
         }
     }
 
-    /// The spool can't be used: told once, until it can be again.
+    /// Notes that the spool can't be used; logged once until it works again.
     pub(super) fn spool_fails(&mut self, error: &str, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
         let since = spool.fails.map_or(now, |(since, _)| since);
         if spool.fails.is_none() {
             logging::error!(
-                "the spool {} can't be used, it is tried again, and measurements stay in memory: {}",
+                "the spool {} can't be used, measurements stay in memory until a retry succeeds: {}",
                 spool.shown(),
                 printable(error, LIMIT)
             );
         }
-        spool.fails = Some((since, now + TRY_FAILING));
+        spool.fails = Some((since, now + RETRY_FAILING));
         spool.state = SpoolState::Failing;
     }
 
@@ -113,14 +113,14 @@ impl BufferActor {
         }
     }
 
-    /// Counts what earlier processes have left.
+    /// Counts the files of earlier processes.
     fn recover(&mut self, listing: Listing) {
         let Some(spool) = &mut self.spool else { return };
         let shown = spool.shown();
         let (mut files, mut lines) = (0_usize, 0);
         for found in listing.files {
-            // After the disk actor has died and opened the folder again.
-            if spool.index.knows(&found.name) {
+            // Known if the disk actor died and has opened the folder again.
+            if spool.index.contains(&found.name) {
                 continue;
             }
             files += 1;
@@ -136,14 +136,14 @@ impl BufferActor {
         }
         if !listing.moved_aside.is_empty() {
             logging::warning!(
-                "files in the spool {shown} are none of a spool, they were renamed to end with .bad: {}",
-                some_of(&listing.moved_aside)
+                "files in the spool {shown} are not spool files, they were renamed to end with .bad: {}",
+                list_names(&listing.moved_aside)
             );
         }
         if !listing.left.is_empty() {
             logging::warning!(
-                "files in the spool {shown} are none of a spool, and could not be renamed: {}",
-                some_of(&listing.left)
+                "files in the spool {shown} are not spool files, and could not be renamed: {}",
+                list_names(&listing.left)
             );
         }
     }

@@ -1,4 +1,5 @@
-//! A full buffer: the oldest batches go to disk; and a full disk: the oldest files go.
+//! Overflow: the oldest batches go to disk if the buffer is full, and the oldest files are removed
+//! if the spool is full.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,26 +16,25 @@ use crate::{
     logging,
     spool::{
         format::Section,
-        index::{Entry, Memo, is_on_disk_only},
+        index::{Entry, SpooledBatch, is_on_disk_only},
         name::{self, SEVERAL},
         store::Stored,
     },
-    stats::{ledger::Settlement, reason::GivenUp},
+    stats::{ledger::DispositionKind, reason::LossReason},
 };
 
-/// Of the limits, the part that is kept free for what comes while batches are written: the oldest ones
-/// go when the rest is used.
+/// Fraction of the limits kept free for measurements recorded while batches are written.
 const FREE_PART: usize = 8;
 
-/// Batches of fewer bytes share a file, up to so many bytes.
+/// Batches smaller than `SMALL` share a file of up to `SHARED` bytes.
 const SMALL: usize = 64 << 10;
 const SHARED: usize = 1 << 20;
 
-/// Losses are logged at once, and then no more often.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Minimum time between log lines about losses.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 impl BufferActor {
-    /// Puts what exceeds the limits on disk. Returns whether it could.
+    /// Writes what exceeds the limits to disk. Returns whether that is possible.
     pub(in crate::actors::buffer) fn spool_overflow(
         &mut self,
         context: &mut Context<Self>,
@@ -48,12 +48,12 @@ impl BufferActor {
             return false;
         }
         let (mut together, mut bytes) = (Vec::new(), 0);
-        // It stops taking where a file had no room: what was for it is in its queue again.
-        while takes(self) && self.exceeds_what_stays() {
+        // Unusable once a file had no room: its batches are back in the queue.
+        while takes(self) && self.exceeds_limits() {
             let Some(evicted) = self.dispatcher.evict_to_disk(now) else {
                 break;
             };
-            let Some(evicted) = self.draw_evicted(evicted) else {
+            let Some(evicted) = self.sample_evicted(evicted) else {
                 continue;
             };
             let size = evicted.batch.lines.byte_len();
@@ -79,7 +79,7 @@ impl BufferActor {
         true
     }
 
-    fn exceeds_what_stays(&self) -> bool {
+    fn exceeds_limits(&self) -> bool {
         let Some(spool) = &self.spool else {
             return false;
         };
@@ -91,9 +91,9 @@ impl BufferActor {
             || exceeds(quota.bytes(), spool.leaving.1, limits.bytes)
     }
 
-    /// What is put on disk is drawn before: once, also across restarts.
-    fn draw_evicted(&mut self, evicted: Evicted) -> Option<Evicted> {
-        if evicted.was_drawn || self.draw() {
+    /// Applies sampling before a batch is written to disk: once, also across restarts.
+    fn sample_evicted(&mut self, evicted: Evicted) -> Option<Evicted> {
+        if evicted.passed_sampling || self.passes_sampling() {
             return Some(evicted);
         }
         self.settle(
@@ -102,19 +102,20 @@ impl BufferActor {
                 batch: evicted.batch,
                 number: evicted.number,
                 origin: evicted.origin,
-                disposition: Disposition::Dropped(GivenUp::Sampled),
+                disposition: Disposition::Dropped(LossReason::Sampled),
             },
             None,
         );
         None
     }
 
-    pub(in crate::actors::buffer) fn draw(&self) -> bool {
+    pub(in crate::actors::buffer) fn passes_sampling(&self) -> bool {
         fastrand::f64() < self.config.sample_probability
     }
 
-    /// Notes whether a database can be sent to, so that its files take no place of others'. Where it can't,
-    /// a file of many databases is not kept from being removed by it: its lines get a file of their own.
+    /// Notes whether a database can be sent to, so that its files take no place of others'. If not,
+    /// its lines in files of several databases are moved to a separate file, so that the shared one
+    /// can be removed.
     pub(in crate::actors::buffer) fn note_on_disk(
         &mut self,
         database: &Database,
@@ -129,17 +130,17 @@ impl BufferActor {
         let key = name::escaped(&database.to_string());
         spool.index.set_fails(&key, fails);
         if fails && breakers.any_in_service() {
-            self.set_apart_on_disk(database, context);
+            self.move_to_own_file(database, context);
         }
     }
 
-    fn set_apart_on_disk(&mut self, database: &Database, context: &mut Context<Self>) {
+    fn move_to_own_file(&mut self, database: &Database, context: &mut Context<Self>) {
         let now = self.now();
         let Some(spool) = &mut self.spool else { return };
         let backlog = self.dispatcher.backlog();
         let waiting: Vec<_> = backlog
             .loaded(database)
-            .filter(|(file, _)| spool.index.is_of_many(*file))
+            .filter(|(file, _)| spool.index.is_shared(*file))
             .collect();
         if waiting.is_empty() {
             return;
@@ -147,15 +148,15 @@ impl BufferActor {
         let bytes = waiting.iter().map(|(_, bytes)| bytes + HEADER);
         let bytes = spool.reserved + bytes.sum::<usize>() as u64;
         let max_bytes = self.config.spool_max_bytes as u64;
-        // It is on disk already: no other file goes for it.
+        // The lines are on disk already: no other file is removed for them.
         let has_room = spool.queued.is_empty() && spool.index.has_room(bytes, max_bytes);
         if !spool.takes(now) || !has_room {
             let files = waiting.into_iter();
             return files.for_each(|(file, _)| spool.index.set_stuck(file));
         }
         let index = &spool.index;
-        let is_of_many = |file| index.is_of_many(file);
-        let taken = self.dispatcher.take_loaded(database, is_of_many, now);
+        let is_shared = |file| index.is_shared(file);
+        let taken = self.dispatcher.take_loaded(database, is_shared, now);
         let files = taken.iter().flat_map(|own| &own.files);
         files.for_each(|id| spool.index.hold(*id));
         self.store_evicted(taken, context);
@@ -196,14 +197,14 @@ impl BufferActor {
         };
         let intake = &self.shared.intake;
         intake.ledger.spool(name.lines);
-        let (mut memos, mut copies) = (Vec::new(), Vec::new());
+        let (mut spooled_batches, mut copies) = (Vec::new(), Vec::new());
         for evicted in batches {
             let (lines, bytes) = (evicted.batch.lines.len(), evicted.batch.lines.byte_len());
             if evicted.origin != Origin::Loaded {
                 intake.release(&evicted.database, lines, bytes);
             }
             copies.extend(evicted.files);
-            memos.push(Memo {
+            spooled_batches.push(SpooledBatch {
                 database: evicted.database,
                 number: evicted.number,
                 lines,
@@ -212,13 +213,13 @@ impl BufferActor {
             });
             intake.pool.keep(evicted.batch.lines);
         }
-        spool.index.stored(name, bytes, memos);
+        spool.index.stored(name, bytes, spooled_batches);
         let copies = copies.into_iter().filter_map(|id| spool.index.release(id));
         let copies: Vec<_> = copies.collect();
         self.remove_files(copies, context);
     }
 
-    /// Removes the oldest files, until there is room for so many bytes.
+    /// Removes the oldest files until `bytes` more fit.
     pub(super) fn make_room_on_disk(&mut self, bytes: u64, context: &mut Context<Self>) {
         let max_bytes = self.config.spool_max_bytes as u64;
         let Some(spool) = &mut self.spool else { return };
@@ -227,11 +228,11 @@ impl BufferActor {
             return;
         }
         let now = self.now();
-        self.give_up_files(gone, GivenUp::SpoolFull, context);
+        self.drop_files(gone, LossReason::SpoolFull, context);
         let Some(spool) = &mut self.spool else { return };
-        let is_told = |told: Instant| now.saturating_duration_since(told) < TELL_EVERY;
-        if !spool.is_full_told.is_some_and(is_told) {
-            spool.is_full_told = Some(now);
+        let is_logged = |told: Instant| now.saturating_duration_since(told) < LOG_EVERY;
+        if !spool.full_logged_at.is_some_and(is_logged) {
+            spool.full_logged_at = Some(now);
             let lost = self.shared.stats().dropped.spool_full;
             logging::error!(
                 "the spool {} is full (spool_max_bytes {max_bytes}): its oldest files are removed, \
@@ -248,49 +249,47 @@ impl BufferActor {
     ) {
         let Some(spool) = &mut self.spool else { return };
         let expired = spool.index.expire(limit);
-        self.give_up_files(expired, GivenUp::Expired, context);
+        self.drop_files(expired, LossReason::Expired, context);
     }
 
-    /// Counts the lines of files that go, and removes these.
-    fn give_up_files(&mut self, files: Vec<Entry>, reason: GivenUp, context: &mut Context<Self>) {
+    /// Drops the lines of files, and removes the files.
+    fn drop_files(&mut self, files: Vec<Entry>, reason: LossReason, context: &mut Context<Self>) {
         let names = files.iter().map(|entry| entry.name.clone()).collect();
         for entry in files {
-            self.give_up_file(entry, reason);
+            self.drop_file(entry, reason);
         }
         self.remove_files(names, context);
     }
 
-    /// Counts the lines of a file that are nowhere else.
-    pub(super) fn give_up_file(&mut self, entry: Entry, reason: GivenUp) {
+    /// Drops the lines of a file that are only on disk.
+    pub(super) fn drop_file(&mut self, entry: Entry, reason: LossReason) {
         debug_assert!(is_on_disk_only(entry.state));
-        let settlement = Settlement::Dropped(reason);
+        let kind = DispositionKind::Dropped(reason);
         let lines = entry.name.lines;
         let ledger = &self.shared.intake.ledger;
-        ledger.settle_spooled(lines, settlement);
-        if entry.memos.is_empty() {
-            self.waiting.settled(0, lines, settlement);
+        ledger.settle_spooled(lines, kind);
+        if entry.spooled_batches.is_empty() {
+            self.reports.settled(0, lines, kind);
             if entry.name.database != SEVERAL {
                 let name = percent_encoding::percent_decode_str(&entry.name.database);
                 let database = name.decode_utf8_lossy().into_owned().into();
-                self.tell_dropped(database, lines as usize, reason);
+                self.notify_dropped(database, lines as usize, reason);
             }
         }
-        for memo in entry.memos {
-            let lines = memo.lines;
-            self.shared
-                .health
-                .settled(&memo.database, lines, settlement);
-            self.waiting.settled(memo.number, lines as u64, settlement);
-            for (_, ticket) in memo.tickets {
+        for spooled in entry.spooled_batches {
+            let lines = spooled.lines;
+            self.shared.health.settled(&spooled.database, lines, kind);
+            self.reports.settled(spooled.number, lines as u64, kind);
+            for (_, ticket) in spooled.tickets {
                 ticket.answer(crate::Delivery::Dropped {
                     reason: DropReason::from(reason),
                 });
             }
-            self.tell_dropped(memo.database, lines, reason);
+            self.notify_dropped(spooled.database, lines, reason);
         }
     }
 
-    fn tell_dropped(&mut self, database: Database, measurements: usize, reason: GivenUp) {
+    fn notify_dropped(&mut self, database: Database, measurements: usize, reason: LossReason) {
         if !self.subscribers.is_empty() {
             self.subscribers.push(Event::Dropped {
                 database,

@@ -1,4 +1,4 @@
-//! The end: what could not be delivered goes to disk, within a bound of time.
+//! Saving: what could not be delivered goes to disk at shutdown, within a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -8,36 +8,36 @@ use super::{Storing, system_time};
 use crate::{
     Delivery,
     actors::buffer::BufferActor,
-    delivery::backlog::{AGE_PART, Disposition, Origin, Settled, Taken},
+    delivery::backlog::{Disposition, Leftover, MAX_AGE_DIVISOR, Origin, Settled},
     spool::{format::Section, store::Stored},
-    stats::reason::GivenUp,
+    stats::reason::LossReason,
 };
 
-/// Of a shutdown's timeout, the part that is kept for the disk, and no more than so long.
-const PART: u32 = 4;
-const LONGEST: Duration = Duration::from_secs(5);
+/// Fraction of a shutdown's timeout reserved for the disk, and its maximum.
+const DISK_FRACTION: u32 = 4;
+const MAX_DISK_TIME: Duration = Duration::from_secs(5);
 
-/// Batches share a file up to so many bytes.
-const TOGETHER: usize = 4 << 20;
+/// Maximum size of a shared file, in bytes.
+const MAX_FILE_BYTES: usize = 4 << 20;
 
-/// What fails is tried once more, for so long at most, and not waited for.
+/// Maximum time for a last attempt to send what fails.
 pub(in crate::actors::buffer) const LAST_TRY: Duration = Duration::from_secs(1);
 
-/// The time of a shutdown that is kept for the disk.
-pub(in crate::actors::buffer) fn time_for_the_disk(timeout: Duration) -> Duration {
-    (timeout / PART).min(LONGEST)
+/// The part of a shutdown's timeout reserved for the disk.
+pub(in crate::actors::buffer) fn disk_time(timeout: Duration) -> Duration {
+    (timeout / DISK_FRACTION).min(MAX_DISK_TIME)
 }
 
 impl BufferActor {
-    /// Whether what is undelivered can go to disk.
+    /// Whether undelivered measurements can go to disk.
     pub(in crate::actors::buffer) fn can_save(&self) -> bool {
         let now = self.now();
         let spool = self.spool.as_ref();
         spool.is_some_and(|spool| spool.is_open || spool.takes(now))
     }
 
-    /// Whether nothing more can be delivered soon, in a shutdown that began at that time: then what is in
-    /// memory need not wait for the timeout.
+    /// Whether nothing more can be delivered soon, in a shutdown that began at `began`. Then it need not
+    /// wait for the timeout.
     pub(in crate::actors::buffer) fn is_stuck(&self, began: Instant, now: Instant) -> bool {
         if self.is_spool_busy() {
             return false;
@@ -50,50 +50,53 @@ impl BufferActor {
         if is_long_ago(began) && (is_known_down || self.dispatcher.only_probes()) {
             return true;
         }
-        let next = self.dispatcher.opens_at(now);
+        let next = self.dispatcher.next_send_at(now);
         let is_soon = next.is_some_and(|at| at <= now + LAST_TRY);
         let is_hopeless = is_known_down || is_long_ago(began) || !is_soon;
         is_hopeless && self.dispatcher.is_idle()
     }
 
-    /// Puts all that is in memory on disk, and closes the folder: [`Self::saved`] follows.
+    /// Writes everything in memory to disk and closes the folder; [`Self::saved`] follows.
     pub(in crate::actors::buffer) fn save(&mut self, context: &mut Context<Self>) {
         let staged = match &mut self.spool {
             Some(spool) => std::mem::take(&mut spool.staged),
             None => return,
         };
-        let staged = staged.into_iter().map(Taken::from);
+        let staged = staged.into_iter().map(Leftover::from);
         let mut all: Vec<_> = self
             .dispatcher
             .take_all()
             .into_iter()
             .chain(staged)
             .collect();
-        // Those of one age share a file, as they expire together.
-        all.sort_by_key(|taken| taken.newest);
-        let apart = self.config.max_age.map(|age| age / AGE_PART);
-        let is_newer = |taken: &Taken, first: &Taken| match (taken.newest, first.newest, apart) {
-            (Some(newest), Some(first), Some(apart)) => newest - first > apart,
-            _ => false,
-        };
-        let (mut together, mut bytes) = (Vec::<Taken>::new(), 0);
-        for taken in all {
-            if taken.origin != Origin::Recorded {
-                self.is_on_disk(taken);
+        // Batches of similar age share a file, as they expire together.
+        all.sort_by_key(|leftover| leftover.newest);
+        let max_span = self.config.max_age.map(|age| age / MAX_AGE_DIVISOR);
+        let is_newer =
+            |leftover: &Leftover, first: &Leftover| match (leftover.newest, first.newest, max_span)
+            {
+                (Some(newest), Some(first), Some(max_span)) => newest - first > max_span,
+                _ => false,
+            };
+        let (mut together, mut bytes) = (Vec::<Leftover>::new(), 0);
+        for leftover in all {
+            if leftover.origin != Origin::Recorded {
+                self.is_on_disk(leftover);
                 continue;
             }
-            if !taken.was_drawn && !self.draw() {
-                self.give_up_taken(taken, GivenUp::Sampled);
+            if !leftover.passed_sampling && !self.passes_sampling() {
+                self.drop_leftover(leftover, LossReason::Sampled);
                 continue;
             }
-            let size = taken.batch.lines.byte_len();
+            let size = leftover.batch.lines.byte_len();
             let first = together.first();
-            if first.is_some_and(|first| bytes + size > TOGETHER || is_newer(&taken, first)) {
+            let is_full = |first| bytes + size > MAX_FILE_BYTES || is_newer(&leftover, first);
+            if first.is_some_and(is_full) {
                 bytes = 0;
                 self.store_last(std::mem::take(&mut together), context);
             }
             bytes += size;
-            together.push(taken);
+            together.push(leftover);
         }
         if !together.is_empty() {
             self.store_last(together, context);
@@ -101,9 +104,10 @@ impl BufferActor {
         self.close_when_stored(context);
     }
 
-    fn store_last(&mut self, batches: Vec<Taken>, context: &mut Context<Self>) {
+    fn store_last(&mut self, batches: Vec<Leftover>, context: &mut Context<Self>) {
         let unit = self.config.unit();
-        let section = |taken: &Taken| Section::of(&taken.database, &taken.batch.lines, unit);
+        let section =
+            |leftover: &Leftover| Section::of(&leftover.database, &leftover.batch.lines, unit);
         let sections = batches.iter().map(section).collect();
         let (now, newest) = (
             self.now(),
@@ -113,7 +117,7 @@ impl BufferActor {
         self.store(sections, newest, Storing::Last(batches), context);
     }
 
-    pub(super) fn last_stored(&mut self, batches: Vec<Taken>, stored: Option<Stored>) {
+    pub(super) fn last_stored(&mut self, batches: Vec<Leftover>, stored: Option<Stored>) {
         let Some(Stored { name, bytes }) = stored else {
             self.unsaved.extend(batches);
             return;
@@ -121,17 +125,19 @@ impl BufferActor {
         if let Some(spool) = &mut self.spool {
             spool.index.copied(name, bytes, 1);
         }
-        batches.into_iter().for_each(|taken| self.is_on_disk(taken));
+        batches
+            .into_iter()
+            .for_each(|leftover| self.is_on_disk(leftover));
     }
 
-    /// Lines that were in memory are on disk only from now on.
-    fn is_on_disk(&mut self, taken: Taken) {
-        let Taken {
+    /// Counts lines in memory as only on disk from now on.
+    fn is_on_disk(&mut self, leftover: Leftover) {
+        let Leftover {
             database,
             origin,
             batch,
             ..
-        } = taken;
+        } = leftover;
         let lines = batch.lines.len();
         let intake = &self.shared.intake;
         intake.ledger.spool(lines as u64);
@@ -143,31 +149,31 @@ impl BufferActor {
         }
     }
 
-    /// Everything that could be put on disk is there, and the folder is closed.
+    /// Handles the end of saving.
     pub(super) fn saved(&mut self, context: &mut Context<Self>) {
         self.finish_shutdown(context);
     }
 
-    /// All that is in memory and nowhere else, at the very end. What is on disk too is counted there.
-    pub(in crate::actors::buffer) fn take_unsaved(&mut self) -> Vec<Taken> {
+    /// Removes everything that is only in memory; lines that are also on disk are counted there.
+    pub(in crate::actors::buffer) fn take_unsaved(&mut self) -> Vec<Leftover> {
         let mut all = self.dispatcher.take_all();
         all.append(&mut self.unsaved);
         if let Some(spool) = &mut self.spool {
             for writing in std::mem::take(&mut spool.storing).into_values() {
                 match writing.storing {
                     Storing::Overflow(batches) => {
-                        all.extend(batches.into_iter().map(Taken::from));
+                        all.extend(batches.into_iter().map(Leftover::from));
                     }
                     Storing::Ahead { batches, began, .. } => {
-                        let taken = |(database, batch)| Taken {
+                        let leftover = |(database, batch)| Leftover {
                             database,
                             number: 0,
                             origin: Origin::Recorded,
-                            was_drawn: true,
+                            passed_sampling: true,
                             batch,
                             newest: Some(began),
                         };
-                        all.extend(batches.into_iter().map(taken));
+                        all.extend(batches.into_iter().map(leftover));
                     }
                     Storing::Last(batches) => all.extend(batches),
                 }
@@ -175,7 +181,7 @@ impl BufferActor {
             all.extend(
                 std::mem::take(&mut spool.staged)
                     .into_iter()
-                    .map(Taken::from),
+                    .map(Leftover::from),
             );
             for ticket in spool.index.take_tickets() {
                 ticket.answer(Delivery::Spooled);
@@ -183,17 +189,23 @@ impl BufferActor {
         }
         let (on_disk, unsaved): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|taken| taken.origin != Origin::Recorded);
-        on_disk.into_iter().for_each(|taken| self.is_on_disk(taken));
+            .partition(|leftover| leftover.origin != Origin::Recorded);
+        on_disk
+            .into_iter()
+            .for_each(|leftover| self.is_on_disk(leftover));
         unsaved
     }
 
-    pub(in crate::actors::buffer) fn give_up_taken(&mut self, taken: Taken, reason: GivenUp) {
+    pub(in crate::actors::buffer) fn drop_leftover(
+        &mut self,
+        leftover: Leftover,
+        reason: LossReason,
+    ) {
         let settled = Settled {
-            database: taken.database,
-            batch: taken.batch,
-            number: taken.number,
-            origin: taken.origin,
+            database: leftover.database,
+            batch: leftover.batch,
+            number: leftover.number,
+            origin: leftover.origin,
             disposition: Disposition::Dropped(reason),
         };
         self.settle(settled, None);

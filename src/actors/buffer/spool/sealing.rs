@@ -1,7 +1,7 @@
-//! Write-ahead: what was recorded is put on disk before it is sent.
+//! Write-ahead: measurements are written to disk before they are sent.
 //!
-//! The thread buffers are drained every `seal_interval`, and all that was in them goes into one file. What
-//! is on disk is staged until the interval or the trigger size, and goes to the backlog in batches.
+//! Every `seal_interval`, the drained lines go into one file. Written lines are staged until the
+//! interval or the trigger size, then added to the backlog in batches.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,21 +14,21 @@ use crate::{
     actors::buffer::BufferActor,
     batch::{Batch, BatchLimits, OpenBatch},
     delivery::{
-        backlog::{Disposition, FileId, Origin, Sealed, Settled, Taken},
+        backlog::{Disposition, FileId, Leftover, Origin, SealedBatch, Settled},
         retry_history::RetryHistory,
     },
     spool::{format::Section, store::Stored},
-    stats::reason::GivenUp,
+    stats::reason::LossReason,
 };
 
-/// Files are begun anew at so many bytes.
-const LARGE: usize = 8 << 20;
+/// Size at which a new file begins, in bytes.
+const MAX_FILE_BYTES: usize = 8 << 20;
 
-/// What was drained at one time of one database.
+/// Lines of one database, drained together.
 pub(super) struct Piece {
     pub(super) database: Database,
     pub(super) batch: Batch,
-    /// None, if it could not be written.
+    /// `None` if they could not be written.
     pub(super) file: Option<FileId>,
     newest: Instant,
 }
@@ -39,8 +39,8 @@ impl Piece {
     }
 }
 
-/// At the end: what is staged has no number yet.
-impl From<Piece> for Taken {
+/// Staged lines have no number yet.
+impl From<Piece> for Leftover {
     fn from(piece: Piece) -> Self {
         Self {
             origin: match piece.is_copied() {
@@ -49,7 +49,7 @@ impl From<Piece> for Taken {
             },
             database: piece.database,
             number: 0,
-            was_drawn: true,
+            passed_sampling: true,
             newest: Some(piece.newest),
             batch: piece.batch,
         }
@@ -62,7 +62,7 @@ impl BufferActor {
         self.config.write_ahead && spool.is_some_and(|spool| spool.takes(self.now()))
     }
 
-    /// How long recorded lines may stay in the thread buffers.
+    /// Maximum time for recorded lines in the thread buffers.
     pub(in crate::actors::buffer) fn drain_interval(&self) -> Duration {
         match self.writes_ahead() {
             true => self.config.interval.min(self.config.seal_interval),
@@ -70,7 +70,7 @@ impl BufferActor {
         }
     }
 
-    /// The largest random part that is added to it: none where lines have to be on disk by then.
+    /// Maximum jitter of that time; none if lines must be on disk by then.
     pub(in crate::actors::buffer) fn drain_jitter(&self) -> Duration {
         match self.writes_ahead() {
             true => Duration::ZERO,
@@ -78,7 +78,7 @@ impl BufferActor {
         }
     }
 
-    /// Puts what was drained on disk.
+    /// Writes drained lines to disk.
     pub(in crate::actors::buffer) fn write_ahead(
         &mut self,
         drained: Vec<(Database, OpenBatch)>,
@@ -96,8 +96,8 @@ impl BufferActor {
                 continue;
             }
             let batch = batch.seal(true);
-            if !self.draw() {
-                let disposition = Disposition::Dropped(GivenUp::Sampled);
+            if !self.passes_sampling() {
+                let disposition = Disposition::Dropped(LossReason::Sampled);
                 let settled = Settled {
                     database,
                     batch,
@@ -111,7 +111,7 @@ impl BufferActor {
             bytes += batch.lines.byte_len();
             sections.push(Section::of(&database, &batch.lines, unit));
             batches.push((database, batch));
-            if bytes >= LARGE {
+            if bytes >= MAX_FILE_BYTES {
                 bytes = 0;
                 let together = std::mem::take(&mut batches);
                 self.seal(together, std::mem::take(&mut sections), began, context);
@@ -138,15 +138,15 @@ impl BufferActor {
         self.store(sections, SystemTime::now(), storing, context);
     }
 
-    /// Makes what is on disk or on its way there due to be sent, if it is enough for a batch.
+    /// Sends staged lines, and those being written, if they suffice for a batch.
     fn release_if_due(&mut self, context: &mut Context<Self>) {
-        if self.beside_the_backlog() >= self.config.trigger_size as u64 {
+        if self.lines_outside_backlog() >= self.config.trigger_size as u64 {
             self.release_all(context);
         }
     }
 
-    /// Makes all that is on disk or on its way there due to be sent. Returns the number of the last
-    /// file that is being written.
+    /// Sends all staged lines, and those being written as soon as they are. Returns the number of
+    /// the last file being written.
     pub(in crate::actors::buffer) fn release_all(
         &mut self,
         context: &mut Context<Self>,
@@ -182,7 +182,7 @@ impl BufferActor {
             newest: began,
         };
         spool.staged.extend(batches.into_iter().map(piece));
-        // What is in memory only has no reason to wait.
+        // Lines that are only in memory have no reason to wait.
         if is_due || file.is_none() {
             self.release_staged(context);
         } else if spool.release.is_none() {
@@ -200,7 +200,7 @@ impl BufferActor {
         self.set_marks();
     }
 
-    /// Gives what is staged to the backlog, in batches.
+    /// Adds staged lines to the backlog, in batches.
     fn release_staged(&mut self, context: &mut Context<Self>) {
         let now = self.now();
         let limits = BatchLimits::new(&self.config);
@@ -230,7 +230,7 @@ impl BufferActor {
                     continue;
                 };
                 let number = Some(self.dispatcher.take_number(false));
-                let sealed = Sealed {
+                let sealed = SealedBatch {
                     database: database.clone(),
                     batch,
                     origin: match is_copied {
@@ -248,8 +248,8 @@ impl BufferActor {
     }
 }
 
-/// Pieces that fit into one POST together, in order. One that is on disk shares no batch with one that
-/// is not: at the end that batch would be stored whole, and its copies be found by the next process too.
+/// Groups pieces that fit into one POST, in order. A piece on disk shares no batch with one that is
+/// not: at shutdown the batch would be stored whole, and the next process would find its copies too.
 fn in_batches(pieces: Vec<Piece>, limits: BatchLimits) -> Vec<Vec<Piece>> {
     let mut batches: Vec<Vec<Piece>> = Vec::new();
     let (mut lines, mut bytes) = (0, 0);

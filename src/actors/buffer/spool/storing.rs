@@ -1,4 +1,4 @@
-//! Batches are written, and nothing waits for a disk that hangs.
+//! Writing batches to disk, without waiting for a disk that hangs.
 
 use std::{
     io,
@@ -11,13 +11,13 @@ use super::{Storing, Writing, size_of_section};
 use crate::{
     actors::{
         buffer::BufferActor,
-        messages::internal::{DiskResult, Task, Work},
+        messages::internal::{DiskResult, Task, TaskId},
     },
     spool::format::Section,
 };
 
-/// A disk that has not written a file for so long hangs: nothing waits for it any longer.
-const HANGS: Duration = Duration::from_secs(10);
+/// A disk that takes longer than this for a file is considered hung.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl BufferActor {
     /// Writes batches into one file.
@@ -46,9 +46,9 @@ impl BufferActor {
         number
     }
 
-    /// Gives the disk actor what there is room for. Files take less than is reserved for them if they are
-    /// compressed: where there is too little room, one waits for those before it, and no file is removed
-    /// before its size is known.
+    /// Sends files to the disk actor as long as there is room. Compressed files are smaller than
+    /// the room reserved for them: if there is too little, a file waits for those before it, and
+    /// none is removed before its size is known.
     fn store_next(&mut self, context: &mut Context<Self>) {
         let max_bytes = self.config.spool_max_bytes as u64;
         while let Some(spool) = &mut self.spool
@@ -67,15 +67,15 @@ impl BufferActor {
                 true => u64::MAX,
                 false => max_bytes.saturating_sub(spool.index.bytes()),
             };
-            spool.is_weighed = Some(number).filter(|_| !fits);
+            spool.measured = Some(number).filter(|_| !fits);
             self.ask_to_store(number, room, context);
         }
         if let Some(spool) = &mut self.spool
             && spool.queued.is_empty()
-            && spool.is_weighed.is_none()
+            && spool.measured.is_none()
             && std::mem::take(&mut spool.is_closing)
         {
-            self.ask_disk(Work::Close, Task::Close, context);
+            self.ask_disk(TaskId::Close, Task::Close, context);
         }
     }
 
@@ -87,11 +87,11 @@ impl BufferActor {
                 newest: writing.newest,
                 room,
             };
-            self.ask_disk(Work::Store(number), task, context);
+            self.ask_disk(TaskId::Store(number), task, context);
         }
     }
 
-    /// Closes the folder when all is written that is to be.
+    /// Closes the folder when all files are written.
     pub(super) fn close_when_stored(&mut self, context: &mut Context<Self>) {
         if let Some(spool) = &mut self.spool {
             spool.is_closing = true;
@@ -99,8 +99,8 @@ impl BufferActor {
         self.store_next(context);
     }
 
-    /// There is no room for a file of so many bytes: the oldest files go, if that makes enough.
-    fn weighed(&mut self, number: u64, needs: u64, context: &mut Context<Self>) {
+    /// Handles a file of `needs` bytes without room: removes the oldest files, if that makes enough.
+    fn make_room_for(&mut self, number: u64, needs: u64, context: &mut Context<Self>) {
         self.make_room_on_disk(needs, context);
         let max_bytes = self.config.spool_max_bytes as u64;
         let spool = self.spool.as_ref();
@@ -109,12 +109,12 @@ impl BufferActor {
         }
         let why = match needs > max_bytes {
             true => "spool_max_bytes is less than one file needs",
-            false => "spool_max_bytes is used up by files of measurements that are in memory too",
+            false => "spool_max_bytes is used up by files whose measurements are in memory too",
         };
         self.stored(number, DiskResult::Failed(io::Error::other(why)), context);
     }
 
-    /// Sees to it that nothing waits for a disk that hangs.
+    /// Arms a timer that detects a hung disk.
     fn watch_disk(&mut self, context: &mut Context<Self>) {
         let Some(spool) = &mut self.spool else { return };
         let Some((first, _)) = spool.storing.first_key_value() else {
@@ -124,26 +124,26 @@ impl BufferActor {
             return;
         }
         let watched = *first;
-        spool.watchdog = Some(context.run_later(HANGS, move |buffer, context| {
+        spool.watchdog = Some(context.run_later(WRITE_TIMEOUT, move |buffer, context| {
             let Some(spool) = &mut buffer.spool else {
                 return;
             };
             spool.watchdog = None;
             if spool.storing.contains_key(&watched) && !buffer.is_saving() {
-                buffer.give_up_waiting(context);
+                buffer.abandon_stores(context);
             }
             buffer.watch_disk(context);
         }));
     }
 
-    /// Takes what is being written as not written.
-    fn give_up_waiting(&mut self, context: &mut Context<Self>) {
+    /// Treats files being written as failed.
+    fn abandon_stores(&mut self, context: &mut Context<Self>) {
         let Some(spool) = &mut self.spool else { return };
         let numbers: Vec<_> = spool.storing.keys().copied().collect();
-        // The others are none that the disk actor knows of.
+        // The disk actor doesn't know the queued files.
         let queued = std::mem::take(&mut spool.queued);
         let asked = numbers.iter().filter(|number| !queued.contains(number));
-        spool.late.extend(asked);
+        spool.abandoned.extend(asked);
         for number in numbers {
             let result = DiskResult::Failed(io::Error::other("the disk does not answer"));
             self.stored(number, result, context);
@@ -151,30 +151,30 @@ impl BufferActor {
         self.pump(context);
     }
 
-    /// A file that nobody has waited for was written, or was not.
-    pub(super) fn stored_late(
+    /// Handles the result of an abandoned file: removes it if it was written.
+    pub(super) fn stored_abandoned(
         &mut self,
         number: u64,
         result: DiskResult,
         context: &mut Context<Self>,
     ) {
         if let Some(spool) = &mut self.spool {
-            spool.late.remove(&number);
+            spool.abandoned.remove(&number);
         }
         if let DiskResult::Stored(stored) = result {
             self.remove_files(vec![stored.name], context);
         }
     }
 
-    pub(super) fn is_late(&self, number: u64) -> bool {
+    pub(super) fn is_abandoned(&self, number: u64) -> bool {
         let spool = self.spool.as_ref();
-        spool.is_some_and(|spool| spool.late.contains(&number))
+        spool.is_some_and(|spool| spool.abandoned.contains(&number))
     }
 
     pub(super) fn stored(&mut self, number: u64, result: DiskResult, context: &mut Context<Self>) {
         let now = self.now();
         if let DiskResult::NoRoom { needs } = result {
-            return self.weighed(number, needs, context);
+            return self.make_room_for(number, needs, context);
         }
         let Some(spool) = &mut self.spool else { return };
         let Some(Writing { storing, bytes, .. }) = spool.storing.remove(&number) else {
@@ -184,7 +184,7 @@ impl BufferActor {
             Some(at) => _ = spool.queued.remove(at),
             None => spool.reserved -= bytes,
         }
-        spool.is_weighed = spool.is_weighed.filter(|weighed| *weighed != number);
+        spool.measured = spool.measured.filter(|measured| *measured != number);
         let stored = match result {
             DiskResult::Stored(stored) => {
                 self.spool_works(now);

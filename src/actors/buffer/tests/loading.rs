@@ -41,7 +41,7 @@ fn refused_in_unknown_words() -> Verdict {
         text: "wibble".to_owned(),
         json: None,
         is_about_lines: false,
-        words: "wibble".to_owned(),
+        normalized: "wibble".to_owned(),
     })
 }
 
@@ -79,7 +79,7 @@ async fn no_verdict_on_one_database_keeps_files_of_another_from_being_sent() {
         ("refused in unknown words", refused_in_unknown_words()),
         ("too large", too_large),
         ("unavailable", kept(Cause::Unavailable)),
-        ("trouble", kept(Cause::Trouble)),
+        ("trouble", kept(Cause::ServerFault)),
         ("unknown", kept(Cause::Unknown)),
         ("configuration", kept(Cause::Configuration)),
     ];

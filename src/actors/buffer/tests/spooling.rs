@@ -229,8 +229,8 @@ async fn a_disk_that_hangs_while_it_is_written_ahead_does_not_stop_delivery_for_
         assert!(began.elapsed() < SECOND, "nothing waits for it any more");
     }
     // It goes on: what it has written meanwhile is of no use.
-    while let Ok(late) = work.try_recv() {
-        worker.work(late);
+    while let Ok(abandoned) = work.try_recv() {
+        worker.work(abandoned);
     }
     rig.idle().await;
     while let Ok(removal) = work.try_recv() {

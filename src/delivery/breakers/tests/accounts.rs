@@ -69,6 +69,6 @@ fn at_any_endpoint_a_database_that_fails_all_along_says_nothing_new_of_it() {
 fn a_ping_that_the_endpoint_in_use_answers_makes_it_no_earlier() {
     let mut world = World::new(1);
     world.fail("a", Scope::Endpoint);
-    world.breakers.is_back(0, world.now);
+    world.breakers.fail_back(0, world.now);
     assert!(!world.allows("a"));
 }

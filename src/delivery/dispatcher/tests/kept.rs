@@ -1,7 +1,7 @@
 //! What becomes of a batch that is kept, and what is held against its database.
 
 use super::*;
-use crate::delivery::isolation::Named;
+use crate::delivery::isolation::NamedLines;
 
 impl World {
     /// A database with these lines, each a batch of its own where that is asked for.
@@ -15,8 +15,8 @@ impl World {
         world
     }
 
-    /// Sends the next batch: its loan, and the first word of each of its lines.
-    fn send_lines(&mut self) -> (LoanId, Vec<String>) {
+    /// Sends the next batch: its lease, and the first word of each of its lines.
+    fn send_lines(&mut self) -> (LeaseId, Vec<String>) {
         match self.dispatcher.next(WRITERS, self.now, || true) {
             Some(NextUp::Send(dispatch)) => {
                 let word = |line: &[u8]| {
@@ -30,21 +30,21 @@ impl World {
                     .iter()
                     .map(word)
                     .map(|word| String::from_utf8(word).unwrap());
-                (dispatch.loan, words.collect())
+                (dispatch.lease, words.collect())
             }
             other => panic!("{other:?}"),
         }
     }
 
-    fn terms_with(&self, random: f64) -> Terms {
-        Terms {
+    fn timing_with(&self, random: f64) -> RetryTiming {
+        RetryTiming {
             now: self.now,
             random,
             max_delay: 60 * SECOND,
         }
     }
 
-    fn record(&self) -> &crate::delivery::records::Record {
+    fn record(&self) -> &crate::delivery::database_records::DatabaseRecord {
         self.dispatcher.records.get(&"db".into()).unwrap()
     }
 }
@@ -66,22 +66,22 @@ fn a_failure_counts_against_the_database_unless_others_of_it_pass() {
     world.dispatcher.written(second, world.now, TIMEOUT);
     let outcome = world
         .dispatcher
-        .failed(first, &unknown(), world.terms_with(0.5));
+        .failed(first, &unknown(), world.timing_with(0.5));
     assert!(!outcome.counts && !outcome.opened.database);
-    assert_eq!(outcome.is_kept, Some(1));
+    assert_eq!(outcome.kept_lines, Some(1));
     assert_eq!(world.record().failed, 1);
     // The third was sent before any was written too, and the fourth was not.
     world
         .dispatcher
-        .failed(third, &unknown(), world.terms_with(0.5));
+        .failed(third, &unknown(), world.timing_with(0.5));
     assert_eq!(world.record().failed, 2);
     world.now += 60 * SECOND;
     loop {
-        let (loan, words) = world.send_lines();
+        let (lease, words) = world.send_lines();
         if words == ["d"] {
             let outcome = world
                 .dispatcher
-                .failed(loan, &unknown(), world.terms_with(0.5));
+                .failed(lease, &unknown(), world.timing_with(0.5));
             assert!(outcome.counts && outcome.opened.database);
             break;
         }
@@ -100,8 +100,8 @@ fn a_batch_that_fails_for_what_it_may_hold_lets_another_go_before_it_in_time_and
         let mut world = World::with_lines(&FOUR[..2], true);
         let mut sent = Vec::new();
         for _ in 0..3 {
-            let (loan, words) = world.send_lines();
-            world.answer(loan, "db".into(), answer);
+            let (lease, words) = world.send_lines();
+            world.answer(lease, "db".into(), answer);
             sent.extend(words);
             world.now += 60 * SECOND;
         }
@@ -117,19 +117,19 @@ fn a_batch_that_fails_for_what_it_may_hold_lets_another_go_before_it_in_time_and
 fn which_half_of_a_batch_is_looked_into_first_is_left_to_chance() {
     for (random, half) in [(0.2, ["c", "d"]), (0.7, ["a", "b"])] {
         let mut world = World::with_lines(&FOUR, false);
-        let (loan, words) = world.send_lines();
+        let (lease, words) = world.send_lines();
         assert_eq!(words.len(), 4);
         world
             .dispatcher
-            .refused(loan, &refusal(), world.terms_with(random));
+            .refused(lease, &refusal(), world.timing_with(random));
         assert_eq!(world.send_lines().1, half, "refused, {random}");
 
         let mut world = World::with_lines(&FOUR, false);
         for _ in 0..2 {
-            let (loan, _) = world.send_lines();
+            let (lease, _) = world.send_lines();
             world
                 .dispatcher
-                .failed(loan, &unknown(), world.terms_with(random));
+                .failed(lease, &unknown(), world.timing_with(random));
             world.now += 60 * SECOND;
         }
         assert_eq!(world.send_lines().1, half, "failed, {random}");
@@ -139,24 +139,24 @@ fn which_half_of_a_batch_is_looked_into_first_is_left_to_chance() {
 #[test]
 fn halving_stops_for_words_that_a_half_is_refused_with_too_and_not_for_a_single_line() {
     let mut world = World::with_lines(&FOUR, false);
-    let (loan, _) = world.send_lines();
+    let (lease, _) = world.send_lines();
     world
         .dispatcher
-        .refused(loan, &refusal(), world.terms_with(0.7));
-    assert_eq!(world.record().stopped_at, None);
-    let (loan, _) = world.send_lines();
+        .refused(lease, &refusal(), world.timing_with(0.7));
+    assert_eq!(world.record().halving_stopped_for, None);
+    let (lease, _) = world.send_lines();
     world
         .dispatcher
-        .refused(loan, &refusal(), world.terms_with(0.7));
-    assert!(world.record().stopped_at.is_some());
+        .refused(lease, &refusal(), world.timing_with(0.7));
+    assert!(world.record().halving_stopped_for.is_some());
 
     let mut world = World::with_lines(&FOUR[..1], false);
-    let (loan, _) = world.send_lines();
+    let (lease, _) = world.send_lines();
     let outcome = world
         .dispatcher
-        .refused(loan, &refusal(), world.terms_with(0.7));
+        .refused(lease, &refusal(), world.timing_with(0.7));
     assert_eq!(
-        (outcome.is_kept, world.record().stopped_at),
+        (outcome.kept_lines, world.record().halving_stopped_for),
         (Some(1), None)
     );
 }
@@ -165,10 +165,10 @@ fn halving_stops_for_words_that_a_half_is_refused_with_too_and_not_for_a_single_
 fn what_is_left_of_a_batch_whose_bad_lines_are_named_one_by_one_is_halved_after_some() {
     let mut world = World::with_lines(&["m f=1 1"; 100], false);
     let sizes = [(); 10].map(|()| {
-        let (loan, words) = world.send_lines();
-        world.dispatcher.answered(loan, world.now);
-        let named = Named::Some([(0, "bad".to_owned())].into());
-        world.dispatcher.named(loan, named, &refusal(), world.now);
+        let (lease, words) = world.send_lines();
+        world.dispatcher.answered(lease, world.now);
+        let named = NamedLines::Some([(0, "bad".to_owned())].into());
+        world.dispatcher.named(lease, named, &refusal(), world.now);
         words.len()
     });
     assert_eq!(sizes, [100, 99, 98, 97, 96, 95, 94, 93, 64, 28]);

@@ -75,7 +75,7 @@ fn an_endpoint_that_is_back_is_sent_the_next_batch() {
         assert_eq!(world.dispatcher.endpoint(loan), Some(0));
         world.answer(loan, database, Answer::NotConnected);
         if is_back {
-            world.dispatcher.is_back(0, world.now);
+            world.dispatcher.fail_back(0, world.now);
         }
         let (loan, _) = world.send().unwrap();
         assert_eq!(world.dispatcher.endpoint(loan), Some(usize::from(!is_back)));

@@ -15,7 +15,7 @@ fn a_refusal_that_is_held_against_the_database_keeps_its_status_and_words() {
     let refusal = refusal(of(400, "what is this, 17?"));
     let retry = Retry::refused(&refusal);
     assert_eq!(retry.status, Some(400));
-    assert_eq!(retry.words, refusal.words);
+    assert_eq!(retry.normalized, refusal.normalized);
     assert!(retry.is_misconfigured());
 }
 
@@ -31,7 +31,7 @@ fn only_what_somebody_has_to_change_is_misconfigured() {
 fn the_words_of_a_fault_are_the_same_for_all_databases() {
     let words = |name| {
         let body = format!(r#"{{"error":"database not found: \"{name}\""}}"#);
-        retry(of(404, &body)).words
+        retry(of(404, &body)).normalized
     };
     assert_eq!(words("a"), words("b"));
     assert!(words("a").contains("database not found"));

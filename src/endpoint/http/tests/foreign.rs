@@ -37,7 +37,7 @@ async fn a_server_that_speaks_no_http_is_named_in_plain_words() {
         (b"HTTP/2.0 200 OK\r\n\r\n", "HTTP/2.0 200 OK"),
         (
             b"HTTP/1.1 twenty\r\n\r\n",
-            "no HTTP/1.1: \"HTTP/1.1 twenty\"",
+            "not HTTP/1.1: \"HTTP/1.1 twenty\"",
         ),
         (
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",

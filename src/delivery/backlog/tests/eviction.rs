@@ -1,13 +1,14 @@
-//! Whose batch goes when there is too much or it is too old, and what a batch that comes back keeps.
+//! Tests of eviction and expiry, and of what a returned batch keeps.
 
 use std::time::Duration;
 
 use super::*;
+use crate::delivery::retry_history::RetryHistory;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn sealed(count: usize, origin: Origin, number: Option<u64>, now: Instant) -> Sealed {
-    Sealed {
+fn sealed(count: usize, origin: Origin, number: Option<u64>, now: Instant) -> SealedBatch {
+    SealedBatch {
         database: "a".into(),
         batch: lines(count).seal(true),
         origin,
@@ -36,13 +37,16 @@ fn of_databases_that_grow_the_oldest_above_its_share_goes_first() {
 #[test]
 fn parts_are_known_of_until_they_are_lent() {
     let mut backlog = backlog(&[("a", 4)]);
-    let (id, _) = lend(&mut backlog).unwrap();
+    let (id, _) = lease(&mut backlog).unwrap();
     assert!(!backlog.has_parts(&"a".into()));
-    let halves = [(0..2, Part::Apart), (2..4, Part::Apart)];
-    backlog.conclude(id, halves, PartsPlace::Behind);
+    let halves = [
+        (0..2, RunResult::ResendApart),
+        (2..4, RunResult::ResendApart),
+    ];
+    backlog.settle(id, halves, PartPosition::Behind);
     for left in [true, true, false] {
         assert_eq!(backlog.has_parts(&"a".into()), left);
-        lend(&mut backlog);
+        lease(&mut backlog);
     }
     assert!(!backlog.has_parts(&"b".into()));
 }
@@ -60,7 +64,7 @@ fn a_database_that_has_only_what_is_out_or_on_disk_gives_nothing_up() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         let now = Instant::now();
         let mut backlog = backlog(&[("a", 10)]);
-        lend(&mut backlog).unwrap();
+        lease(&mut backlog).unwrap();
         backlog.add_sealed(sealed(10, Origin::Loaded, None, now));
         backlog.add("b".into(), lines(2), now);
         let evicted = backlog.evict(overflow).unwrap();
@@ -75,13 +79,13 @@ fn a_batch_that_grows_expires_too_and_not_before_its_newest_line_is_older_than_t
     let mut backlog = Backlog::new(LIMITS);
     backlog.add("a".into(), lines(1), start);
     backlog.add("a".into(), lines(2), start + SECOND);
-    assert_eq!(backlog.waits_since(), Some(start));
+    assert_eq!(backlog.oldest_began(), Some(start));
     assert_eq!(backlog.oldest(), Some(start + SECOND));
     assert!(backlog.expire(start + SECOND).is_empty());
     let expired = backlog.expire(start + 2 * SECOND);
     assert_eq!(expired.len(), 1);
     assert_eq!(expired[0].batch.lines.len(), 3);
-    assert_eq!((backlog.waits_since(), backlog.oldest()), (None, None));
+    assert_eq!((backlog.oldest_began(), backlog.oldest()), (None, None));
 }
 
 #[test]
@@ -112,9 +116,9 @@ fn what_came_before_a_batch_that_is_sealed_goes_before_it() {
         let number = (origin == Origin::WrittenAhead).then(|| backlog.take_number());
         backlog.add_sealed(sealed(5, origin, number, now));
         backlog.add("a".into(), lines(4), now);
-        let lent = std::iter::from_fn(|| backlog.lend(&"a".into(), usize::MAX, (0, 0), now));
-        let lent: Vec<_> = lent.map(|it| (it.lines.len(), it.is_first)).collect();
-        assert_eq!(lent, order, "{origin:?}");
+        let leased = std::iter::from_fn(|| backlog.lease(&"a".into(), usize::MAX, (0, 0), now));
+        let leased: Vec<_> = leased.map(|it| (it.lines.len(), it.is_first)).collect();
+        assert_eq!(leased, order, "{origin:?}");
     }
 }
 
@@ -127,7 +131,7 @@ fn a_batch_that_could_not_be_put_on_disk_is_what_it_was() {
     for _ in 0..2 {
         let evicted = backlog.evict_to_disk().unwrap();
         assert_eq!(
-            (evicted.origin, evicted.was_drawn),
+            (evicted.origin, evicted.passed_sampling),
             (Origin::WrittenAhead, true)
         );
         assert_eq!(evicted.files, [FileId(1)]);

@@ -1,4 +1,4 @@
-//! What is known of each database beyond what it has pending. Pure, and bounded.
+//! History of each database, beyond its pending lines. Pure, and bounded.
 
 use std::collections::BTreeMap;
 
@@ -7,43 +7,43 @@ use foldhash::HashMap;
 use super::pacing::Pace;
 use crate::Database;
 
-/// Of so many databases, besides those that have something pending.
+/// Maximum number of databases, besides those with pending lines.
 const MAX_RECORDS: usize = 10_000;
 
-/// What is known of one database.
+/// History of one database.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
-    /// How many POSTs of it were written.
+pub(crate) struct DatabaseRecord {
+    /// Number of POSTs written.
     pub(crate) written: u64,
-    /// How many failed, for reasons that may have been their own.
+    /// Number of POSTs that failed for reasons that may have been their own.
     pub(crate) failed: u64,
-    /// When the last of them was, counted in POSTs of all databases; 0 for never.
+    /// The value of [`DatabaseRecords::written`] at its last success; 0 if there was none.
     pub(crate) last_written: u64,
     pub(crate) pace: Pace,
-    /// Refusals in a row that named nothing, in words that no server is known to use for lines.
+    /// Refusals in a row that named no line and whose text is not known to be about lines.
     pub(crate) refusals: u32,
-    /// The words, hashed, for which halving has stopped.
-    pub(crate) stopped_at: Option<u64>,
-    /// Its place among those that have nothing pending.
+    /// Hash of the text for which halving has stopped.
+    pub(crate) halving_stopped_for: Option<u64>,
+    /// Position in [`DatabaseRecords::idle`], without pending lines.
     idle: Option<u64>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Records {
-    all: HashMap<Database, Record>,
-    /// Those that have nothing pending, the one that has had nothing for longest first.
+pub(crate) struct DatabaseRecords {
+    all: HashMap<Database, DatabaseRecord>,
+    /// Databases without pending lines, the longest idle first.
     idle: BTreeMap<u64, Database>,
     next_idle: u64,
-    /// POSTs that were written, of all databases.
+    /// Number of POSTs written, of all databases.
     written: u64,
 }
 
-impl Records {
-    /// What is known of a database, which has something pending.
-    pub(crate) fn of(&mut self, database: &Database) -> &mut Record {
-        // Not by `entry`: that would copy a name each time.
+impl DatabaseRecords {
+    /// The history of a database with pending lines.
+    pub(crate) fn of(&mut self, database: &Database) -> &mut DatabaseRecord {
+        // Not `entry`, which would copy the name each time.
         if !self.all.contains_key(database) {
-            self.all.insert(database.clone(), Record::default());
+            self.all.insert(database.clone(), DatabaseRecord::default());
         }
         let record = self
             .all
@@ -55,24 +55,24 @@ impl Records {
         record
     }
 
-    pub(crate) fn get(&self, database: &Database) -> Option<&Record> {
+    pub(crate) fn get(&self, database: &Database) -> Option<&DatabaseRecord> {
         self.all.get(database)
     }
 
-    /// A POST of it was written.
-    pub(crate) fn written(&mut self, database: &Database) -> &mut Record {
+    /// Notes that a POST was written.
+    pub(crate) fn written(&mut self, database: &Database) -> &mut DatabaseRecord {
         self.written += 1;
         let count = self.written;
         let record = self.of(database);
         record.written += 1;
         record.last_written = count;
         record.refusals = 0;
-        record.stopped_at = None;
+        record.halving_stopped_for = None;
         record
     }
 
-    /// The database has nothing pending any more. Beyond the number, those are forgotten that have had nothing
-    /// for longest.
+    /// Notes that the database has nothing pending. Beyond the limit, the longest idle databases
+    /// are forgotten.
     pub(crate) fn is_idle(&mut self, database: &Database) {
         if let Some(record) = self.all.get_mut(database)
             && record.idle.is_none()
@@ -95,18 +95,18 @@ mod tests {
 
     #[test]
     fn what_was_written_ends_a_row_of_refusals_and_is_the_latest() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         let record = records.of(&"a".into());
-        (record.refusals, record.stopped_at) = (5, Some(7));
+        (record.refusals, record.halving_stopped_for) = (5, Some(7));
         records.written(&"b".into());
         let record = records.written(&"a".into());
-        assert_eq!((record.refusals, record.stopped_at), (0, None));
+        assert_eq!((record.refusals, record.halving_stopped_for), (0, None));
         assert_eq!((record.written, record.last_written), (1, 2));
     }
 
     #[test]
     fn records_of_databases_without_anything_pending_are_kept_up_to_a_number() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         for number in 0..MAX_RECORDS + 10 {
             let database = Database::new(number.to_string());
             records.written(&database);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn those_that_have_been_idle_for_longest_are_forgotten_and_none_that_has_something_pending() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         records.written(&"pending".into());
         for number in 0..MAX_RECORDS {
             let database = Database::new(number.to_string());
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn more_databases_than_are_kept_are_remembered_while_they_have_something_pending() {
-        let mut records = Records::default();
+        let mut records = DatabaseRecords::default();
         let names = || (0..MAX_RECORDS + 10).map(|number| Database::new(number.to_string()));
         names().for_each(|database| _ = records.written(&database));
         assert_eq!(records.all.len(), MAX_RECORDS + 10);

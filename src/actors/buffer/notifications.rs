@@ -1,4 +1,4 @@
-//! Notifies the log, once per change of state, and the subscribers, of everything.
+//! Notifies the log of each change of state, once, and subscribers of everything.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 use super::{
     BufferActor,
     advice::advice,
-    outages::{End, News, REMIND_EVERY},
+    outages::{News, OutageEnd, REMIND_EVERY},
 };
 use crate::{
     Database, Delivery, Event,
@@ -23,9 +23,9 @@ use crate::{
 };
 
 impl BufferActor {
-    /// Logs that measurements arrive, once: not where the end of an outage or of delivery says so.
-    pub(super) fn tell_arrival(&mut self, endpoint: usize, database: &Database, outcome: &Outcome) {
-        let is_said = self.outages.any() || self.waiting.is_for_the_end();
+    /// Logs the first delivery, unless the end of an outage or of delivery says so.
+    pub(super) fn log_arrival(&mut self, endpoint: usize, database: &Database, outcome: &Outcome) {
+        let is_said = self.outages.any() || self.reports.is_shutting_down();
         if std::mem::replace(&mut self.has_arrived, true) || is_said {
             return;
         }
@@ -37,8 +37,8 @@ impl BufferActor {
         );
     }
 
-    /// Notifies that an endpoint or a database is back in service.
-    pub(super) fn tell_recovery(
+    /// Logs and publishes that an endpoint or a database works again.
+    pub(super) fn notify_recovery(
         &mut self,
         endpoint: usize,
         database: &Database,
@@ -47,7 +47,7 @@ impl BufferActor {
         context: &mut Context<Self>,
     ) {
         let now = self.now();
-        // After an update with another credential the breakers are new, and have nothing to close.
+        // After an update of credentials, breakers are new and don't need closing.
         let breakers = self.dispatcher.breakers();
         let endpoint_works = is_success && breakers.endpoint_outage(endpoint).is_none();
         let database_works = is_success && breakers.state(database) == State::Ready;
@@ -58,9 +58,9 @@ impl BufferActor {
             self.shared.health.endpoint_is_up(endpoint);
             let attempts = attempts(&closed.endpoint);
             let url = self.endpoints[endpoint].to_string();
-            if end.is_told {
+            if end.is_logged {
                 logging::info!(
-                    "{url} takes measurements again, after {:.1?} and {attempts} failed attempts",
+                    "{url} accepts measurements again, after {:.1?} and {attempts} failed attempts",
                     end.after
                 );
             }
@@ -69,7 +69,7 @@ impl BufferActor {
                 after: end.after,
                 attempts,
             });
-            self.tell_mended(url, None, &end);
+            self.notify_mended(url, None, &end);
         }
         if (closed.database.is_some() || database_works)
             && let Some(end) = self.outages.database_works(database, now)
@@ -77,20 +77,20 @@ impl BufferActor {
             self.shared.health.database_is_up(database);
             let attempts = attempts(&closed.database);
             let url = self.endpoints[endpoint].to_string();
-            if end.is_told {
+            if end.is_logged {
                 logging::info!(
-                    "{url} takes measurements of database {} again, after {:.1?} and {attempts} \
+                    "{url} accepts measurements of database {} again, after {:.1?} and {attempts} \
                      failed attempts",
                     shown(database),
                     end.after
                 );
             }
-            self.tell_mended(url, Some(database.clone()), &end);
+            self.notify_mended(url, Some(database.clone()), &end);
         }
         self.arm_reminder(context);
     }
 
-    fn tell_mended(&mut self, url: String, database: Option<Database>, end: &End) {
+    fn notify_mended(&mut self, url: String, database: Option<Database>, end: &OutageEnd) {
         if end.was_misconfigured {
             self.subscribers.push(Event::ConfigurationMended {
                 url,
@@ -100,8 +100,8 @@ impl BufferActor {
         }
     }
 
-    /// Notifies of a failure that counts against the endpoint or the database.
-    pub(super) fn tell_failure(
+    /// Logs and publishes a failure that counts against the endpoint or the database.
+    pub(super) fn notify_failure(
         &mut self,
         endpoint: usize,
         database: &Database,
@@ -147,7 +147,7 @@ impl BufferActor {
                 News::Began { held_back: 1.. } => " (this happened more often than it was logged)",
                 _ => "",
             };
-            let known = self.known.get(&endpoint);
+            let known = self.identities.get(&endpoint);
             let advice = advice(retry, there, known, &self.config);
             let level = match is_misconfigured {
                 true => log::Level::Error,
@@ -155,7 +155,7 @@ impl BufferActor {
             };
             logging::log_at!(
                 level,
-                "{there} does not take measurements{what}, they are kept: {reason}{advice}{held_back}"
+                "{there} does not accept measurements{what}, they are kept: {reason}{advice}{held_back}"
             );
         }
         let url = there.to_string();
@@ -175,7 +175,7 @@ impl BufferActor {
         self.arm_reminder(context);
     }
 
-    pub(super) fn tell_retry(&mut self, database: &Database, measurements: usize, retry: &Retry) {
+    pub(super) fn notify_retry(&mut self, database: &Database, measurements: usize, retry: &Retry) {
         if self.subscribers.is_empty() {
             return;
         }
@@ -186,7 +186,7 @@ impl BufferActor {
         });
     }
 
-    /// Arms the timer that repeats the log line of an outage while it lasts.
+    /// Arms the timer that repeats an outage's log line.
     fn arm_reminder(&mut self, context: &mut Context<Self>) {
         match (self.outages.any(), self.reminder) {
             (true, None) => {
@@ -211,7 +211,7 @@ impl BufferActor {
         for (endpoint, outage) in self.outages.endpoints() {
             logging::log_at!(
                 level_of(outage.is_misconfigured),
-                "{} has not taken measurements for {:.0?}; {pending} are pending: {}",
+                "{} has not accepted measurements for {:.0?}; {pending} are pending: {}",
                 self.endpoints[endpoint],
                 for_long(outage.since),
                 outage.reason
@@ -236,7 +236,7 @@ impl BufferActor {
         }
     }
 
-    pub(super) fn tell_end(&mut self, database: Database, lines: &Lines, delivery: Delivery) {
+    pub(super) fn notify_settled(&mut self, database: Database, lines: &Lines, delivery: Delivery) {
         if self.subscribers.is_empty() {
             return;
         }
@@ -261,7 +261,7 @@ impl BufferActor {
                 measurements,
                 reason,
             }),
-            // It has not ended.
+            // Not the end yet.
             Delivery::Spooled => {}
         }
     }

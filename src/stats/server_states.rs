@@ -1,5 +1,5 @@
-//! What is known of each endpoint and each database, for [`Stats`](crate::Stats) and
-//! [`Health`](crate::Health). The buffer actor keeps it up to date.
+//! State of each endpoint and database, for [`Stats`](crate::Stats) and [`Health`](crate::Health).
+//! Updated by the buffer actor.
 
 use std::{cmp::Reverse, time::SystemTime};
 
@@ -10,36 +10,36 @@ use crate::{
     BreakerState, Database, DatabaseStats, EndpointStats, Failure, LastFailure, Outage, Rejection,
     ServerInfo,
     stats::{
-        health::{DatabaseOutage, EndpointOutage, Servers},
-        ledger::Settlement,
+        health::{DatabaseOutage, EndpointOutage, ServersSummary},
+        ledger::DispositionKind,
     },
 };
 
-/// More databases than this are forgotten once they have nothing pending.
+/// Above this number, databases without pending lines are forgotten.
 const MAX_DATABASES: usize = 10_000;
 
-/// So many are in a snapshot: whoever asks must not hold up delivery.
+/// Maximum number of databases in a snapshot, which holds up delivery.
 const MAX_SHOWN: usize = 1_000;
 
-/// So many databases that are down are in a report of health; the others are counted.
+/// Maximum number of databases that are down in a health report; further ones are counted.
 const MAX_DOWN: usize = 100;
 
 #[derive(Debug, Default)]
-pub(crate) struct Books(Mutex<Contents>);
+pub(crate) struct ServerStates(Mutex<Contents>);
 
 #[derive(Debug, Default)]
 struct Contents {
     endpoints: Vec<EndpointStats>,
     databases: HashMap<Database, DatabaseStats>,
-    /// Time of the last POST that was written, wherever it went.
+    /// Time of the last successful POST, to any endpoint.
     last_success: Option<SystemTime>,
-    /// Since when the oldest of the pending measurements has been waiting.
+    /// Since when the oldest pending measurement has been waiting.
     pending_since: Option<SystemTime>,
 }
 
 impl Contents {
     fn of(&mut self, database: &Database) -> &mut DatabaseStats {
-        // Not by `entry`: that would copy a name each time.
+        // Not `entry`, which would copy the name each time.
         if !self.databases.contains_key(database) {
             let new = DatabaseStats {
                 database: database.clone(),
@@ -69,16 +69,16 @@ impl Contents {
     }
 }
 
-impl Books {
-    /// Replaces the endpoints: all breakers are new, and closed. An outage lasts until something shows that
-    /// it is over, unless there are other URLs.
+impl ServerStates {
+    /// Replaces the endpoints; all breakers are closed. Outages last until they are shown to be
+    /// over, unless the URLs have changed.
     pub(crate) fn set_endpoints(&self, urls: impl Iterator<Item = String>) {
-        let mut books = self.0.lock();
+        let mut states = self.0.lock();
         let Contents {
             endpoints,
             databases,
             ..
-        } = &mut *books;
+        } = &mut *states;
         let endpoint = |url| EndpointStats {
             url,
             state: BreakerState::Closed,
@@ -115,16 +115,16 @@ impl Books {
         self.0.lock().of(database).pending += lines as u64;
     }
 
-    pub(crate) fn settled(&self, database: &Database, lines: usize, settlement: Settlement) {
-        let mut books = self.0.lock();
-        let (own, lines) = (books.of(database), lines as u64);
+    pub(crate) fn settled(&self, database: &Database, lines: usize, kind: DispositionKind) {
+        let mut states = self.0.lock();
+        let (own, lines) = (states.of(database), lines as u64);
         own.pending -= lines;
-        match settlement {
-            Settlement::Written => own.written += lines,
-            Settlement::Rejected => own.rejected += lines,
-            Settlement::Dropped(_) => own.dropped += lines,
+        match kind {
+            DispositionKind::Written => own.written += lines,
+            DispositionKind::Rejected => own.rejected += lines,
+            DispositionKind::Dropped(_) => own.dropped += lines,
         }
-        books.forget_if_idle(database);
+        states.forget_if_idle(database);
     }
 
     pub(crate) fn rejected(&self, database: &Database, reason: &Rejection) {
@@ -133,12 +133,12 @@ impl Books {
 
     pub(crate) fn written(&self, endpoint: usize, database: &Database) {
         let now = Some(SystemTime::now());
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+        let mut states = self.0.lock();
+        if let Some(endpoint) = states.endpoints.get_mut(endpoint) {
             endpoint.last_success = now;
         }
-        books.of(database).last_success = now;
-        books.last_success = now;
+        states.of(database).last_success = now;
+        states.last_success = now;
     }
 
     pub(crate) fn failed(&self, endpoint: usize, database: &Database, reason: Failure) {
@@ -146,11 +146,11 @@ impl Books {
             at: SystemTime::now(),
             reason,
         };
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+        let mut states = self.0.lock();
+        if let Some(endpoint) = states.endpoints.get_mut(endpoint) {
             endpoint.last_failure = Some(failure.clone());
         }
-        books.of(database).last_failure = Some(failure);
+        states.of(database).last_failure = Some(failure);
     }
 
     pub(crate) fn set_states(
@@ -159,24 +159,24 @@ impl Books {
         database: &Database,
         state: BreakerState,
     ) {
-        let mut books = self.0.lock();
-        if let Some(endpoint) = books.endpoints.get_mut(endpoint) {
+        let mut states = self.0.lock();
+        if let Some(endpoint) = states.endpoints.get_mut(endpoint) {
             endpoint.state = endpoint_state;
         }
-        books.of(database).state = state;
-        books.forget_if_idle(database);
+        states.of(database).state = state;
+        states.forget_if_idle(database);
     }
 
-    /// An endpoint is down, or still is.
+    /// Begins or continues the outage of an endpoint.
     pub(crate) fn endpoint_is_down(&self, endpoint: usize, reason: Failure) {
         if let Some(endpoint) = self.0.lock().endpoints.get_mut(endpoint) {
-            go_on(&mut endpoint.outage, reason);
+            begin_or_continue(&mut endpoint.outage, reason);
         }
     }
 
-    /// A database is down, or still is.
+    /// Begins or continues the outage of a database.
     pub(crate) fn database_is_down(&self, database: &Database, reason: Failure) {
-        go_on(&mut self.0.lock().of(database).outage, reason);
+        begin_or_continue(&mut self.0.lock().of(database).outage, reason);
     }
 
     pub(crate) fn endpoint_is_up(&self, endpoint: usize) {
@@ -191,7 +191,8 @@ impl Books {
         }
     }
 
-    /// A database has nothing pending in the backlog: its breaker is forgotten, and so is its outage.
+    /// Ends the outage of a database without pending lines in the backlog, as its breaker is
+    /// forgotten.
     pub(crate) fn database_is_idle(&self, database: &Database) {
         if let Some(own) = self.0.lock().databases.get_mut(database) {
             own.state = BreakerState::Closed;
@@ -199,7 +200,7 @@ impl Books {
         }
     }
 
-    /// The oldest of the pending measurements has been waiting since then.
+    /// Sets since when the oldest pending measurement has been waiting.
     pub(crate) fn set_pending_since(&self, since: Option<SystemTime>) {
         self.0.lock().pending_since = since;
     }
@@ -209,14 +210,14 @@ impl Books {
         self.0.lock().endpoints.clone()
     }
 
-    /// What health is made of.
-    pub(crate) fn servers(&self) -> Servers {
-        let books = self.0.lock();
+    /// The inputs of [`Health`](crate::Health).
+    pub(crate) fn servers(&self) -> ServersSummary {
+        let states = self.0.lock();
         let is_down = |own: &&DatabaseStats| own.outage.is_some();
-        let mut down: Vec<_> = books.databases.values().filter(is_down).collect();
+        let mut down: Vec<_> = states.databases.values().filter(is_down).collect();
         let databases_down = down.len();
-        // A database of which nothing was written is not proved to work.
-        let any_database_works = (books.databases.values())
+        // A database without a success is not proven to work.
+        let any_database_works = (states.databases.values())
             .any(|own| own.outage.is_none() && own.last_success.is_some());
         let most_first = |a: &&DatabaseStats, b: &&DatabaseStats| {
             let by_pending = b.pending.cmp(&a.pending);
@@ -240,47 +241,47 @@ impl Books {
                 outage: endpoint.outage.clone()?,
             })
         };
-        Servers {
-            last_success: books.last_success,
-            pending_since: books.pending_since,
-            endpoints: books.endpoints.len(),
-            endpoints_down: books.endpoints.iter().filter_map(endpoint).collect(),
+        ServersSummary {
+            last_success: states.last_success,
+            pending_since: states.pending_since,
+            endpoints: states.endpoints.len(),
+            endpoints_down: states.endpoints.iter().filter_map(endpoint).collect(),
             any_database_works,
             databases_down,
             largest_databases_down: down.into_iter().filter_map(database).collect(),
         }
     }
 
-    /// The last failure without a success since, with the URL of its endpoint.
+    /// The last failure without a success since, with its endpoint's URL.
     pub(crate) fn last_failure(&self) -> Option<(String, LastFailure)> {
-        let books = self.0.lock();
-        let failures = books.endpoints.iter().filter_map(|endpoint| {
+        let states = self.0.lock();
+        let failures = states.endpoints.iter().filter_map(|endpoint| {
             let failure = endpoint.last_failure.clone()?;
-            // What went well since is no reason any more.
+            // A failure before the last success is over.
             let is_over = endpoint.last_success.is_some_and(|at| at >= failure.at);
             (!is_over).then(|| (endpoint.url.clone(), failure))
         });
         failures.max_by_key(|(_, failure)| failure.at)
     }
 
-    /// The endpoints in the order of the setting; the databases by name.
+    /// The endpoints in the order of the setting, and the databases by name.
     pub(crate) fn snapshot(&self) -> (Vec<EndpointStats>, Vec<DatabaseStats>) {
-        let books = self.0.lock();
-        let mut shown: Vec<_> = books.databases.values().collect();
+        let states = self.0.lock();
+        let mut shown: Vec<_> = states.databases.values().collect();
         if shown.len() > MAX_SHOWN {
             shown.select_nth_unstable_by_key(MAX_SHOWN, |own| Reverse(own.pending));
             shown.truncate(MAX_SHOWN);
         }
         let mut databases: Vec<_> = shown.into_iter().cloned().collect();
-        let endpoints = books.endpoints.clone();
-        drop(books);
+        let endpoints = states.endpoints.clone();
+        drop(states);
         databases.sort_by(|a, b| a.database.cmp(&b.database));
         (endpoints, databases)
     }
 }
 
-/// Begins an outage, or goes on with the one that lasts.
-fn go_on(outage: &mut Option<Outage>, reason: Failure) {
+/// Begins an outage, or updates its reason.
+fn begin_or_continue(outage: &mut Option<Outage>, reason: Failure) {
     match outage {
         Some(outage) => outage.reason = reason,
         None => {
@@ -293,15 +294,19 @@ fn go_on(outage: &mut Option<Outage>, reason: Failure) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FailureKind, stats::reason::GivenUp};
+    use crate::{FailureKind, stats::reason::LossReason};
 
     #[test]
     fn each_endpoint_and_database_has_its_own_figures() {
-        let health = Books::default();
+        let health = ServerStates::default();
         health.set_endpoints(["http://a".to_owned(), "http://b".to_owned()].into_iter());
         health.admitted(&"x".into(), 5);
-        health.settled(&"x".into(), 2, Settlement::Written);
-        health.settled(&"x".into(), 1, Settlement::Dropped(GivenUp::Expired));
+        health.settled(&"x".into(), 2, DispositionKind::Written);
+        health.settled(
+            &"x".into(),
+            1,
+            DispositionKind::Dropped(LossReason::Expired),
+        );
         health.written(1, &"x".into());
         let why = Failure {
             kind: FailureKind::TimedOut,
@@ -322,18 +327,18 @@ mod tests {
 
     #[test]
     fn databases_without_anything_pending_are_kept_up_to_a_number() {
-        let health = Books::default();
+        let health = ServerStates::default();
         for number in 0..MAX_DATABASES + 10 {
             let database = Database::new(number.to_string());
             health.admitted(&database, 1);
-            health.settled(&database, 1, Settlement::Written);
+            health.settled(&database, 1, DispositionKind::Written);
         }
         assert_eq!(health.0.lock().databases.len(), MAX_DATABASES);
     }
 
     #[test]
     fn of_very_many_databases_those_with_the_most_pending_are_shown() {
-        let health = Books::default();
+        let health = ServerStates::default();
         for number in 1..=2 * MAX_SHOWN {
             health.admitted(&Database::new(number.to_string()), number);
         }

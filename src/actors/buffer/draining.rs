@@ -7,11 +7,11 @@ use actix::{AsyncContext as _, Context, SpawnHandle};
 use super::BufferActor;
 use crate::{actors::messages::internal::Wake, delivery::jitter::flush_after, ingest::wakeup::Due};
 
-/// The timer of what is in the thread buffers.
+/// The timer for lines in the thread buffers.
 #[derive(Debug)]
 pub(super) struct Interval {
     began: Instant,
-    /// Random, the same if the interval is changed meanwhile.
+    /// Random number for the jitter, kept when the interval changes.
     jitter: f64,
     timer: SpawnHandle,
 }
@@ -23,7 +23,7 @@ impl Interval {
 }
 
 impl BufferActor {
-    pub(super) fn look(&mut self, context: &mut Context<Self>) {
+    pub(super) fn drain_if_due(&mut self, context: &mut Context<Self>) {
         match self.shared.intake.quota.due(&self.limits.limits) {
             Due::Drain => {
                 self.drain(context);
@@ -63,7 +63,7 @@ impl BufferActor {
         }
     }
 
-    /// Puts on disk or evicts what exceeds the limits on pending measurements.
+    /// Writes to disk or evicts what exceeds the limits on pending measurements.
     pub(super) fn make_room(&mut self, context: &mut Context<Self>) {
         if self.spool_overflow(context) {
             return;
@@ -78,16 +78,17 @@ impl BufferActor {
         }
     }
 
-    /// Starts the interval, if it isn't running: the first buffered measurement has come.
+    /// Starts the interval with the first buffered measurement.
     fn arm_interval(&mut self, context: &mut Context<Self>) {
         if self.interval.is_none() {
             let now = self.now();
             self.start_interval((now, fastrand::f64()), context);
-            self.show_waiting(now);
+            self.publish_oldest(now);
         }
     }
 
-    /// Begins at a time, with a random number that says how much of the jitter is added.
+    /// Starts the interval at `began`; `jitter` is a random number for the part of the jitter to
+    /// add.
     pub(super) fn start_interval(
         &mut self,
         (began, jitter): (Instant, f64),

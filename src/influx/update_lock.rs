@@ -1,4 +1,4 @@
-//! Lets one update of the settings run at a time, and none inside another.
+//! Allows one update of the settings at a time, and none within another.
 
 use std::{
     cell::RefCell,
@@ -11,71 +11,71 @@ use parking_lot::{Condvar, Mutex};
 use crate::{ConfigError, influx::own_thread};
 
 thread_local! {
-    /// The turns that this thread has: more than one if it updates a pipeline inside the update of
+    /// The locks held by this thread: several if it updates a pipeline within the update of
     /// another.
-    static TAKEN: RefCell<Vec<TurnId>> = const { RefCell::new(Vec::new()) };
+    static HELD: RefCell<Vec<LockId>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The turn of one pipeline. The program's closure runs while it is taken and may do anything, so
-/// only other updates wait for it.
+/// The update lock of a pipeline. The program's closure runs while it is held and may do anything,
+/// so only other updates wait for it.
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub(crate) struct UpdateLock {
     state: Mutex<State>,
     is_free: Condvar,
 }
 
-/// Identifies a pipeline's turn while it is taken: its address.
-pub(crate) type TurnId = usize;
+/// Identifies a held lock by its address.
+pub(crate) type LockId = usize;
 
 #[derive(Debug, Default)]
 struct State {
     is_taken: bool,
-    /// Wakers of those that wait without blocking.
+    /// Wakers of updates that wait without blocking.
     wakers: Vec<Waker>,
 }
 
-/// Releases the turn when dropped, also by a panic.
+/// Releases the lock when dropped, also by a panic.
 #[derive(Debug)]
-pub(crate) struct Taken<'a>(&'a Turn);
+pub(crate) struct UpdateGuard<'a>(&'a UpdateLock);
 
-/// Why an update can't have the turn now.
+/// Why an update can't have the lock now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// This thread, or the sender of the message, is inside of another update.
-    Inside,
-    /// Another thread has the turn.
+pub(crate) enum LockError {
+    /// This thread, or the sender of the message, is within another update.
+    Reentrant,
+    /// Another thread holds the lock.
     Busy,
 }
 
-impl Turn {
-    /// Waits for the turn; not on a thread of this crate, where delivery would stop meanwhile.
-    pub(crate) fn take(&self) -> Result<Taken<'_>, Refused> {
-        if self.is_inside() {
-            return Err(Refused::Inside);
+impl UpdateLock {
+    /// Waits for the lock; not on a thread of this crate, as delivery would stop meanwhile.
+    pub(crate) fn take(&self) -> Result<UpdateGuard<'_>, LockError> {
+        if self.is_held_here() {
+            return Err(LockError::Reentrant);
         }
         let mut state = self.state.lock();
         while state.is_taken {
             if own_thread::is_here() {
-                return Err(Refused::Busy);
+                return Err(LockError::Busy);
             }
             self.is_free.wait(&mut state);
         }
         Ok(self.taken(&mut state))
     }
 
-    pub(crate) fn try_take(&self) -> Result<Taken<'_>, Refused> {
-        if self.is_inside() {
-            return Err(Refused::Inside);
+    pub(crate) fn try_take(&self) -> Result<UpdateGuard<'_>, LockError> {
+        if self.is_held_here() {
+            return Err(LockError::Reentrant);
         }
         let mut state = self.state.lock();
         match state.is_taken {
-            true => Err(Refused::Busy),
+            true => Err(LockError::Busy),
             false => Ok(self.taken(&mut state)),
         }
     }
 
-    /// Waits for the turn without blocking the thread.
-    pub(crate) async fn taken_later(&self) -> Taken<'_> {
+    /// Waits for the lock without blocking the thread.
+    pub(crate) async fn lock_async(&self) -> UpdateGuard<'_> {
         poll_fn(|context| {
             let mut state = self.state.lock();
             if state.is_taken {
@@ -87,26 +87,26 @@ impl Turn {
         .await
     }
 
-    fn taken(&self, state: &mut State) -> Taken<'_> {
+    fn taken(&self, state: &mut State) -> UpdateGuard<'_> {
         state.is_taken = true;
         // A thread that is ending has no list any more, and needs none.
-        _ = TAKEN.try_with(|taken| taken.borrow_mut().push(self.id()));
-        Taken(self)
+        _ = HELD.try_with(|taken| taken.borrow_mut().push(self.id()));
+        UpdateGuard(self)
     }
 
-    fn is_inside(&self) -> bool {
-        taken_here().contains(&self.id())
+    fn is_held_here(&self) -> bool {
+        held_here().contains(&self.id())
     }
 
-    pub(crate) fn id(&self) -> TurnId {
+    pub(crate) fn id(&self) -> LockId {
         std::ptr::from_ref(self).addr()
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for UpdateGuard<'_> {
     fn drop(&mut self) {
-        let Turn { state, is_free } = self.0;
-        _ = TAKEN.try_with(|taken| taken.borrow_mut().retain(|id| *id != self.0.id()));
+        let UpdateLock { state, is_free } = self.0;
+        _ = HELD.try_with(|taken| taken.borrow_mut().retain(|id| *id != self.0.id()));
         let wakers = {
             let mut state = state.lock();
             state.is_taken = false;
@@ -117,21 +117,21 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Returns the turns that this thread has.
-pub(crate) fn taken_here() -> Vec<TurnId> {
-    let taken = TAKEN.try_with(|taken| taken.borrow().clone());
+/// The locks held by this thread.
+pub(crate) fn held_here() -> Vec<LockId> {
+    let taken = HELD.try_with(|taken| taken.borrow().clone());
     taken.unwrap_or_default()
 }
 
-impl From<Refused> for ConfigError {
-    fn from(refused: Refused) -> Self {
-        let (value, allowed) = match refused {
-            Refused::Inside => (
-                "called inside of an update",
+impl From<LockError> for ConfigError {
+    fn from(error: LockError) -> Self {
+        let (value, allowed) = match error {
+            LockError::Reentrant => (
+                "called inside an update",
                 "nothing was changed, make all changes in one closure",
             ),
-            Refused::Busy => (
-                "called on the thread that delivers, while another update runs",
+            LockError::Busy => (
+                "called on the delivery thread, while another update runs",
                 "nothing was changed, call it from another thread",
             ),
         };
@@ -152,20 +152,20 @@ mod tests {
 
     #[test]
     fn a_turn_inside_of_ones_own_is_refused_and_one_of_another_pipeline_is_not() {
-        let (turn, other) = (Turn::default(), Turn::default());
+        let (turn, other) = (UpdateLock::default(), UpdateLock::default());
         let taken = turn.take().unwrap();
-        assert_eq!(turn.take().unwrap_err(), Refused::Inside);
-        assert_eq!(turn.try_take().unwrap_err(), Refused::Inside);
+        assert_eq!(turn.take().unwrap_err(), LockError::Reentrant);
+        assert_eq!(turn.try_take().unwrap_err(), LockError::Reentrant);
         drop(other.take().unwrap());
-        assert_eq!(taken_here(), [turn.id()]);
+        assert_eq!(held_here(), [turn.id()]);
         drop(taken);
         drop(turn.take().unwrap());
-        assert!(taken_here().is_empty());
+        assert!(held_here().is_empty());
     }
 
     #[test]
     fn a_panic_gives_the_turn_back() {
-        let turn = Turn::default();
+        let turn = UpdateLock::default();
         let panics = AssertUnwindSafe(|| {
             let _taken = turn.take().unwrap();
             panic!("on purpose");
@@ -176,12 +176,12 @@ mod tests {
 
     #[test]
     fn another_thread_waits_for_its_turn() {
-        let turn = Turn::default();
+        let turn = UpdateLock::default();
         let taken = turn.take().unwrap();
         let (sender, receiver) = channel();
         thread::scope(|scope| {
             scope.spawn(|| {
-                assert_eq!(turn.try_take().unwrap_err(), Refused::Busy);
+                assert_eq!(turn.try_take().unwrap_err(), LockError::Busy);
                 sender.send("waits").unwrap();
                 let _taken = turn.take().unwrap();
                 sender.send("has it").unwrap();
@@ -196,27 +196,27 @@ mod tests {
 
     #[test]
     fn the_crates_own_thread_does_not_block_for_its_turn() {
-        let turn = Turn::default();
+        let turn = UpdateLock::default();
         let _taken = turn.take().unwrap();
         thread::scope(|scope| {
             let other = scope.spawn(|| {
                 own_thread::mark();
                 turn.take().map(drop)
             });
-            assert_eq!(other.join().unwrap(), Err(Refused::Busy));
+            assert_eq!(other.join().unwrap(), Err(LockError::Busy));
         });
     }
 
     #[actix::test]
     async fn who_waits_without_blocking_is_woken() {
-        let turn = Turn::default();
+        let turn = UpdateLock::default();
         let taken = turn.take().unwrap();
-        let mut later = std::pin::pin!(turn.taken_later());
+        let mut later = std::pin::pin!(turn.lock_async());
         let first = poll_fn(|context| Poll::Ready(later.as_mut().poll(context).is_pending()));
         assert!(first.await);
         thread::scope(|scope| {
             // Only that it is on its way elsewhere: this thread is the one that is inside.
-            scope.spawn(|| assert_eq!(turn.try_take().unwrap_err(), Refused::Busy));
+            scope.spawn(|| assert_eq!(turn.try_take().unwrap_err(), LockError::Busy));
         });
         drop(taken);
         drop(later.await);

@@ -1,18 +1,18 @@
-//! What a server says in its own words: its text without what it repeats of ours.
+//! Normalization of error texts: removes what a server repeats of the request.
 
-/// What stands before and after a line that InfluxDB 1.x and 2.x repeat.
+/// Text before and after a line that InfluxDB 1.x and 2.x repeat.
 const BEFORE_LINE: &str = "unable to parse '";
 const AFTER_LINE: &str = "': ";
 
-/// Between these, InfluxDB 1.12 and 2.7 repeat keys of series as they are.
+/// Between these, InfluxDB 1.12 and 2.7 repeat series keys unquoted.
 const KEYS: [&str; 2] = [" oldest point ", " keys="];
 const AFTER_KEYS: &str = " dropped=";
 
-/// InfluxDB 1.12 and 2.7 end each text about points with these names.
+/// InfluxDB 1.12 and 2.7 end texts about points with these names.
 const DATABASE: &str = " for database: ";
 
-/// What stands before names that are not quoted, and what ends them: of QuestDB, VictoriaMetrics (which
-/// repeats the URL) and InfluxDB 1.x.
+/// Text before and after names that are not quoted: QuestDB, VictoriaMetrics (which repeats the
+/// URL) and InfluxDB 1.x.
 const NAMED: [(&str, &[char]); 5] = [
     ("write error: ", &[',']),
     ("table: ", &[',', ';']),
@@ -21,13 +21,13 @@ const NAMED: [(&str, &[char]); 5] = [
     ("retention policy not found: ", &['\n']),
 ];
 
-/// What QuestDB says of a line: behind the number it repeats names and values as they are.
+/// QuestDB repeats names and values unquoted after the number of the line.
 const IN_LINE: &str = "error in line ";
 
-/// The text in lower case, without all that it quotes: lines, names and values, which strangers may
-/// have chosen, and in which any words may stand.
-pub(crate) fn own_words(text: &str) -> String {
-    let mut words = String::new();
+/// The text in lower case, without quoted lines, names and values: clients may have chosen those,
+/// and they may contain any phrase.
+pub(crate) fn unquoted(text: &str) -> String {
+    let mut unquoted = String::new();
     let text = match text.rfind(DATABASE) {
         Some(at) if text[..at].contains(AFTER_KEYS) => &text[..at],
         _ => text,
@@ -43,35 +43,33 @@ pub(crate) fn own_words(text: &str) -> String {
     if let Some(start) = keys
         && let Some(end) = text.rfind(AFTER_KEYS).filter(|end| *end >= start)
     {
-        push_unquoted(&text[..start], &mut words);
-        push_unquoted(&text[end..], &mut words);
-        return words;
+        push_unquoted(&text[..start], &mut unquoted);
+        push_unquoted(&text[end..], &mut unquoted);
+        return unquoted;
     }
     match text.find(BEFORE_LINE) {
         Some(start) => {
-            // A line may hold the words that end it: the server's own are after the last of them.
+            // A line may contain the text that ends it: the last occurrence counts.
             let quoted = start + BEFORE_LINE.len() - 1;
-            push_unquoted(&text[..quoted], &mut words);
+            push_unquoted(&text[..quoted], &mut unquoted);
             if let Some(end) = text[quoted..].rfind(AFTER_LINE) {
-                push_unquoted(&text[quoted + end + 1..], &mut words);
+                push_unquoted(&text[quoted + end + 1..], &mut unquoted);
             }
         }
-        None => push_unquoted(text, &mut words),
+        None => push_unquoted(text, &mut unquoted),
     }
-    words
+    unquoted
 }
 
-/// The words before anything that is quoted, in lower case: of a reason that is about one line, whatever
-/// that line holds.
-pub(super) fn first_words(text: &str) -> String {
+/// The text before the first quote, in lower case.
+pub(super) fn text_before_quote(text: &str) -> String {
     let end = text.find(['"', '\'', '`']).unwrap_or(text.len());
     text[..end].to_lowercase()
 }
 
-/// The words that two texts have in common if they say the same of different lines: also without
-/// numbers.
-pub(super) fn skeleton(words: &str) -> String {
-    let letters = words.chars().filter(|char| !char.is_ascii_digit());
+/// The text without digits, to compare what is said of different lines.
+pub(super) fn without_digits(unquoted: &str) -> String {
+    let letters = unquoted.chars().filter(|char| !char.is_ascii_digit());
     letters.collect()
 }
 
@@ -97,7 +95,7 @@ fn push_outside_quotes(text: &str, to: &mut String) {
     while let Some(char) = chars.next() {
         let opens = match char {
             '"' | '`' => true,
-            // Not the apostrophe of a word.
+            // Not an apostrophe.
             '\'' => !last.is_alphanumeric(),
             _ => false,
         };
@@ -117,7 +115,7 @@ fn push_outside_quotes(text: &str, to: &mut String) {
                     _ => {}
                 }
             }
-            // Cut inside of a quote: there is nothing more of its own.
+            // Truncated inside of a quote.
             if !closed {
                 return;
             }
@@ -153,7 +151,7 @@ mod tests {
             ("cut inside \"of a quo", "cut inside "),
             ("", ""),
         ] {
-            assert_eq!(own_words(text), wanted, "{text}");
+            assert_eq!(unquoted(text), wanted, "{text}");
         }
     }
 
@@ -169,13 +167,13 @@ mod tests {
             "m f=\"unable to parse 'a': disk full\" x",
         ] {
             let text = format!("partial write: unable to parse '{line}': bad timestamp dropped=0");
-            let words = own_words(&text);
+            let unquoted = unquoted(&text);
             assert_eq!(
-                words,
+                unquoted,
                 "partial write: unable to parse : bad timestamp dropped=0"
             );
         }
-        assert_eq!(own_words("unable to parse 'cut he"), "unable to parse ");
+        assert_eq!(unquoted("unable to parse 'cut he"), "unable to parse ");
     }
 
     #[test]
@@ -218,7 +216,7 @@ mod tests {
                 "retention policy not found: ",
             ),
         ] {
-            assert_eq!(own_words(text), wanted, "{text}");
+            assert_eq!(unquoted(text), wanted, "{text}");
         }
     }
 
@@ -229,7 +227,7 @@ mod tests {
             ("error from wal: full", "error from wal: full"),
             ("`timeout`", ""),
         ] {
-            assert_eq!(first_words(text), wanted);
+            assert_eq!(text_before_quote(text), wanted);
         }
     }
 
@@ -239,8 +237,8 @@ mod tests {
             "line 17: input field \"a\" is too long, 1100000 > 1048576",
             "line 2: input field \"b\" is too long, 2200000 > 1048576",
         ]
-        .map(|text| skeleton(&own_words(text)));
+        .map(|text| without_digits(&unquoted(text)));
         assert_eq!(a, b);
-        assert_ne!(a, skeleton(&own_words("line 2: bad timestamp")));
+        assert_ne!(a, without_digits(&unquoted("line 2: bad timestamp")));
     }
 }

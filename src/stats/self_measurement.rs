@@ -4,16 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use crate::{
     Database, EndpointStats, Measurement, SpoolStats, Stats,
-    stats::{health::Servers, histogram::Histogram},
+    stats::{health::ServersSummary, histogram::Histogram},
 };
 
-/// The measurement of the ledger and the pipeline.
+/// Measurement of the ledger and the pipeline.
 const CLIENT: &str = "influx_client";
 
-/// The measurement of one endpoint.
+/// Measurement of an endpoint.
 const ENDPOINT: &str = "influx_client_endpoint";
 
-/// POSTs since the start; their durations since the last point.
+/// POSTs since the start, and their durations since the last point.
 #[derive(Debug, Default)]
 pub(crate) struct Posts {
     sent: u64,
@@ -31,21 +31,21 @@ impl Posts {
     }
 }
 
-/// What the points are made of, besides the [`Posts`].
+/// Inputs of the points, besides the [`Posts`].
 #[derive(Debug)]
 pub(crate) struct Figures<'a> {
     pub(crate) database: &'a Database,
-    /// The program's name, unless the program has given this tag itself.
+    /// The program's name, unless the program sets this tag itself.
     pub(crate) program: Option<&'a str>,
     pub(crate) ledger: &'a Stats,
-    pub(crate) servers: &'a Servers,
+    pub(crate) servers: &'a ServersSummary,
     pub(crate) spool: Option<SpoolStats>,
     pub(crate) pending_bytes: usize,
     pub(crate) uptime: Duration,
 }
 
 impl Figures<'_> {
-    /// The point of the ledger and the pipeline. Begins to count durations anew.
+    /// The point of the ledger and the pipeline. Resets the durations.
     pub(crate) fn client(&self, posts: &mut Posts) -> Measurement {
         let mut point = self.point(CLIENT);
         let ledger = self.ledger;
@@ -111,7 +111,7 @@ impl Figures<'_> {
     }
 }
 
-/// Signed always: one program that writes unsigned fields and one that doesn't would be a conflict of types.
+/// Always signed: programs with and without unsigned fields would have a type conflict.
 fn signed(count: u64) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
 }
@@ -130,10 +130,10 @@ mod tests {
         };
         ledger.dropped.expired = 1;
         ledger.places.in_flight = 2;
-        let servers = Servers {
+        let servers = ServersSummary {
             pending_since: Some(SystemTime::now() - Duration::from_secs(60)),
             databases_down: 3,
-            ..Servers::default()
+            ..ServersSummary::default()
         };
         let figures = Figures {
             database: &"own".into(),
