@@ -146,14 +146,13 @@ impl Series {
 
     /// Returns the measurement's name, as it was given.
     pub fn name(&self) -> &str {
-        &self.0.prepared.name
+        self.0.prepared.name()
     }
 
     /// Returns the tags, in the order in which they were set. Without base tags, and as given:
     /// values replaced by the cardinality guard are not shown.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
-        let tags = self.0.prepared.tags.iter();
-        tags.map(|(key, value)| (key.as_str(), &**value))
+        self.0.prepared.tags()
     }
 
     #[cfg(feature = "middleware")]

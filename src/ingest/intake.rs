@@ -56,6 +56,8 @@ struct ThreadBuffers {
     all: Vec<Arc<ThreadBuffer>>,
     /// So many are looked through for those of threads that have ended.
     sweep_at: usize,
+    /// Of the series that was prepared last: most have the same, and share its memory.
+    last_database: Arc<Database>,
     /// For the thread buffers to come.
     settings: Arc<IngestSettings>,
 }
@@ -78,6 +80,7 @@ impl Intake {
             thread_buffers: Mutex::new(ThreadBuffers {
                 all: vec![Arc::clone(&fallback)],
                 sweep_at: SWEEP_AT,
+                last_database: Arc::new(Database::new("")),
                 settings,
             }),
             fallback,
@@ -129,8 +132,16 @@ impl Intake {
     /// Prepares a series, by the settings in force. The definition's fields and timestamp make no
     /// difference.
     pub(crate) fn prepare(&self, definition: Box<Contents>) -> Result<PreparedSeries, RecordError> {
-        let settings = Arc::clone(&self.thread_buffers.lock().settings);
-        let (series, is_news) = PreparedSeries::new(definition, &settings, &self.cardinality)?;
+        let (settings, database) = {
+            let thread_buffers = &mut *self.thread_buffers.lock();
+            if *thread_buffers.last_database != definition.database {
+                thread_buffers.last_database = Arc::new(definition.database.clone());
+            }
+            let database = Arc::clone(&thread_buffers.last_database);
+            (Arc::clone(&thread_buffers.settings), database)
+        };
+        let (series, is_news) =
+            PreparedSeries::new(definition, database, &settings, &self.cardinality)?;
         if is_news {
             self.wake();
         }

@@ -34,7 +34,7 @@ impl LineSeries<'_> {
     /// The measurement's name.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Prepared(series) => &series.name,
+            Self::Prepared(series) => series.name(),
             Self::New(point) => &point.name,
             #[cfg(feature = "testing")]
             Self::Raw(line) => line,

@@ -1,6 +1,9 @@
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicU8, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
 };
 
 use arc_swap::ArcSwapOption;
@@ -16,19 +19,25 @@ use crate::{
 };
 
 /// A database, a name and tags, and the series part that they become under the settings.
+///
+/// What each point needs is close together, in few cache lines: a program that keeps thousands of series
+/// waits for their memory more than for anything else.
 #[derive(derive_more::Debug)]
 pub(crate) struct PreparedSeries {
+    pub(crate) database: Arc<Database>,
+    #[debug(skip)]
+    definition: Box<Definition>,
+    /// By later settings: programs that change none never look here.
+    renewed: ArcSwapOption<SeriesPart>,
     /// Of the part: asked for when a point is begun, without a load of the part.
     format: AtomicU8,
     first: SeriesPart,
-    /// By later settings: programs that change none never look here.
-    renewed: ArcSwapOption<SeriesPart>,
-    pub(crate) database: Database,
-    /// As they were given: what the guard lets through may change with its budget. (Not as a measurement,
-    /// which is larger than all the rest: a program that keeps thousands of series would wait for its memory.)
-    pub(crate) name: Cow<'static, str>,
-    #[debug(skip)]
-    pub(crate) tags: Box<[(Key, Cow<'static, str>)]>,
+}
+
+/// As they were given: what the guard lets through may change with its budget.
+struct Definition {
+    name: Cow<'static, str>,
+    tags: Box<[(Key, Cow<'static, str>)]>,
 }
 
 /// How the lines of a series begin: encoded, guarded and with the base tags of one version of the
@@ -36,47 +45,63 @@ pub(crate) struct PreparedSeries {
 #[derive(derive_more::Debug)]
 pub(crate) struct SeriesPart {
     version: u64,
-    #[debug(skip)]
-    text: Box<[u8]>,
     /// How many of its values the guard has replaced: they count with each line.
     capped: u64,
     format: FieldFormat,
+    #[debug(skip)]
+    text: PartText,
 }
+
+/// Most series parts are short enough to stand where the rest of the series is.
+enum PartText {
+    Here(u8, [u8; HERE]),
+    Elsewhere(Box<[u8]>),
+}
+
+const HERE: usize = 158;
 
 impl PreparedSeries {
     /// Encodes the series part. Says too whether a budget was used up by that.
     pub(crate) fn new(
         definition: Box<Contents>,
+        database: Arc<Database>,
         settings: &IngestSettings,
         cardinality: &Cardinality,
     ) -> Result<(Self, bool), RecordError> {
         let (part, capped) = SeriesPart::new(&definition, settings, cardinality)?;
-        let Contents {
-            database,
-            name,
-            tags,
-            ..
-        } = *definition;
+        let definition = Definition {
+            name: definition.name.clone(),
+            tags: definition.tags.iter().cloned().collect(),
+        };
         let series = Self {
             database,
-            name,
-            tags: tags.iter().cloned().collect(),
+            definition: definition.into(),
+            renewed: ArcSwapOption::empty(),
             format: AtomicU8::new(part.format.to_bits()),
             first: part,
-            renewed: ArcSwapOption::empty(),
         };
         Ok((series, capped.is_news))
     }
 
     /// Returns what it was made of.
     pub(crate) fn definition(&self) -> Box<Contents> {
-        let (database, name) = (self.database.clone(), self.name.clone());
+        let Definition { name, tags } = &*self.definition;
         // The timestamp is never looked at.
-        let Measurement(mut definition) = Measurement::at(Timestamp(0), database, name);
-        for (key, value) in self.tags.iter().cloned() {
+        let (timestamp, database) = (Timestamp(0), (*self.database).clone());
+        let Measurement(mut definition) = Measurement::at(timestamp, database, name.clone());
+        for (key, value) in tags.iter().cloned() {
             definition.tags.put(key, value);
         }
         definition
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        let tags = self.definition.tags.iter();
+        tags.map(|(key, value)| (key.as_str(), &**value))
     }
 
     /// How values of fields are written, by the settings that the part was made under.
@@ -112,7 +137,7 @@ impl PreparedSeries {
         line: &mut LineBuffer,
     ) -> Result<Capped, RecordError> {
         let (part, capped) = SeriesPart::new(&self.definition(), settings, cardinality)?;
-        line.push_all(&part.text);
+        part.push(line);
         let known = known.unwrap_or(&self.first);
         // While settings change, a thread buffer may still have the old ones.
         if known.version < part.version {
@@ -126,7 +151,10 @@ impl PreparedSeries {
 impl SeriesPart {
     #[inline]
     fn push(&self, line: &mut LineBuffer) -> Capped {
-        line.push_all(&self.text);
+        line.push_all(match &self.text {
+            PartText::Here(len, text) => text.get(..usize::from(*len)).unwrap_or_default(),
+            PartText::Elsewhere(text) => text,
+        });
         Capped {
             values: self.capped,
             is_news: false,
@@ -152,11 +180,24 @@ impl SeriesPart {
         }
         let part = Self {
             version: settings.version,
-            text: text.into_bytes().into(),
             capped: capped.values,
             format: settings.encoder.format(),
+            text: PartText::new(text.line()),
         };
         Ok((part, capped))
+    }
+}
+
+impl PartText {
+    fn new(text: &[u8]) -> Self {
+        let mut here = [0; HERE];
+        match here.get_mut(..text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text);
+                Self::Here(text.len() as u8, here)
+            }
+            None => Self::Elsewhere(text.into()),
+        }
     }
 }
 
@@ -176,7 +217,8 @@ mod tests {
         let new = old.followed_by(&raw, Admission::Open);
         let guard = Cardinality::default();
         let definition = Measurement::new("db", "m").tag("a", 1).0;
-        let (series, _) = PreparedSeries::new(definition, &old, &guard).unwrap();
+        let database = Arc::new(Database::new("db"));
+        let (series, _) = PreparedSeries::new(definition, database, &old, &guard).unwrap();
         let line_under = |settings: &IngestSettings| {
             let mut line = LineBuffer::default();
             series.push(settings, &guard, &mut line).unwrap();
@@ -193,6 +235,24 @@ mod tests {
             let renewed = series.renewed.load().as_ref().map(|part| part.version);
             assert_eq!(renewed, version);
             assert_eq!(is_raw(), version.is_some());
+        }
+    }
+
+    #[test]
+    fn series_parts_of_any_length_are_kept_whole() {
+        let settings = IngestSettings::new(&Config::default().tag_hostname(false), Admission::Open);
+        for len in [1, HERE - 5, HERE - 4, HERE - 3, 254, 255, 256, 10_000] {
+            let value = "x".repeat(len);
+            let definition = Measurement::new("db", "m").tag("a", value.clone()).0;
+            let (database, guard) = (Arc::new("db".into()), Cardinality::default());
+            let series = PreparedSeries::new(definition, database, &settings, &guard);
+            let mut line = LineBuffer::default();
+            series
+                .unwrap()
+                .0
+                .push(&settings, &guard, &mut line)
+                .unwrap();
+            assert_eq!(line.line(), format!("m,a={value}").as_bytes());
         }
     }
 }
