@@ -103,6 +103,28 @@ fn what_is_to_be_escaped_is_found_in_texts_of_all_lengths_wherever_it_stands() {
 }
 
 #[test]
+fn texts_of_all_lengths_may_have_nothing_that_is_not_escaped() {
+    for len in 1..200 {
+        let text = |odd: &str| odd.repeat(len);
+        let measurement = Measurement::new("db", text(","))
+            .tag("t", text("="))
+            .field("f", text("\n"))
+            .field("g", text("\""))
+            .timestamp(Timestamp::from_nanos(1));
+        assert_eq!(
+            encode(measurement),
+            format!(
+                "{},t={} f=\"{}\",g=\"{}\" 1\n",
+                text("\\,"),
+                text("\\="),
+                text("\\\\n"),
+                text("\\\"")
+            )
+        );
+    }
+}
+
+#[test]
 fn formats_are_told_apart_as_bits() {
     for unsigned in [false, true] {
         for string in [Part::String, Part::RawString] {
