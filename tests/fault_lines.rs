@@ -18,6 +18,7 @@ use support::{
     logger::{self, Line},
     measurement::record,
     pipeline::quiet,
+    raw::RawServer,
 };
 
 /// What is logged at WARN and above while a server answers like that, for some time and some tries.
@@ -241,6 +242,33 @@ async fn each_fault_is_one_line_that_says_what_is_wrong_and_what_to_do() {
         "{lines:?}"
     );
     influx.shutdown(Duration::ZERO).await;
+
+    // A database that can't be created is told of once, also if something else was wrong before.
+    let server = RawServer::start(|mut peer| {
+        let mut is_first = peer.number == 1;
+        while let Some((head, _)) = peer.request() {
+            let is_query = head.target.starts_with("/query");
+            let (status, error) = match std::mem::take(&mut is_first) {
+                true => ("503 Unavailable", "starting"),
+                false if is_query => ("403 Forbidden", "error authorizing query"),
+                false => ("404 Not Found", "database not found"),
+            };
+            let (body, version) = (
+                format!("{{\"error\":\"{error}\"}}"),
+                "X-Influxdb-Version: 1.8.10",
+            );
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\n{version}\r\nContent-Length: {length}");
+            peer.send(format!("{head}\r\n\r\n{body}"));
+        }
+    });
+    let mut lines = logged(quiet(server.url()).create_database(true)).await;
+    lines.retain(|line| line.text.contains("created"));
+    let words = [
+        "database db could not be created",
+        "error authorizing query",
+    ];
+    assert_one(&lines, Error, &words);
 
     // A server that flaps is told of a few times.
     let fake = FakeInflux::start();

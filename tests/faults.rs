@@ -5,6 +5,10 @@ mod support;
 
 use std::{
     io::{Read as _, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +19,8 @@ use actix_influxdb::{
 use support::{
     measurement::{measurement, record},
     pipeline::{LONG, impatient, quiet, settled},
+    raw::RawServer,
+    wait::wait_until,
 };
 
 fn start(fake: &FakeInflux) -> Influx {
@@ -84,6 +90,48 @@ async fn a_missing_database_is_created_if_that_is_wished_for() {
     record(&influx, "there", 5);
     assert_eq!(settled(&influx).await.written, 10);
     assert_eq!(fake.count("new"), 5);
+}
+
+#[actix::test]
+async fn databases_that_are_created_slowly_take_few_connections_and_hold_up_no_other() {
+    let (creating, are_created) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let server = RawServer::start({
+        let (creating, are_created) = (creating.clone(), are_created.clone());
+        move |mut peer| {
+            while let Some((head, body)) = peer.request() {
+                let is_missing = head.database.starts_with("missing");
+                if head.target.starts_with("/query") {
+                    creating.fetch_add(1, Ordering::SeqCst);
+                    assert!(wait_until(LONG, || are_created.load(Ordering::SeqCst)));
+                    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"results\":[{}]}\n");
+                } else if is_missing && !are_created.load(Ordering::SeqCst) {
+                    let error = "{\"error\":\"database not found: \\\"x\\\"\"}";
+                    let length = error.len();
+                    peer.send(format!(
+                        "HTTP/1.1 404 Not Found\r\nX-Influxdb-Version: 1.8.10\r\n\
+                         Content-Length: {length}\r\n\r\n{error}"
+                    ));
+                } else {
+                    peer.store(&head, &body);
+                    peer.send("HTTP/1.1 204 No Content\r\n\r\n");
+                }
+            }
+        }
+    });
+    let config = impatient(server.url()).create_database(true).max_clients(4);
+    let influx = Influx::start(config).unwrap();
+    for number in 0..40 {
+        record(&influx, format!("missing{number}"), 1);
+    }
+    influx.flush(Duration::from_millis(300)).await;
+    let creating = || creating.load(Ordering::SeqCst);
+    let stats = influx.stats();
+    assert_eq!((stats.written, stats.pending, creating()), (0, 40, 2));
+    record(&influx, "there", 5);
+    assert!(influx.flush(Duration::from_millis(300)).await.written == 5);
+    assert_eq!((server.stored("there"), creating()), (5, 2));
+    are_created.store(true, Ordering::SeqCst);
+    assert_eq!(settled(&influx).await.written, 45);
 }
 
 #[actix::test]

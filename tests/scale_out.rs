@@ -1,6 +1,5 @@
 //! The example `scale_out`: several services write to a vmagent, which passes on to two nodes of VictoriaMetrics; a node is killed, the
-//! agent is restarted, and nothing that was counted as written is missing. The example is built by a plain `cargo
-//! test`; without it this is left out.
+//! agent is restarted, and nothing that was counted as written is missing.
 
 #![cfg(unix)]
 
@@ -34,13 +33,6 @@ fn ports() -> u16 {
 
 #[test]
 fn nothing_is_missing_on_a_node_behind_an_agent_when_the_other_is_killed_and_the_agent_restarted() {
-    let test = env::current_exe().unwrap();
-    let example = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/scale_out");
     let programs = (
         victoria::installed(test_name!()),
         vmagent::installed(test_name!()),
@@ -48,10 +40,9 @@ fn nothing_is_missing_on_a_node_behind_an_agent_when_the_other_is_killed_and_the
     let (Some(node), Some(agent)) = programs else {
         return;
     };
-    if !example.is_file() {
-        let why = "examples/scale_out is not built (cargo build --examples)";
-        return support::leave_out(test_name!(), why);
-    }
+    let Some(example) = support::example::program(test_name!(), "scale_out") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("output");
     let file = fs::File::create(&output).unwrap();

@@ -1,5 +1,5 @@
 //! How the example for containers ends: in time, with everything delivered, and at once when it is
-//! told so twice. The examples are built by a plain `cargo test`; without them this is left out.
+//! told so twice.
 
 #![cfg(unix)]
 #![allow(unsafe_code)] // `kill`
@@ -7,7 +7,6 @@
 mod support;
 
 use std::{
-    env,
     io::{BufRead as _, BufReader, Read, Write as _},
     net::TcpStream,
     path::PathBuf,
@@ -24,13 +23,7 @@ use support::pipeline::LONG;
 const DOCKER: Duration = Duration::from_secs(10);
 
 fn example() -> Option<PathBuf> {
-    let test = env::current_exe().unwrap();
-    let example = test.parent()?.parent()?.join("examples/containers");
-    if !example.is_file() {
-        let why = "examples/containers.rs is not built (cargo build --examples)";
-        support::leave_out("signals", why);
-    }
-    example.is_file().then_some(example)
+    support::example::program("signals", "containers")
 }
 
 struct Service {

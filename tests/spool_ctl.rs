@@ -1,10 +1,9 @@
-//! `examples/spool_ctl`: what is in a folder is listed, checked, exported and sent. The examples are built
-//! by a plain `cargo test`; without them this is left out.
+//! `examples/spool_ctl`: what is in a folder is listed, checked, exported and sent.
 
 mod support;
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -14,13 +13,7 @@ use support::pipeline::LONG;
 use tempfile::TempDir;
 
 fn example() -> Option<PathBuf> {
-    let test = env::current_exe().unwrap();
-    let example = test.parent()?.parent()?.join("examples/spool_ctl");
-    if !example.is_file() {
-        let why = "examples/spool_ctl is not built (cargo build --examples)";
-        support::leave_out("spool_ctl", why);
-    }
-    example.is_file().then_some(example)
+    support::example::program("spool_ctl", "spool_ctl")
 }
 
 fn run(program: &Path, url: &str, arguments: &[&str], folder: &Path) -> (Output, String) {

@@ -34,7 +34,7 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Recipient, SpawnHandle, System};
 
 use self::{
-    alarms::Alarms, draining::Interval, files::WatchedFiles, outages::Outages,
+    alarms::Alarms, creation::Creations, draining::Interval, files::WatchedFiles, outages::Outages,
     rejections::Rejections, reports::PendingReports, self_measuring::SelfMeasuring, spool::Spool,
 };
 use super::{
@@ -97,6 +97,7 @@ pub(crate) struct BufferActor {
     /// The endpoints that are identified.
     identities: BTreeMap<usize, Identity>,
     contacts: Contacts,
+    creations: Creations,
     /// Whether it was logged that measurements arrive.
     has_arrived: bool,
     budget: Budget,
@@ -150,6 +151,7 @@ impl BufferActor {
             files: WatchedFiles::default(),
             identities: BTreeMap::new(),
             contacts: Contacts::default(),
+            creations: Creations::default(),
             has_arrived: false,
             budget: Budget::default(),
             self_measuring: SelfMeasuring::new(actix_rt::time::Instant::now().into_std()),
@@ -190,6 +192,7 @@ impl BufferActor {
         self.dispatcher.set_endpoints(self.endpoints.len(), now);
         self.pinged.clear();
         self.identities.clear();
+        self.creations.forget_all();
     }
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {

@@ -116,23 +116,25 @@ impl Cardinality {
     pub(crate) fn cap(&self, point: &mut Contents, tags: TagSet, budget: NonZeroUsize) -> Capped {
         let mut values = self.values.read();
         let mut exceeded = Vec::new();
-        let capped = self.replace(point, tags, |tag, refused| {
+        let mut capped = Capped::default();
+        self.each_tag(point, tags, |_, tag, name, value| {
             let decision = values.look_up(tag, budget).unwrap_or_else(|| {
                 RwLockReadGuard::unlocked(&mut values, || self.values.write().admit(tag, budget))
             });
             if let Decision::FirstRefused(limit) = decision {
-                exceeded.push(Exceeded::new(limit, refused, budget));
+                exceeded.push(Exceeded::new(limit, name, budget));
             }
-            Some(decision)
+            if !matches!(decision, Decision::Admitted) {
+                *value = Cow::Borrowed(OTHER);
+                capped.values += 1;
+            }
+            Some(())
         });
-        let is_news = !exceeded.is_empty();
-        if is_news {
+        capped.is_news = !exceeded.is_empty();
+        if capped.is_news {
             self.exceeded.lock().append(&mut exceeded);
         }
-        Capped {
-            values: capped.unwrap_or_default(),
-            is_news,
-        }
+        capped
     }
 
     /// The same, if that changes nothing here: each value is known, or was refused before.
@@ -142,33 +144,29 @@ impl Cardinality {
         tags: TagSet,
         budget: NonZeroUsize,
     ) -> Option<Capped> {
-        let values = self.values.read();
-        // Nothing may be replaced unless all is.
-        self.each_tag(point, tags, |tag, _, _| {
-            values.look_up(tag, budget).map(drop)
-        })?;
-        let values = self.replace(point, tags, |tag, _| values.look_up(tag, budget))?;
-        let is_news = false;
-        Some(Capped { values, is_news })
-    }
-
-    /// Replaces the values that are not admitted, and says how many these are; or stops where
-    /// there is no decision.
-    fn replace(
-        &self,
-        point: &mut Contents,
-        tags: TagSet,
-        mut decide: impl FnMut(Tag, TagName<'_>) -> Option<Decision>,
-    ) -> Option<u64> {
-        let mut replaced = 0;
-        self.each_tag(point, tags, |tag, tag_name, value| {
-            if !matches!(decide(tag, tag_name)?, Decision::Admitted) {
+        if point.tags.len() > TagSet::TOLD_APART {
+            return None;
+        }
+        // Nothing may be replaced unless all is decided.
+        let mut refused = TagSet::default();
+        {
+            let values = self.values.read();
+            self.each_tag(point, tags, |index, tag, _, _| {
+                if !matches!(values.look_up(tag, budget)?, Decision::Admitted) {
+                    refused = refused.with(index);
+                }
+                Some(())
+            })?;
+        }
+        for (index, (_, value)) in point.tags.values_mut().enumerate() {
+            if refused.contains(index) {
                 *value = Cow::Borrowed(OTHER);
-                replaced += 1;
             }
-            Some(())
-        })?;
-        Some(replaced)
+        }
+        Some(Capped {
+            values: refused.len() as u64,
+            is_news: false,
+        })
     }
 
     /// Calls `each` with those of these tags that have a budget, until it says None.
@@ -176,7 +174,7 @@ impl Cardinality {
         &self,
         point: &mut Contents,
         tags: TagSet,
-        mut each: impl FnMut(Tag, TagName<'_>, &mut Cow<'static, str>) -> Option<()>,
+        mut each: impl FnMut(usize, Tag, TagName<'_>, &mut Cow<'static, str>) -> Option<()>,
     ) -> Option<()> {
         let (database, name) = (&point.database, &*replaced(&point.name));
         let of = self.hash.hash_one((database, name));
@@ -198,7 +196,7 @@ impl Cardinality {
                 name,
                 key,
             };
-            each(tag, name_of_tag, value)?;
+            each(index, tag, name_of_tag, value)?;
         }
         Some(())
     }

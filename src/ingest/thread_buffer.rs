@@ -256,7 +256,10 @@ fn guard(
                 cardinality.cap(point, unknown, budget)
             }
         };
-        known.learn(point, unknown);
+        // If none was admitted there is nothing to be learnt.
+        if capped.values < unknown.len() as u64 {
+            known.learn(point, unknown);
+        }
     }
     if capped.values > 0 {
         line.take_back();

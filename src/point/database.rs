@@ -96,3 +96,18 @@ impl From<Cow<'static, str>> for Database {
         Self::new(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heap_has_names_that_are_made_at_run_time() {
+        let size = |database: Database| database.heap_size();
+        let own = || "week".to_owned();
+        assert_eq!(size(Database::new("db").retention_policy("week")), 0);
+        assert_eq!(size(Database::new(own())), own().capacity());
+        let both = Database::new(own()).retention_policy(own());
+        assert_eq!(size(both), 2 * own().capacity());
+    }
+}

@@ -1,13 +1,13 @@
 //! The live page of `examples/web_service` in a real browser: what it shows, its buttons, at two widths, light and
-//! dark. `LIVE_PAGE_PICTURES=docs/images cargo test --test live_page` makes the README's pictures. Examples are
-//! built by a plain `cargo test`; without them, or without Chromium, this is left out.
+//! dark. `LIVE_PAGE_PICTURES=docs/images cargo test --test live_page` makes the README's pictures. Without Chromium,
+//! this is left out.
 
 mod browser;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::{
-    env, fs,
+    fs,
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -33,15 +33,7 @@ struct Service {
 impl Service {
     /// None after saying that the test was left out.
     fn start(test: &str, influxdb: Option<&str>) -> Option<Self> {
-        let program = env::current_exe().unwrap();
-        let example = program.parent()?.parent()?.join("examples/web_service");
-        if !example.is_file() {
-            support::leave_out(
-                test,
-                "examples/web_service is not built (cargo build --examples)",
-            );
-            return None;
-        }
+        let example = support::example::program(test, "web_service")?;
         Some(Self::run(example, influxdb))
     }
 

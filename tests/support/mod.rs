@@ -9,6 +9,7 @@
 
 #[cfg(feature = "rustls")]
 pub mod certificates;
+pub mod example;
 pub mod http;
 pub mod influxd;
 pub mod load;

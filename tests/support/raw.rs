@@ -35,6 +35,8 @@ pub struct Peer {
 
 /// The head of a request.
 pub struct Head {
+    /// Path and query.
+    pub target: String,
     pub database: String,
     pub length: u64,
 }
@@ -98,7 +100,9 @@ impl Peer {
             let value = head.split_once(mark)?.1;
             Some(value.split(ends).next()?.to_owned())
         };
+        let target = head.split(' ').nth(1).unwrap_or_default();
         Some(Head {
+            target: target.to_owned(),
             database: after("db=", ['&', ' ', '\r']).unwrap_or_default(),
             length: after("content-length: ", ['\r', '\n', ' '])
                 .map_or(0, |length| length.parse().unwrap()),

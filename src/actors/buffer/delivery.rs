@@ -77,6 +77,7 @@ impl BufferActor {
         let file = backlog.loaded_from(lease);
         match verdict {
             Verdict::Written => {
+                self.creations.forget(&database);
                 let timeout = self.config.request_timeout;
                 let outcome = self.dispatcher.written(lease, now, timeout);
                 if let Some(endpoint) = outcome.endpoint {
@@ -161,7 +162,7 @@ impl BufferActor {
             }
             if retry.is_database_missing && self.config.create_database && opened.counts {
                 let to = self.endpoints[endpoint].clone();
-                self.create(to, database.clone(), opened.database, context);
+                self.create(to, database.clone(), context);
             }
         }
         if let Some(measurements) = kept_lines {
@@ -261,6 +262,9 @@ impl BufferActor {
         let backlog = self.dispatcher.backlog();
         if self.outages.forget_if_idle(&database, backlog) {
             self.shared.health.database_is_idle(&database);
+        }
+        if !self.creations.is_empty() && !backlog.has_unsettled(&database) {
+            self.creations.forget(&database);
         }
         if let Disposition::Rejected { reason } = &disposition {
             self.log_rejected(&database, &batch.lines, reason);

@@ -74,8 +74,6 @@ pub(crate) struct Isolated {
 pub(crate) struct Created {
     pub(crate) database: Database,
     pub(crate) result: Result<(), String>,
-    /// Whether this is the first attempt since the database was found missing.
-    pub(crate) is_first: bool,
 }
 
 /// From the buffer actor to itself: the result of a ping.

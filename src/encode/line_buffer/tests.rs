@@ -81,6 +81,10 @@ fn a_line_that_is_taken_back_leaves_those_that_were_kept() {
     assert_eq!(buffer.line(), b"");
     buffer.push_all(b"two\n");
     assert_eq!(buffer.line(), b"two\n");
+    buffer.keep_line();
+    buffer.push_all(&[b'x'; 1_000]);
+    buffer.take_back();
+    assert!(buffer.capacity() >= 1_000, "short lines leave their memory");
     assert_eq!(buffer.into_bytes(), b"one\ntwo\n");
 }
 

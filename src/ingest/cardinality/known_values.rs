@@ -26,12 +26,19 @@ pub(crate) struct TagSet(u64);
 impl TagSet {
     pub(crate) const ALL: Self = Self(u64::MAX);
 
-    fn with(self, index: usize) -> Self {
-        Self(self.0 | 1 << index.min(63))
+    /// How many tags have a bit of their own.
+    pub(crate) const TOLD_APART: usize = 63;
+
+    pub(crate) fn with(self, index: usize) -> Self {
+        Self(self.0 | 1 << index.min(Self::TOLD_APART))
     }
 
     pub(crate) fn contains(self, index: usize) -> bool {
-        self.0 >> index.min(63) & 1 == 1
+        self.0 >> index.min(Self::TOLD_APART) & 1 == 1
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
     }
 
     pub(crate) fn is_empty(self) -> bool {

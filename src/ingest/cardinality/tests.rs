@@ -184,3 +184,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_refused_value_is_replaced_again_and_no_other_however_many_tags_there_are() {
+    for tags in [1, 2, 40, 62, 63, 64, 65, 200] {
+        let cardinality = Cardinality::default();
+        let point = |value: &dyn Fn(usize) -> usize| {
+            let tags = (0..tags).map(|at| (format!("t{at}"), value(at)));
+            Measurement::new("db", "m").tags(tags)
+        };
+        cardinality.cap(&mut point(&|_| 0).0, TagSet::ALL, budget(1));
+        // Every third tag has a value that there is no budget for.
+        let odd = || point(&|at| usize::from(at % 3 == 0));
+        let count = tags.div_ceil(3) as u64;
+        let is_right = |point: &Measurement| {
+            (0..tags).all(|at| {
+                let expected = if at % 3 == 0 { OTHER } else { "0" };
+                point.get_tag(&format!("t{at}")) == Some(expected)
+            })
+        };
+        for round in 0..3 {
+            let mut measurement = odd();
+            let capped = cardinality.cap_again(&mut measurement.0, TagSet::ALL, budget(1));
+            let capped = match capped {
+                // The first time, the refusals are news.
+                None => cardinality.cap(&mut measurement.0, TagSet::ALL, budget(1)),
+                Some(capped) => capped,
+            };
+            assert_eq!((capped.values, capped.is_news), (count, round == 0));
+            assert!(is_right(&measurement), "{tags} tags, {measurement:?}");
+            let can_again = cardinality.cap_again(&mut odd().0, TagSet::ALL, budget(1));
+            assert_eq!(can_again.is_some(), tags <= TagSet::TOLD_APART);
+        }
+    }
+}

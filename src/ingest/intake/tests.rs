@@ -387,3 +387,28 @@ fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_thread_buffer
     }
     assert_eq!(intake.drain().len(), 0);
 }
+
+#[test]
+fn values_beyond_the_budget_are_replaced_and_counted_each_time_however_many_tags_there_are() {
+    for tags in [1, 6, 63, 64, 100] {
+        let intake = intake(Config::default().tag_hostname(false).max_tag_values(1));
+        let mut capped = 0;
+        for value in [0, 0, 1, 1, 1, 0] {
+            let pairs = (0..tags).map(|at| (format!("t{at:03}"), value));
+            let measurement = Measurement::new("db", "m").tags(pairs).field("f", 1);
+            intake.take(measurement, None).unwrap();
+            capped += tags * value;
+            assert_eq!(intake.stats().tags_capped, capped, "{tags} tags");
+        }
+        let mut expected = ["0", "0", "_other", "_other", "_other", "0"].into_iter();
+        for (_, batch) in intake.drain() {
+            for line in batch.seal(false).lines.iter() {
+                let value = expected.next().unwrap();
+                let line = str::from_utf8(line).unwrap();
+                let written = line.matches(&format!("={value}")).count() as u64;
+                assert_eq!(written, tags, "{line}");
+            }
+        }
+        assert_eq!(expected.next(), None);
+    }
+}

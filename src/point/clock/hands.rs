@@ -171,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_have_no_hand_share_one_that_no_thread_has() {
+        let shared = SharedHand(Mutex::new(Given::NOTHING));
+        for now in [0, 1, NOON, NOON] {
+            assert_eq!(shared.next(|| now) % HANDS, HANDS - 1);
+        }
+    }
+
+    #[test]
+    fn the_hand_of_a_thread_that_has_ended_is_anothers() {
+        let has_hand = || thread::spawn(|| HAND.with(Option::is_some)).join().unwrap();
+        let has_hand: Vec<_> = (0..3 * HANDS).map(|_| has_hand()).collect();
+        // Other tests may have them all, but not all the time.
+        assert!(has_hand[2 * HANDS as usize..].contains(&true));
+    }
+
+    #[test]
     fn stamps_that_are_asked_for_faster_than_the_clock_goes_are_no_step_of_it() {
         let hand = hand(5);
         let mut last = i64::MIN;

@@ -43,6 +43,20 @@ fn monotonic_nanoseconds() -> Option<i64> {
 mod tests {
     use super::*;
 
+    #[cfg(all(unix, target_pointer_width = "64"))]
+    #[test]
+    fn it_begins_at_the_time_of_the_monotonic_clock() {
+        use nix::time::{ClockId, clock_gettime};
+
+        let now = || Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap());
+        let before = now();
+        let Stopwatch::Since(nanoseconds) = Stopwatch::start() else {
+            panic!("it can be read");
+        };
+        let began = Duration::from_nanos(nanoseconds.try_into().unwrap());
+        assert!(before <= began && began <= now());
+    }
+
     #[test]
     fn a_step_of_the_systems_clock_changes_no_duration() {
         use crate::{Measurement, point::clock::tests::set_clock_ahead};

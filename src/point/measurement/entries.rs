@@ -272,6 +272,31 @@ mod tests {
     }
 
     #[test]
+    fn what_has_been_cleared_keeps_no_memory_of_keys_and_values() {
+        let owned = |text: &str| Cow::<'static, str>::Owned(text.to_owned());
+        let mut fields = Fields::default();
+        fields.set("a".into(), FieldValue::String(owned("text")));
+        fields.set(owned("b"), FieldValue::Boolean(true));
+        fields.clear();
+        let nothing = FieldValue::EMPTY;
+        assert!(fields.first.iter().all(|(_, value)| *value == nothing));
+        assert_eq!(fields.first[1].0.as_str(), "");
+        let mut tags = Entries::<Cow<'static, str>>::default();
+        tags.set("a".into(), owned("text"));
+        tags.clear();
+        assert_eq!(tags.first[0].1, "");
+    }
+
+    #[test]
+    fn those_are_equal_that_hold_the_same() {
+        assert_eq!(fields(3), fields(3));
+        assert_ne!(fields(3), fields(4));
+        let mut other = fields(3);
+        other.set("2".into(), FieldValue::from(7));
+        assert_ne!(fields(3), other);
+    }
+
+    #[test]
     fn values_can_be_changed() {
         for count in [2, PLACES + 5] {
             let mut fields = fields(count);

@@ -148,6 +148,7 @@ mod tests {
             "abcdefg",
             "abcdefgh",
             "abcdefghi",
+            "abcdefghj",
             "abcdefgi",
             "b",
             "time",

@@ -70,21 +70,18 @@ async fn time_until_good_is_written(rig: &mut Rig, bad: impl Fn(&Write) -> Verdi
 #[actix::test]
 async fn no_verdict_on_one_database_keeps_files_of_another_from_being_sent() {
     tokio::time::pause();
-    let kept = |cause| move || Verdict::Retry(Retry::new(Scope::Database, cause, "on purpose"));
-    let too_large = || Verdict::TooLarge {
+    let kept = |cause| Verdict::Retry(Retry::new(Scope::Database, cause, "on purpose"));
+    let too_large = Verdict::TooLarge {
         status: 413,
         reason: "on purpose".to_owned(),
     };
-    let verdicts: [(&str, Box<dyn Fn() -> Verdict>); 6] = [
-        (
-            "refused in unknown words",
-            Box::new(refused_in_unknown_words),
-        ),
-        ("too large", Box::new(too_large)),
-        ("unavailable", Box::new(kept(Cause::Unavailable))),
-        ("trouble", Box::new(kept(Cause::ServerFault))),
-        ("unknown", Box::new(kept(Cause::Unknown))),
-        ("configuration", Box::new(kept(Cause::Configuration))),
+    let verdicts = [
+        ("refused in unknown words", refused_in_unknown_words()),
+        ("too large", too_large),
+        ("unavailable", kept(Cause::Unavailable)),
+        ("trouble", kept(Cause::ServerFault)),
+        ("unknown", kept(Cause::Unknown)),
+        ("configuration", kept(Cause::Configuration)),
     ];
     for lines in [1, 5] {
         for (name, verdict) in &verdicts {
@@ -92,7 +89,7 @@ async fn no_verdict_on_one_database_keeps_files_of_another_from_being_sent() {
             let bad: &[_] = &[("bad", lines)];
             leave(&folder, &[bad, bad, bad, bad, bad, bad, &[("good", 3)]]);
             let mut rig = next_start(&folder, |config| config);
-            let took = time_until_good_is_written(&mut rig, |_| verdict()).await;
+            let took = time_until_good_is_written(&mut rig, |_| verdict.clone()).await;
             assert!(took < SECOND, "{name}, {lines} lines: {took:?}");
             rig.stats();
         }

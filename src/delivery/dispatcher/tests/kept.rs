@@ -171,5 +171,5 @@ fn what_is_left_of_a_batch_whose_bad_lines_are_named_one_by_one_is_halved_after_
         world.dispatcher.named(lease, named, &refusal(), world.now);
         words.len()
     });
-    assert_eq!(sizes, [100, 99, 98, 97, 96, 95, 94, 93, 46, 46]);
+    assert_eq!(sizes, [100, 99, 98, 97, 96, 95, 94, 93, 64, 28]);
 }
