@@ -4,6 +4,9 @@
 //! them), a few at a time. A file whose lines make no progress, for any reason, takes none of these
 //! places, so that the others continue. Except at shutdown, nothing here iterates over all files.
 
+mod database_files;
+mod entry;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::SystemTime,
@@ -11,12 +14,13 @@ use std::{
 
 use foldhash::HashMap;
 
-use super::name::{FileName, SEVERAL};
-use crate::{
-    Database,
-    delivery::{backlog::FileId, retry_history::RetryHistory},
-    stats::report::Ticket,
+pub(crate) use self::entry::{Entry, Progress, SpooledBatch, State, is_on_disk_only};
+use self::{
+    database_files::DatabaseFiles,
+    entry::{LoadProgress, is_removable},
 };
+use super::name::{FileName, SEVERAL};
+use crate::{delivery::backlog::FileId, stats::report::Ticket};
 
 /// Maximum number of files loaded at a time whose lines make progress.
 const MAX_LOADED: usize = 4;
@@ -24,117 +28,8 @@ const MAX_LOADED: usize = 4;
 /// With this many bytes of files loaded, only databases without a loaded file load another.
 const MAX_LOADED_BYTES: u64 = 16 << 20;
 
-/// POSTs that have not written lines of a file, after which others no longer wait for it.
-const MAX_FAILED_POSTS: u32 = 8;
-
 /// Failures after which an unreadable file is left alone until the next start.
 const MAX_FAILURES: u32 = 3;
-
-/// Data about a batch on disk that is not in the file.
-#[derive(Debug)]
-pub(crate) struct SpooledBatch {
-    pub(crate) database: Database,
-    pub(crate) number: u64,
-    pub(crate) lines: usize,
-    pub(crate) history: RetryHistory,
-    pub(crate) tickets: Vec<(u32, Ticket)>,
-}
-
-/// A file.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: FileName,
-    pub(crate) bytes: u64,
-    pub(crate) state: State,
-    /// The lowest of its batches' numbers: see [`Backlog`](crate::delivery::backlog::Backlog).
-    number: u64,
-    /// Empty for a file of an earlier process.
-    pub(crate) spooled_batches: Vec<SpooledBatch>,
-    /// Number of batches in memory that need it.
-    holders: usize,
-    failures: u32,
-    progress: LoadProgress,
-}
-
-/// Progress of a loaded file's lines.
-#[derive(Clone, Copy, Debug, Default)]
-struct LoadProgress {
-    /// Number of POSTs that have not written its lines.
-    failed_posts: u32,
-    /// Not counted for [`MAX_LOADED`].
-    is_stuck: bool,
-    /// Some lines were written, or the failure may be due to a bad line: another file may succeed.
-    is_tried: bool,
-}
-
-/// Effect of a POST on the lines of a loaded file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Written,
-    /// The server has refused some lines, which are being isolated.
-    Isolating,
-    /// The lines are sent again, later. `may_be_bad`: a single line, which may be the reason.
-    Kept {
-        may_be_bad: bool,
-    },
-}
-
-/// Where a file's lines are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// On disk only.
-    Waiting,
-    /// On disk only, and being read.
-    Loading,
-    /// Also in memory, to be sent.
-    Loaded,
-    /// In memory, and written ahead.
-    Copy,
-    /// On disk only, readable by another build or after another start.
-    Unreadable,
-}
-
-/// The files of one database, as far as their names tell.
-#[derive(Debug, Default)]
-struct DatabaseFiles {
-    waiting: BTreeSet<FileId>,
-    /// Number of files loading or loaded.
-    loaded: usize,
-    /// Number of these that are stuck.
-    stuck: usize,
-    /// Number of the loaded files that are not tried.
-    untried: usize,
-    /// Whether the database can't be sent to.
-    fails: bool,
-}
-
-impl DatabaseFiles {
-    /// Number of files that count for [`MAX_LOADED`].
-    fn busy(&self) -> usize {
-        match self.fails {
-            true => 0,
-            false => self.loaded - self.stuck,
-        }
-    }
-
-    /// The next file to load. A database that fails has one untried file loaded, as its probe.
-    fn turn(&self) -> Option<FileId> {
-        let may_load = !self.fails || self.untried == 0;
-        self.waiting.first().copied().filter(|_| may_load)
-    }
-
-    fn add(&mut self, progress: LoadProgress) {
-        self.loaded += 1;
-        self.stuck += usize::from(progress.is_stuck);
-        self.untried += usize::from(!progress.is_tried);
-    }
-
-    fn subtract(&mut self, progress: LoadProgress) {
-        self.loaded -= 1;
-        self.stuck -= usize::from(progress.is_stuck);
-        self.untried -= usize::from(!progress.is_tried);
-    }
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -170,34 +65,19 @@ impl Index {
     }
 
     /// Adds a file that this process has written, of batches that have left memory.
-    pub(crate) fn stored(
-        &mut self,
-        name: FileName,
-        bytes: u64,
-        spooled_batches: Vec<SpooledBatch>,
-    ) {
-        let number = spooled_batches
-            .iter()
-            .map(|spooled| spooled.number)
-            .min()
-            .unwrap_or(0);
-        self.add_waiting(name, bytes, number, spooled_batches);
+    pub(crate) fn stored(&mut self, name: FileName, bytes: u64, batches: Vec<SpooledBatch>) {
+        let number = batches.iter().map(|batch| batch.number).min().unwrap_or(0);
+        self.add_waiting(name, bytes, number, batches);
     }
 
-    fn add_waiting(
-        &mut self,
-        name: FileName,
-        bytes: u64,
-        number: u64,
-        spooled_batches: Vec<SpooledBatch>,
-    ) {
+    fn add_waiting(&mut self, name: FileName, bytes: u64, number: u64, batches: Vec<SpooledBatch>) {
         let id = id_of(&name);
         self.lines += name.lines;
         self.waiting.insert((number, id));
         self.change_database(&name.database, |database_files| {
             database_files.waiting.insert(id);
         });
-        self.insert(name, bytes, number, State::Waiting, spooled_batches, 0);
+        self.insert(name, bytes, number, State::Waiting, batches, 0);
     }
 
     /// Adds a file with copies of `holders` batches in memory.
@@ -213,7 +93,7 @@ impl Index {
         bytes: u64,
         number: u64,
         state: State,
-        spooled_batches: Vec<SpooledBatch>,
+        batches: Vec<SpooledBatch>,
         holders: usize,
     ) {
         self.bytes += bytes;
@@ -221,7 +101,7 @@ impl Index {
             bytes,
             state,
             number,
-            spooled_batches,
+            spooled_batches: batches,
             holders,
             failures: 0,
             progress: LoadProgress::default(),
@@ -329,22 +209,7 @@ impl Index {
 
     /// Notes the effect of a POST on the lines of a loaded file.
     pub(crate) fn note_progress(&mut self, id: FileId, progress: Progress) {
-        self.change_progress(id, |load| match progress {
-            Progress::Written => {
-                load.is_stuck = load.failed_posts >= MAX_FAILED_POSTS;
-                load.is_tried = true;
-            }
-            Progress::Isolating => {
-                load.failed_posts += 1;
-                load.is_stuck |= load.failed_posts >= MAX_FAILED_POSTS;
-                load.is_tried = true;
-            }
-            Progress::Kept { may_be_bad } => {
-                load.failed_posts += 1;
-                load.is_stuck = true;
-                load.is_tried |= may_be_bad;
-            }
-        });
+        self.change_progress(id, |load| load.note(progress));
     }
 
     /// Notes that lines of a loaded file can't be sent now.
@@ -370,11 +235,9 @@ impl Index {
 
     /// Notes whether a database can't be sent to. `key` is its name as in file names.
     pub(crate) fn set_fails(&mut self, key: &str, fails: bool) {
-        let database_files = self.databases.get(key);
-        if database_files.is_some_and(|database_files| {
-            database_files.loaded > 0 && database_files.fails != fails
-        }) {
-            self.change_database(key, |database_files| database_files.fails = fails);
+        let changes = |files: &DatabaseFiles| files.loaded > 0 && files.fails != fails;
+        if self.databases.get(key).is_some_and(changes) {
+            self.change_database(key, |files| files.fails = fails);
         }
     }
 
@@ -519,15 +382,6 @@ impl Index {
         let tickets = spooled_batches.flat_map(|spooled| std::mem::take(&mut spooled.tickets));
         tickets.map(|(_, ticket)| ticket).collect()
     }
-}
-
-/// Whether a file's lines are nowhere else.
-pub(crate) fn is_on_disk_only(state: State) -> bool {
-    matches!(state, State::Waiting | State::Loading | State::Unreadable)
-}
-
-fn is_removable(state: State) -> bool {
-    matches!(state, State::Waiting | State::Unreadable)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use super::*;
+use super::{entry::MAX_FAILED_POSTS, *};
+use crate::delivery::retry_history::RetryHistory;
 
 fn name(sequence: u64, database: &str) -> FileName {
     FileName {
