@@ -17,7 +17,7 @@ pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     thread.spawn(work).map(drop)
 }
 
-/// Does work on a thread of its own (25 µs more than doing it here), and returns what came of it.
+/// Does work on a thread of its own, and returns what came of it.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ use crate::{delivery::verdict::Outcome, threads};
 /// In bytes: below this, compression saves no packet.
 const MIN_SIZE: usize = 1 << 10;
 
-/// In bytes: up to this, a thread costs more than compressing: 16 KiB take 0.1 ms.
+/// In bytes: up to this, compression takes about 0.1 ms (by the figures of `docs/performance.md`): not worth a thread.
 const MAX_INLINE: usize = 16 << 10;
 
 /// Compression level, of 9: `docs/performance.md` has sizes and times of each.

@@ -125,7 +125,7 @@ mod tests {
             Precision::Milliseconds,
             Precision::Seconds,
         ] {
-            assert!(!precision.stored(first).is_some(), "{precision}");
+            assert!(precision.stored(first).is_none(), "{precision}");
             assert!(
                 precision
                     .stored(Timestamp(i64::MIN + 1_000_000_000))
@@ -136,16 +136,10 @@ mod tests {
                 precision.stored(Timestamp(i64::MAX - 1)).is_some(),
                 "{precision}"
             );
-            assert!(
-                !precision.stored(Timestamp(i64::MAX)).is_some(),
-                "{precision}"
-            );
+            assert_eq!(precision.stored(Timestamp(i64::MAX)), None, "{precision}");
         }
-        assert!(
-            !Precision::Nanoseconds
-                .stored(Timestamp(i64::MIN + 1))
-                .is_some()
-        );
+        let last_refused = Timestamp(i64::MIN + 1);
+        assert_eq!(Precision::Nanoseconds.stored(last_refused), None);
     }
 
     #[test]
