@@ -1,5 +1,6 @@
-//! Threads for work that blocks. The system may give none (a limit of processes or of a container's threads): that
-//! is an error here, as the delivery goes on without. The runtime's own pool panics then, in the middle of a POST.
+//! Threads for blocking work. If the system provides none (a limit of processes or of a container's
+//! threads), that is an error here, and delivery goes on without. The runtime's own pool would panic
+//! in the middle of a POST.
 
 use std::{io, thread};
 
@@ -9,7 +10,7 @@ use futures_channel::oneshot;
 ///
 /// # Errors
 ///
-/// The system gives none.
+/// If the system provides none.
 pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     #[cfg(test)]
     refusal::ask()?;
@@ -17,16 +18,16 @@ pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     thread.spawn(work).map(drop)
 }
 
-/// Does work on a thread of its own, and returns what came of it.
+/// Does work on a new thread, and returns its result.
 ///
 /// # Errors
 ///
-/// The system gives no thread, or the work has panicked.
+/// If the system provides no thread, or the work has panicked.
 pub(crate) async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let (sender, receiver) = oneshot::channel();
-    // Who asked may be gone.
+    // The caller may have dropped the future.
     start("influx-work", move || _ = sender.send(work()))?;
     let result = receiver.await;
     result.map_err(|_| io::Error::other("the thread for it has ended"))

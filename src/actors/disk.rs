@@ -89,13 +89,13 @@ impl Worker {
     }
 }
 
-/// Hands work on to the thread that does it.
+/// Passes work on to the thread.
 pub(crate) struct DiskActor {
     thread: mpsc::Sender<DiskWork>,
 }
 
 impl DiskActor {
-    /// Starts the thread. Without one, what is returned is the address of an actor that has ended.
+    /// Starts the thread. Without one, returns the address of an actor that has ended.
     pub(crate) fn start(
         make_disk: impl Fn() -> Box<dyn Disk> + Send + 'static,
     ) -> Recipient<DiskWork> {
@@ -104,7 +104,7 @@ impl DiskActor {
         let (thread, work) = mpsc::channel();
         let end = End(address.downgrade());
         let started = threads::start("influx-disk", move || {
-            // Whatever ends the thread ends the actor too.
+            // The actor ends with the thread, for any reason.
             let _end = end;
             let mut worker = Worker::new(make_disk);
             work.into_iter().for_each(|work| worker.work(work));
@@ -124,7 +124,7 @@ impl Handler<DiskWork> for DiskActor {
     type Result = ();
 
     fn handle(&mut self, work: DiskWork, context: &mut Self::Context) {
-        // The reply goes with what can't be sent, and so it is answered.
+        // A message that can't be sent drops its reply, which answers it.
         if self.thread.send(work).is_err() {
             context.stop();
         }

@@ -54,7 +54,7 @@ pub(super) fn target(base_url: &str) -> String {
     }
     match base_url.strip_prefix("unix://") {
         Some(path) => {
-            // In hexadecimal digits: authorities are compared without regard to case, and paths differ by it.
+            // In hexadecimal digits, as authorities are compared case-insensitively, but paths are not.
             let path = percent_decode_str(path).map(|byte| format!("{byte:02x}"));
             format!("http://{}@localhost", path.collect::<String>())
         }

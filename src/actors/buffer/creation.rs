@@ -23,24 +23,24 @@ use crate::{
 const LINES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What the server was asked to create, of the databases that are still missing.
+/// Missing databases whose creation was requested.
 #[derive(Debug)]
 pub(super) struct Creations {
     missing: HashMap<Database, Creation>,
     waiting: VecDeque<(Endpoint, Database)>,
     in_flight: usize,
-    told: LogLimit,
+    log_limit: LogLimit,
 }
 
 #[derive(Debug, Default)]
 struct Creation {
-    /// In flight, or waiting to be.
-    is_asked: bool,
+    /// Whether a request is in flight, or queued.
+    is_requested: bool,
     /// Whether the last attempt succeeded.
     last: Option<bool>,
 }
 
-/// An attempt has ended otherwise than the one before.
+/// An attempt with another result than the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Change {
     /// Whether to log it.
@@ -53,7 +53,7 @@ impl Default for Creations {
             missing: HashMap::default(),
             waiting: VecDeque::new(),
             in_flight: 0,
-            told: LogLimit::new(LINES, WINDOW),
+            log_limit: LogLimit::new(LINES, WINDOW),
         }
     }
 }
@@ -61,12 +61,12 @@ impl Default for Creations {
 impl Creations {
     fn ask(&mut self, endpoint: Endpoint, database: Database) {
         let creation = self.missing.entry(database.clone()).or_default();
-        if !std::mem::replace(&mut creation.is_asked, true) {
+        if !std::mem::replace(&mut creation.is_requested, true) {
             self.waiting.push_back((endpoint, database));
         }
     }
 
-    /// The next one, if fewer than `at_most` are in flight.
+    /// The next database to create, if fewer than `at_most` requests are in flight.
     fn next(&mut self, at_most: usize) -> Option<(Endpoint, Database)> {
         while self.in_flight < at_most {
             let next = self.waiting.pop_front()?;
@@ -81,11 +81,11 @@ impl Creations {
     fn answered(&mut self, database: &Database, is_created: bool, now: Instant) -> Option<Change> {
         self.in_flight -= 1;
         let creation = self.missing.get_mut(database)?;
-        creation.is_asked = false;
+        creation.is_requested = false;
         if creation.last.replace(is_created) == Some(is_created) {
             return None;
         }
-        let shown = self.told.ask(now);
+        let shown = self.log_limit.ask(now);
         Some(Change { shown })
     }
 
@@ -94,12 +94,12 @@ impl Creations {
         self.missing.is_empty()
     }
 
-    /// The database is there, or has nothing pending.
+    /// Forgets a database that exists, or has nothing pending.
     pub(super) fn forget(&mut self, database: &Database) {
         self.missing.remove(database);
     }
 
-    /// There are other endpoints.
+    /// Forgets everything, as there are other endpoints.
     pub(super) fn forget_all(&mut self) {
         self.missing.clear();
         self.waiting.clear();
@@ -118,7 +118,7 @@ impl BufferActor {
         self.create_next(context);
     }
 
-    /// At most half as many at a time as there are writers: what is written is never held up by what is created.
+    /// Sends requests, at most half as many at a time as there are writers, so that writes never wait for them.
     fn create_next(&mut self, context: &mut Context<Self>) {
         let at_most = (self.writers.size() / 2).max(1);
         while let Some((endpoint, database)) = self.creations.next(at_most) {
@@ -140,8 +140,8 @@ impl BufferActor {
         let now = self.now();
         let change = self.creations.answered(&database, result.is_ok(), now);
         self.create_next(context);
-        // Each probe of the database is followed by the same attempt: once is enough, also where a server reports
-        // success and still has no such database.
+        // Each probe of the database is followed by the same attempt: it is logged once, even if a server
+        // reports success and still lacks the database.
         let Some(change) = change else { return };
         if let Some(Shown { held_back }) = change.shown {
             let name = shown(&database);
