@@ -1,6 +1,6 @@
 //! Texts and numbers eight bytes at a time, as a word: the tricks of the encoder, in one place. Pure.
 //!
-//! What each gains, counted with and without it, libraries included, for a point of 6 tags and 2 fields
+//! What each gained when it was introduced, libraries included, for a point of 6 tags and 2 fields
 //! (`series_13440` and `series` of `cargo bench --bench instructions`):
 //!
 //! | | instead of | a measurement | a point of a `Series` |
