@@ -101,6 +101,7 @@ impl Schema {
 
     /// Appends the series part of a measurement that this is the schema of. Returns the hash of its values,
     /// which begins with `hash`.
+    // By itself it has the registers for itself: 2,379 instructions a measurement, 2,423 where it was inlined.
     #[inline(never)]
     pub(crate) fn push(
         &self,

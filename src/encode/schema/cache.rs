@@ -193,7 +193,7 @@ impl Known {
     fn hash_of_database(&self, database: &Database) -> u64 {
         let hash = words::mix_text(self.seed, database.name.as_bytes());
         match &database.retention_policy {
-            Some(policy) => words::mix_text(!hash, policy.as_bytes()),
+            Some(policy) => words::mix_text(hash, policy.as_bytes()),
             None => hash,
         }
     }

@@ -171,6 +171,26 @@ fn no_more_schemas_are_kept_than_there_is_room_for() {
 }
 
 #[test]
+fn the_size_of_a_schema_is_that_of_its_texts_and_a_little_more() {
+    for (name, key) in [(1, 1), (500, 1), (1, 400), (300, 300)] {
+        let mut cache = SchemaCache::default();
+        let texts = ["n".repeat(name), "k".repeat(key), "l".repeat(key)];
+        let [named, key, other] = texts.clone();
+        learnt(
+            &mut cache,
+            &Measurement::new("db", named).tags([(key, 1), (other, 1)]),
+        );
+        let texts: usize = texts.iter().map(String::len).sum();
+        // As they are, and as they are written.
+        assert!(
+            (2 * texts..2 * texts + 4_000).contains(&cache.bytes()),
+            "{}",
+            cache.bytes()
+        );
+    }
+}
+
+#[test]
 fn after_an_update_other_base_tags_are_written() {
     let mut cache = SchemaCache::default();
     let measurement = Measurement::new("db", "m").tag("a", 1);

@@ -390,7 +390,7 @@ fn a_database_whose_measurements_are_invalid_leaves_nothing_in_the_thread_buffer
 
 #[test]
 fn values_beyond_the_budget_are_replaced_and_counted_each_time_however_many_tags_there_are() {
-    for tags in [1, 6, 63, 64, 100] {
+    for tags in [1, 6, 63, 64, 65, 100] {
         let intake = intake(Config::default().tag_hostname(false).max_tag_values(1));
         let mut capped = 0;
         for value in [0, 0, 1, 1, 1, 0] {
