@@ -108,6 +108,7 @@ impl Encoder {
     }
 
     /// Appends a whole line.
+    #[cfg(any(test, feature = "middleware"))]
     pub(crate) fn encode(
         &self,
         point: &Contents,
