@@ -190,11 +190,7 @@ fn push_base_tag(line: &mut LineBuffer, key: &Key, value: &str) {
         return;
     }
     fields::push_key(line, b',', key);
-    let before = line.line_len();
-    line.push_replaced(value, Part::Key);
-    if line.line_len() == before {
-        line.truncate(start);
-    }
+    line.push_tag_value(value, start);
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@ mod short;
 
 use std::ops::Range;
 
-pub(super) use self::short::Prefix;
 use self::short::{PART, SHORT, SHORT_KEY, Words, write_key};
+pub(super) use self::short::{Prefix, mix_text};
 use super::words::{self, each_word, short_word};
 use crate::encode::text::{Part, replaced};
 
@@ -265,6 +265,16 @@ impl LineBuffer {
         if self.copy(text.as_bytes(), part) {
             self.end -= text.len();
             self.push_escaped(replaced(text).as_bytes(), part);
+        }
+    }
+
+    /// Appends a tag's value. If nothing of it can be carried, only the first `without` bytes of the line
+    /// are left: those before the tag.
+    pub(super) fn push_tag_value(&mut self, value: &str, without: usize) {
+        let before = self.end;
+        self.push_replaced(value, Part::Key);
+        if self.end == before {
+            self.truncate(without);
         }
     }
 

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 pub(crate) use self::cache::SchemaCache;
 use super::{
     Encoder, LineBuffer, NOT_EMPTY, NOT_EMPTY_NOT_COMMENT, NOT_TIME, fields, invalid,
-    line_buffer::Prefix, text::Part, words,
+    line_buffer::{Prefix, mix_text},
+    text::Part,
+    words,
 };
 use crate::{
     NameKind, RecordError,
@@ -147,12 +149,8 @@ impl Schema {
         line.push_part(&self.text, start, tag.key_start);
         let without = line.line_len();
         line.push_part(&self.text, tag.key_start, last_start + last_len);
-        let before_value = line.line_len();
-        line.push_replaced(value, Part::Key);
-        if line.line_len() == before_value {
-            line.truncate(without);
-        }
-        words::mix_text(hash, value.as_bytes())
+        line.push_tag_value(value, without);
+        mix_text(hash, value.as_bytes())
     }
 }
 

@@ -91,27 +91,6 @@ pub(super) fn mix_two(hash: u64, first: u64, second: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// A hash that goes on with a text.
-#[inline(always)]
-pub(crate) fn mix_text(hash: u64, text: &[u8]) -> u64 {
-    let len = text.len() as u64;
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) if text.len() <= 16 => {
-            let [first, last] = [first, last].map(|word| u64::from_le_bytes(*word));
-            mix_two(hash, first, last ^ len << 59)
-        }
-        (Some(_), Some(_)) => mix_long(hash, text),
-        _ => mix_two(hash, short_word(text), len),
-    }
-}
-
-#[inline(never)]
-fn mix_long(hash: u64, text: &[u8]) -> u64 {
-    let mut hash = mix(hash, text.len() as u64);
-    each_word(text, |word| hash = mix(hash, word));
-    hash
-}
-
 // Whole numbers as text, eight digits at a time, each digit a byte of a word. (As in P. Khuong's "How to
 // print integers really fast", 2017.)
 

@@ -2,7 +2,7 @@
 
 use crate::encode::{
     text::Part,
-    words::{mix_two, padded},
+    words::{each_word, mix, mix_two, padded},
 };
 
 /// A text of at most so many bytes is copied as words.
@@ -11,10 +11,9 @@ pub(super) const SHORT: usize = 32;
 /// And a key of at most so many.
 pub(super) const SHORT_KEY: usize = 24;
 
-/// A part of another line that is no longer is copied as an array of so many bytes.
+/// What comes before a tag's value is copied as an array of so many bytes, of which a part counts.
 pub(super) const PART: usize = 48;
 
-/// What comes before a tag's value, where it is short: nothing else has to be looked up to write it.
 pub(in crate::encode) type Prefix = [u8; PART];
 
 /// Writes a separator, a key that is [`SHORT_KEY`], and an equals sign.
@@ -103,4 +102,20 @@ impl Words {
             }
         }
     }
+}
+
+/// A hash that goes on with a text.
+#[inline(always)]
+pub(in crate::encode) fn mix_text(hash: u64, text: &[u8]) -> u64 {
+    match text.len() {
+        len @ ..=SHORT => Words::of(text).mix(len, hash),
+        _ => mix_long(hash, text),
+    }
+}
+
+#[inline(never)]
+fn mix_long(hash: u64, text: &[u8]) -> u64 {
+    let mut hash = mix(hash, text.len() as u64);
+    each_word(text, |word| hash = mix(hash, word));
+    hash
 }

@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
-use super::{Encoder, Schema, words};
+use super::{Encoder, Schema, mix_text, words};
 use crate::{
     Database, RecordError,
     encode::LineBuffer,
@@ -151,7 +151,7 @@ impl SchemaCache {
         if self.seen_count == 0 {
             self.seen = vec![0; SEEN_BITS / 64];
         }
-        let at = hash as usize >> 48;
+        let at = (hash >> 48) as usize;
         let (word, bit) = (&mut self.seen[at / 64], 1 << (at % 64));
         let is_new = *word & bit == 0;
         *word |= bit;
@@ -191,9 +191,9 @@ impl Known {
     /// What the hash of a series begins with.
     #[inline]
     fn hash_of_database(&self, database: &Database) -> u64 {
-        let hash = words::mix_text(self.seed, database.name.as_bytes());
+        let hash = mix_text(self.seed, database.name.as_bytes());
         match &database.retention_policy {
-            Some(policy) => words::mix_text(hash, policy.as_bytes()),
+            Some(policy) => mix_text(hash, policy.as_bytes()),
             None => hash,
         }
     }
@@ -203,7 +203,7 @@ impl Known {
 #[inline]
 fn hash_of(point: &Contents) -> u64 {
     let keys = point.tags.iter().map(|(key, _)| key.rank());
-    keys.fold(words::mix_text(0, point.name.as_bytes()), |hash, rank| {
+    keys.fold(mix_text(0, point.name.as_bytes()), |hash, rank| {
         words::mix(hash, rank)
     })
 }

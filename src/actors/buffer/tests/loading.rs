@@ -149,15 +149,20 @@ async fn files_of_a_database_that_is_known_to_fail_keep_no_others_from_being_sen
     assert!(took < SECOND, "{took:?}");
 }
 
+/// Six files of two databases each, and then the good one's.
+fn leave_files_of_many(folder: &TempDir) {
+    let many: &[_] = &[("bad", 2), ("other", 1)];
+    leave(
+        folder,
+        &[many, many, many, many, many, many, &[("good", 3)]],
+    );
+}
+
 #[actix::test]
 async fn a_database_that_is_known_to_fail_is_set_apart_when_files_of_many_are_read() {
     tokio::time::pause();
     let folder = TempDir::new().unwrap();
-    let many: &[_] = &[("bad", 2), ("other", 1)];
-    leave(
-        &folder,
-        &[many, many, many, many, many, many, &[("good", 3)]],
-    );
+    leave_files_of_many(&folder);
     let mut rig = knows_that_bad_fails(&folder).await;
     let took = time_until_good_is_written(&mut rig, |write| {
         assert_eq!(write.database.name(), "other");
@@ -173,11 +178,7 @@ async fn a_database_that_is_known_to_fail_is_set_apart_when_files_of_many_are_re
 async fn a_database_that_is_set_apart_costs_no_other_file_where_the_spool_is_full() {
     tokio::time::pause();
     let folder = TempDir::new().unwrap();
-    let many: &[_] = &[("bad", 2), ("other", 1)];
-    leave(
-        &folder,
-        &[many, many, many, many, many, many, &[("good", 3)]],
-    );
+    leave_files_of_many(&folder);
     let mut rig = next_start(&folder, |config| config.spool_max_bytes(1 << 10));
     let failing = || Verdict::Retry(Retry::new(Scope::Database, Cause::Configuration, "missing"));
     let took = time_until_good_is_written(&mut rig, |write| match write.database.name() {
